@@ -1,0 +1,136 @@
+"""USB descriptors of a virtual stick, and their bytes.
+
+Layouts and field names: Universal Serial Bus Specification 2.0, section 9.6.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+DEVICE, CONFIGURATION, STRING, INTERFACE, ENDPOINT, DEVICE_QUALIFIER = 1, 2, 3, 4, 5, 6
+
+BULK, INTERRUPT = 2, 3
+
+MASS_STORAGE, CDC, CDC_DATA, HID, VENDOR_SPECIFIC = 0x08, 0x02, 0x0A, 0x03, 0xFF
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint: address with direction in bit 7, transfer type, sizes in bytes."""
+
+    address: int
+    transfer_type: int = BULK
+    max_packet_size: int = 512
+    interval: int = 0
+
+    def to_bytes(self) -> bytes:
+        """The 7-byte endpoint descriptor (USB 2.0, table 9-13)."""
+        return struct.pack(
+            "<BBBBHB",
+            7,
+            ENDPOINT,
+            self.address,
+            self.transfer_type,
+            self.max_packet_size,
+            self.interval,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One interface (one alternate setting of it) with its endpoints.
+
+    `extra` holds class-specific descriptors that follow the interface descriptor.
+    """
+
+    number: int
+    interface_class: int
+    subclass: int = 0
+    protocol: int = 0
+    endpoints: tuple[Endpoint, ...] = ()
+    altsetting: int = 0
+    extra: bytes = b""
+
+    def to_bytes(self) -> bytes:
+        """The 9-byte interface descriptor (table 9-12), `extra`, then the endpoints."""
+        head = struct.pack(
+            "<9B",
+            9,
+            INTERFACE,
+            self.number,
+            self.altsetting,
+            len(self.endpoints),
+            self.interface_class,
+            self.subclass,
+            self.protocol,
+            0,
+        )
+        return head + self.extra + b"".join(e.to_bytes() for e in self.endpoints)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One configuration: its bConfigurationValue (1-255) and interfaces."""
+
+    interfaces: tuple[Interface, ...]
+    value: int = 1
+
+    def to_bytes(self) -> bytes:
+        """The configuration descriptor (table 9-10) with everything below it."""
+        body = b"".join(i.to_bytes() for i in self.interfaces)
+        count = len({i.number for i in self.interfaces})
+        return (
+            struct.pack("<BBHBBBBB", 9, CONFIGURATION, 9 + len(body), count, self.value, 0, 0x80, 250)
+            + body
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a stick shows in one mode: IDs, class, strings, configurations."""
+
+    vendor: int
+    product: int
+    configurations: tuple[Configuration, ...]
+    device_class: int = 0
+    manufacturer: str = ""
+    product_name: str = ""
+    serial: str = ""
+
+    def to_bytes(self) -> bytes:
+        """The 18-byte device descriptor (table 9-8); strings have the indexes 1, 2 and 3."""
+        return struct.pack(
+            "<BBHBBBBHHHBBBB",
+            18,
+            DEVICE,
+            0x0200,
+            self.device_class,
+            0,
+            0,
+            64,
+            self.vendor,
+            self.product,
+            0x0000,
+            1 if self.manufacturer else 0,
+            2 if self.product_name else 0,
+            3 if self.serial else 0,
+            len(self.configurations),
+        )
+
+    def qualifier(self) -> bytes:
+        """The 10-byte device qualifier (table 9-9)."""
+        return struct.pack(
+            "<BBHBBBBBB", 10, DEVICE_QUALIFIER, 0x0200, self.device_class, 0, 0, 64,
+            len(self.configurations), 0,
+        )
+
+    def string(self, index: int) -> bytes | None:
+        """The string descriptor (table 9-15, 9-16), or None where there is none."""
+        if index == 0:
+            return struct.pack("<BBH", 4, STRING, 0x0409)
+        text = {1: self.manufacturer, 2: self.product_name, 3: self.serial}.get(index, "")
+        if not text:
+            return None
+        data = text.encode("utf-16-le")
+        return struct.pack("<BB", 2 + len(data), STRING) + data

@@ -1,0 +1,82 @@
+"""Ready-made virtual sticks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .descriptors import MASS_STORAGE, Configuration, Endpoint, Identity, Interface
+from .modem import AcmPort
+from .stick import Leave, Mode, Stick
+from .storage import Command, MassStorage, Reply
+
+
+def storage_interface(storage: MassStorage) -> Interface:
+    """Interface descriptor of a mass storage function (SCSI transparent, bulk-only)."""
+    return Interface(
+        storage.interface,
+        MASS_STORAGE,
+        0x06,
+        0x50,
+        (Endpoint(storage.endpoint_out), Endpoint(storage.endpoint_in)),
+    )
+
+
+def is_eject(command: Command) -> bool:
+    """True for START STOP UNIT with LoEj set and Start clear (MMC-5, 6.42)."""
+    return command.cdb[0] == 0x1B and command.cdb[4] & 0x03 == 0x02
+
+
+def modem_mode(vendor: int, product: int, *, ports: int = 2, serial: str = "") -> Mode:
+    """A composite device of `ports` CDC ACM ports, which answer AT commands."""
+    functions = tuple(AcmPort(2 * number) for number in range(ports))
+    interfaces = tuple(i for function in functions for i in function.interfaces())
+    identity = Identity(
+        vendor,
+        product,
+        (Configuration(interfaces),),
+        manufacturer="ZTE, Incorporated",
+        product_name="ZTE CDMA Technologies MSM",
+        serial=serial,
+    )
+    return Mode(identity, functions)
+
+
+def mf691(
+    *,
+    serial: str = "P671A1TMOD010000",
+    switches_on: Callable[[Command], bool] = is_eject,
+    leave: Leave | None = Leave(),
+    before_status: bool = False,
+    csw_status: int = 0,
+) -> Stick:
+    """A T-Mobile webConnect Rocket 2.0 (ZTE MF691): 19d2:1201, then 19d2:1203 with two ACM ports.
+
+    switches_on: tells the command that switches it; by default an eject. The real stick takes the
+        StandardEject sequence as well as the single eject of 2011.
+    leave: how it leaves the bus then; None is a stick that answers and stays.
+    before_status: it leaves without the CSW; by default the CSW can be read.
+    csw_status: bCSWStatus of that command (0 passed, 1 failed).
+    """
+    storage = MassStorage()
+    identity = Identity(
+        0x19D2,
+        0x1201,
+        (Configuration((storage_interface(storage),)),),
+        manufacturer="ZTE, Incorporated",
+        product_name="USB Storage",
+        serial=serial,
+    )
+    stick = Stick([Mode(identity, (storage,)), modem_mode(0x19D2, 0x1203, serial=serial)])
+
+    def hook(command: Command) -> Reply | None:
+        if not switches_on(command):
+            return None
+        if leave is None:
+            return Reply(status=csw_status)
+        if before_status or leave.silent:
+            stick.leave(leave)
+            return Reply(mute=True)
+        return Reply(status=csw_status, after_status=lambda: stick.leave(leave))
+
+    storage.hook = hook
+    return stick
