@@ -1,0 +1,233 @@
+"""The catalogue of device files: folders in order of precedence, and the choice of one file for a device.
+
+A file is named `19d2-1201` or `19d2:1201`, with qualifiers behind `@` or `:`, as in
+`05c6-1000@uMa=AnyDATA` or `05c6:1000:uMa=AnyDATA`. Folders are tried in order, names within one folder in
+descending order, so that qualified names come before the plain one; the first match wins.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from . import device_file
+from .errors import DeviceFileError, NoEntryError
+from .model import AttachedDevice, DeviceFile, Diagnostic, Entry, UsbId
+
+logger = logging.getLogger(__name__)
+
+SYSTEM_FOLDERS = ("/etc/pymodeswitch.d", "/etc/usb_modeswitch.d", "/usr/share/usb_modeswitch")
+
+# What a qualifier is compared with: strings of the USB device, and SCSI strings of its storage.
+USB_QUALIFIERS = {"uMa": "manufacturer", "uPr": "product", "uSe": "serial"}
+SCSI_QUALIFIERS = {"sVe": 0, "sMo": 1, "sRe": 2}
+
+HEX = "0123456789abcdefABCDEF"
+
+
+def shipped_folder() -> str:
+    """The folder of device files that comes with pymodeswitch (in a checkout: data/ beside the package)."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    inside = os.path.join(here, "data")
+    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(here), "data")
+
+
+def parse_name(name: str) -> tuple[UsbId, tuple[tuple[str, str], ...]] | None:
+    """ID and qualifiers from a file name, None when it is no device file's name.
+
+    Leftovers of package managers and editors (`.dpkg-old`, `.rpmnew`, `~`) do not match.
+    """
+    if len(name) < 9 or name[4] not in ":-" or any(c not in HEX for c in name[:4] + name[5:9]):
+        return None
+    usb_id = UsbId(int(name[:4], 16), int(name[5:9], 16))
+    rest = name[9:]
+    qualifiers = []
+    while rest:
+        if rest[0] not in ":@":
+            return None
+        key, equals, value = rest[1:].partition("=")
+        if not equals or key not in USB_QUALIFIERS.keys() | SCSI_QUALIFIERS.keys():
+            return None
+        # A value may hold anything, so the next qualifier begins where a known key does.
+        ends = [
+            at
+            for mark in ":@"
+            for known in USB_QUALIFIERS.keys() | SCSI_QUALIFIERS.keys()
+            if (at := value.find(f"{mark}{known}=")) >= 0
+        ]
+        end = min(ends, default=len(value))
+        value, rest = value[:end], value[end:]
+        if ".dpkg-" in value or value.endswith(("~", ".rpmnew", ".rpmsave", ".rpmorig", ".bak")):
+            return None
+        qualifiers.append((key, value))
+    return usb_id, tuple(qualifiers)
+
+
+def canonical_name(usb_id: UsbId, qualifiers: Iterable[tuple[str, str]] = ()) -> str:
+    """`19d2-1201`, `05c6-1000@uMa=AnyDATA`: without characters that Windows cannot store."""
+    plain = f"{usb_id.vendor:04x}-{usb_id.product:04x}"
+    return plain + "".join(f"@{key}={value}" for key, value in qualifiers)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may be for an ID: not read yet."""
+
+    id: UsbId
+    qualifiers: tuple[tuple[str, str], ...]
+    folder: str
+    file_name: str
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return os.path.join(self.folder, self.file_name)
+
+    @property
+    def needs_scsi(self) -> bool:
+        """Whether a qualifier asks for a SCSI string."""
+        return any(key in SCSI_QUALIFIERS for key, _ in self.qualifiers)
+
+    def matches(self, device: AttachedDevice) -> bool:
+        """Whether all qualifiers fit the device's strings."""
+        return all(_fits(key, value, device) for key, value in self.qualifiers)
+
+
+def _fits(key: str, value: str, device: AttachedDevice) -> bool:
+    """A substring test; `_` in the value also stands for a blank; `?` never fits."""
+    if value == "?":
+        return False
+    if key in USB_QUALIFIERS:
+        text = getattr(device, USB_QUALIFIERS[key])
+    else:
+        text = device.scsi[SCSI_QUALIFIERS[key]] if device.scsi is not None else ""
+    return value in text or value.replace("_", " ") in text
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Device files in `folders`, the first folder first. Folders that do not exist are fine."""
+
+    folders: tuple[str, ...]
+
+    def candidates(self, usb_id: UsbId) -> tuple[Candidate, ...]:
+        """The files whose name begins with an ID, in the order they are tried."""
+        prefixes = (f"{usb_id.vendor:04x}:{usb_id.product:04x}", canonical_name(usb_id))
+        return tuple(c for c in self._named(prefixes) if c.id == usb_id)
+
+    def _named(self, prefixes: tuple[str, ...] | None = None) -> Iterator[Candidate]:
+        for folder in self.folders:
+            try:
+                names = os.listdir(folder)
+            except OSError:
+                continue
+            for name in sorted(names, key=lambda n: n.lower().replace("@", ":"), reverse=True):
+                if prefixes is not None and not name.lower().startswith(prefixes):
+                    continue
+                parsed = parse_name(name)
+                if parsed is not None:
+                    yield Candidate(*parsed, folder, name)
+
+    def choose(self, device: AttachedDevice) -> Candidate | None:
+        """The first candidate that fits a device; its SCSI strings count where the snapshot has them."""
+        return next((c for c in self.candidates(device.id) if c.matches(device)), None)
+
+    def all(self) -> Iterator[Candidate]:
+        """Every file, with the ones that a file of the same name in an earlier folder hides left out."""
+        seen = set()
+        for candidate in self._named():
+            name = canonical_name(candidate.id, candidate.qualifiers)
+            if name not in seen:
+                seen.add(name)
+                yield candidate
+
+    def initial_ids(self) -> list[UsbId]:
+        """All IDs that there is a file for, sorted."""
+        return sorted({candidate.id for candidate in self._named()})
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry that can be read; a bad file is logged and left out."""
+        for candidate in self.all():
+            try:
+                yield read_entry(candidate)
+            except DeviceFileError as error:
+                logger.warning("%s", error)
+
+    def leading_to(self, target: UsbId) -> tuple[Entry, ...]:
+        """The entries that name an ID as their target. Reads all files: not for the usual way."""
+        return tuple(entry for entry in self.entries() if target in entry.targets)
+
+    def no_entry_error(self, usb_id: UsbId) -> NoEntryError:
+        """The error for an ID without a file; says so when the ID is the target of another."""
+        sources = [str(entry.id) for entry in self.leading_to(usb_id)]
+        if sources:
+            return NoEntryError(
+                f"{usb_id} is what {_join(sources)} switches to: already in modem mode? "
+                "(give the ID that the stick has before)"
+            )
+        return NoEntryError(
+            f"no device file for {usb_id} in {', '.join(self.folders)}: "
+            "see the guide to an unknown stick"
+        )
+
+
+def _join(words: list[str], most: int = 4) -> str:
+    words = sorted(set(words))
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
+def default_catalog(extra: Iterable[str] = ()) -> Catalog:
+    """Extra folders first, then the system's, then the shipped one."""
+    return Catalog((*extra, *SYSTEM_FOLDERS, shipped_folder()))
+
+
+def read_entry(candidate: Candidate, *, strict: bool = False) -> Entry:
+    """Read a candidate's file; DeviceFileError when it cannot be read or has an error."""
+    parsed, diagnostics = read_file(candidate.path, strict=strict)
+    name = canonical_name(candidate.id, candidate.qualifiers)
+    return Entry(
+        candidate.id, name, candidate.path, parsed, candidate.qualifiers, diagnostics
+    )
+
+
+def read_file(
+    path: str, *, strict: bool = False
+) -> tuple[DeviceFile, tuple[Diagnostic, ...]]:
+    """Read one device file; returns it with warnings. DeviceFileError."""
+    return device_file.parse(read_bytes(path), path, strict=strict)
+
+
+def read_bytes(path: str) -> bytes:
+    """The file's bytes, never more than a device file may have (plus one, so that the parser sees it)."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(device_file.MAX_BYTES + 1)
+    except OSError as error:
+        raise DeviceFileError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def entry_from_file(path: str, usb_id: UsbId | None) -> Entry:
+    """An entry from a file that the user names, read strictly.
+
+    usb_id: the initial ID asked for; None takes it from the file (DefaultVendor, DefaultProduct) or its
+    name. DeviceFileError, also when the file is for another ID.
+    """
+    parsed, diagnostics = read_file(path, strict=True)
+    name = os.path.basename(path)
+    named = parse_name(name)
+    written = None
+    if parsed.default_vendor is not None and parsed.default_product is not None:
+        written = UsbId(parsed.default_vendor, parsed.default_product)
+    own = written or (named[0] if named else None)
+    if usb_id is None and own is None:
+        raise DeviceFileError(
+            f"{path}: no ID: neither DefaultVendor and DefaultProduct nor a name like 19d2:1201"
+        )
+    if usb_id is not None and written is not None and written != usb_id:
+        raise DeviceFileError(f"{path}: is for {written}, not for {usb_id}")
+    chosen = usb_id or own
+    assert chosen is not None
+    return Entry(chosen, name, path, parsed, (), diagnostics)

@@ -1,0 +1,122 @@
+"""What can go wrong: one root error, one leaf for each meaning, each also the fitting builtin.
+
+Every error carries `exit_code` (what the command exits with; the table is in docs/exit-codes.md) and
+`result`, the SwitchResult so far, or None when nothing was looked at yet. Messages are one line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model import Diagnostic, SwitchResult
+
+
+class ModeSwitchError(Exception):
+    """Root of all errors of pymodeswitch."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, result: SwitchResult | None = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class UsageError(ModeSwitchError, ValueError):
+    """An argument that cannot be: a bad ID, port, or number."""
+
+    exit_code = 2
+
+
+class NotAttachedError(ModeSwitchError, LookupError):
+    """No such device is attached, nor one of its targets."""
+
+    exit_code = 3
+
+
+class SeveralDevicesError(ModeSwitchError, LookupError):
+    """Several equal sticks and no port to choose by; `ports` lists them."""
+
+    exit_code = 4
+
+    def __init__(
+        self, message: str, *, ports: tuple[str, ...] = (), result: SwitchResult | None = None
+    ) -> None:
+        super().__init__(message, result=result)
+        self.ports = ports
+
+
+class NoEntryError(ModeSwitchError, LookupError):
+    """No device file for this ID (or only one that lists it as a target)."""
+
+    exit_code = 5
+
+
+class DeviceFileError(ModeSwitchError, ValueError):
+    """A device file that cannot be read or used; `diagnostics` says where and why."""
+
+    exit_code = 6
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        diagnostics: tuple[Diagnostic, ...] = (),
+        result: SwitchResult | None = None,
+    ) -> None:
+        super().__init__(message, result=result)
+        self.diagnostics = diagnostics
+
+
+class MethodNotSupportedError(ModeSwitchError, NotImplementedError):
+    """The device file wants a method that pymodeswitch does not know yet."""
+
+    exit_code = 7
+
+
+class AccessError(ModeSwitchError, PermissionError):
+    """The device node may not be opened."""
+
+    exit_code = 8
+
+
+class BusyError(ModeSwitchError, OSError):
+    """Another program or driver holds the interface and does not give it up."""
+
+    exit_code = 9
+
+
+class NoLibusbError(ModeSwitchError, OSError):
+    """No libusb-1.0 could be loaded."""
+
+    exit_code = 10
+
+
+class UnchangedError(ModeSwitchError, TimeoutError):
+    """The stick is still what it was, after all tries."""
+
+    exit_code = 11
+
+
+class GoneError(ModeSwitchError, ConnectionError):
+    """The stick left its port and did not come back in time."""
+
+    exit_code = 12
+
+
+class UnexpectedDeviceError(ModeSwitchError, RuntimeError):
+    """Something else came back on the port: still a storage device, with another ID."""
+
+    exit_code = 13
+
+
+class TransferError(ModeSwitchError, OSError):
+    """USB failed before any switching message was out."""
+
+    exit_code = 14
+
+
+class NotStorageError(ModeSwitchError, ValueError):
+    """The method needs a mass storage interface and the device has none: is it switched already?"""
+
+    exit_code = 15

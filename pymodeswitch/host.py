@@ -1,0 +1,159 @@
+"""The computer as `switch()` sees it: what is attached, when to look again, how to open a device.
+
+Two of them: Linux with sysfs and kernel events, and any system through libusb alone (which is also how
+virtual sticks are seen). sysfs needs no permission and no libusb; libusb is loaded when a device is opened.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .model import AttachedDevice, Node, Port
+from .sysfs import Sysfs
+
+if TYPE_CHECKING:
+    from .transport import Transport
+    from .watch import KernelEvents
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.1  # libusb tells no events here, so this is how often it is asked
+
+
+class Host(Protocol):
+    """What `switch()` needs of a computer. Times are seconds."""
+
+    def devices(self) -> tuple[AttachedDevice, ...]:
+        """All attached devices but hubs, in the order of their ports."""
+
+    def at(self, port: Port) -> AttachedDevice | None:
+        """The device on a port."""
+
+    def nodes(self, device: AttachedDevice) -> tuple[Node, ...] | None:
+        """tty, net and cdc-wdm nodes; None where this host cannot tell."""
+
+    def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
+        """SCSI vendor, model, revision, where a storage driver has read them."""
+
+    def open(self, device: AttachedDevice) -> Transport:
+        """Open a device. NoLibusbError, AccessError, BusyError, GoneError, TransferError."""
+
+    def now(self) -> float:
+        """A clock that only goes forward."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def wait(self, seconds: float) -> None:
+        """Return when something may have changed, at the latest after that time."""
+
+    def close(self) -> None:
+        """Give back what waiting took."""
+
+
+class LinuxHost:
+    """sysfs tells what is there, kernel events when to look, libusb opens.
+
+    sysfs: folder of sysfs. backend: a pyusb backend; by default libusb, loaded at the first `open`.
+    """
+
+    def __init__(self, sysfs: str = "/sys", backend: Any = None) -> None:
+        self._sysfs = Sysfs(sysfs)
+        self._backend = backend
+        self._events: KernelEvents | None = None
+
+    def devices(self) -> tuple[AttachedDevice, ...]:
+        return self._sysfs.devices()
+
+    def at(self, port: Port) -> AttachedDevice | None:
+        return self._sysfs.at(port)
+
+    def nodes(self, device: AttachedDevice) -> tuple[Node, ...] | None:
+        return self._sysfs.nodes(device)
+
+    def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
+        return self._sysfs.scsi_strings(device)
+
+    def open(self, device: AttachedDevice) -> Transport:
+        from .transport import load_backend, open_device
+
+        if self._backend is None:
+            self._backend = load_backend()
+        return open_device(self._backend, device)
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def wait(self, seconds: float) -> None:
+        if self._events is None:
+            from .watch import KernelEvents
+
+            # An event from before this moment is missed. That does no harm: the caller looks at sysfs
+            # after each wait, and a wait is short.
+            self._events = KernelEvents()
+        self._events.wait(seconds)
+
+    def close(self) -> None:
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+
+
+class LibusbHost:
+    """Everything through a pyusb backend: for systems without sysfs, and for virtual sticks.
+
+    clock: has now() and sleep(seconds); real time by default.
+    """
+
+    def __init__(self, backend: Any = None, clock: Any = None) -> None:
+        from .transport import load_backend
+
+        self._backend = load_backend() if backend is None else backend
+        self._now = time.monotonic if clock is None else clock.now
+        self._sleep = time.sleep if clock is None else clock.sleep
+
+    def devices(self) -> tuple[AttachedDevice, ...]:
+        from .transport import devices
+
+        return devices(self._backend)
+
+    def at(self, port: Port) -> AttachedDevice | None:
+        return next((device for device in self.devices() if device.port == port), None)
+
+    def nodes(self, device: AttachedDevice) -> tuple[Node, ...] | None:
+        return None
+
+    def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
+        return None
+
+    def open(self, device: AttachedDevice) -> Transport:
+        from .transport import open_device
+
+        return open_device(self._backend, device)
+
+    def now(self) -> float:
+        return float(self._now())
+
+    def sleep(self, seconds: float) -> None:
+        self._sleep(seconds)
+
+    def wait(self, seconds: float) -> None:
+        self._sleep(min(seconds, POLL_S))
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def default_host(backend: Any = None) -> Host:
+    """The host for a pyusb backend, or for this computer when there is none given."""
+    if backend is not None:
+        bus = getattr(backend, "bus", None)  # a virtual bus keeps its own time
+        return LibusbHost(backend, getattr(bus, "clock", None))
+    if Sysfs().exists():
+        return LinuxHost()
+    return LibusbHost()

@@ -1,0 +1,308 @@
+"""One opened device, and the only place (beside `virtual/`) that knows pyusb.
+
+pyusb's backend interface (`usb.backend.IBackend`) is used, one level below `usb.core.Device`: the
+device is opened by bus and number, nothing is claimed or asked behind our back, and a message can go to
+any endpoint that a device file names. libusb comes from libusb-package, else from the system.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from array import array
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+
+import usb.backend.libusb1
+from usb.core import NoBackendError, USBError, USBTimeoutError
+
+from .errors import AccessError, BusyError, GoneError, ModeSwitchError, NoLibusbError, TransferError
+from .model import HUB_CLASS, AttachedDevice, Interface, Port, UsbId
+
+logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+BULK = 2  # bmAttributes, USB 2.0 table 9-13
+
+
+class Fault(Enum):
+    """What went wrong in a USB call, by meaning."""
+
+    GONE = "the device left"
+    IO = "the transfer broke off"
+    STALL = "stall"
+    TIMEOUT = "timeout"
+    OVERFLOW = "more data than asked for"
+    BUSY = "busy"
+    ACCESS = "not permitted"
+    NOT_FOUND = "not found"
+    NOT_SUPPORTED = "not supported here"
+    OTHER = "error"
+
+
+FAULTS = {
+    errno.ENODEV: Fault.GONE,
+    errno.ESHUTDOWN: Fault.GONE,
+    errno.EIO: Fault.IO,
+    errno.EPROTO: Fault.IO,
+    errno.EPIPE: Fault.STALL,
+    errno.ETIMEDOUT: Fault.TIMEOUT,
+    errno.EOVERFLOW: Fault.OVERFLOW,
+    errno.EBUSY: Fault.BUSY,
+    errno.EACCES: Fault.ACCESS,
+    errno.EPERM: Fault.ACCESS,
+    errno.ENOENT: Fault.NOT_FOUND,
+}
+
+
+class UsbFault(Exception):
+    """A USB call failed; `fault` says how. The cause is pyusb's exception."""
+
+    def __init__(self, fault: Fault, what: str) -> None:
+        super().__init__(f"{what}: {fault.value}")
+        self.fault = fault
+
+
+def fault_of(error: Exception) -> Fault:
+    """The one mapping of pyusb's exceptions to a meaning."""
+    if isinstance(error, NotImplementedError):
+        return Fault.NOT_SUPPORTED
+    if isinstance(error, USBTimeoutError):
+        return Fault.TIMEOUT
+    number = getattr(error, "errno", None)
+    return Fault.OTHER if number is None else FAULTS.get(number, Fault.OTHER)
+
+
+def error_for(fault: UsbFault, device: AttachedDevice) -> ModeSwitchError:
+    """The public error for a fault that came before any message was out."""
+    match fault.fault:
+        case Fault.ACCESS:
+            return AccessError(
+                f"no permission to open {device.node} ({device.describe()}): run as root, or allow it "
+                f"with the udev rule {access_rule(device.id)}"
+            )
+        case Fault.BUSY:
+            return BusyError(
+                f"{device.describe()} is busy: another program or driver holds it "
+                "(is it mounted, or open in a virtual machine?)"
+            )
+        case Fault.GONE | Fault.IO:
+            return GoneError(f"{device.describe()} left before a message was sent")
+    return TransferError(f"{device.describe()}: {fault}; nothing was sent")
+
+
+def access_rule(device_id: UsbId) -> str:
+    """The udev rule that lets the user at the seat open a device."""
+    return (
+        f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{device_id.vendor:04x}", '
+        f'ATTR{{idProduct}}=="{device_id.product:04x}", TAG+="uaccess"'
+    )
+
+
+class Transport(Protocol):
+    """What the steps of a plan need of a device. Each call raises UsbFault."""
+
+    def detach(self, interface: int) -> None:
+        """Detach the kernel driver; NOT_FOUND when none is bound."""
+
+    def attach(self, interface: int) -> None:
+        """Give the interface back to its kernel driver."""
+
+    def claim(self, interface: int) -> None:
+        """Claim an interface."""
+
+    def release(self, interface: int) -> None:
+        """Release a claimed interface."""
+
+    def bulk_out(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
+        """Send data to an OUT endpoint."""
+
+    def bulk_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
+        """Read up to `length` bytes from an IN endpoint."""
+
+    def clear_halt(self, endpoint: int) -> None:
+        """CLEAR_FEATURE(ENDPOINT_HALT)."""
+
+    def close(self) -> None:
+        """Close the device; never raises."""
+
+
+class PyusbTransport:
+    """A device opened through a pyusb backend."""
+
+    def __init__(self, backend: Any, handle: Any) -> None:
+        self._backend = backend
+        self._handle = handle
+
+    def detach(self, interface: int) -> None:
+        self._call("detach", self._backend.detach_kernel_driver, interface)
+
+    def attach(self, interface: int) -> None:
+        self._call("attach", self._backend.attach_kernel_driver, interface)
+
+    def claim(self, interface: int) -> None:
+        self._call("claim", self._backend.claim_interface, interface)
+
+    def release(self, interface: int) -> None:
+        self._call("release", self._backend.release_interface, interface)
+
+    def bulk_out(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
+        # pyusb's backends ask for an interface number and do not use it for bulk transfers.
+        self._call(
+            "bulk out", self._backend.bulk_write, endpoint, 0, array("B", data), timeout_ms
+        )
+
+    def bulk_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
+        buffer = array("B", bytes(length))
+        read = self._call("bulk in", self._backend.bulk_read, endpoint, 0, buffer, timeout_ms)
+        return buffer[:read].tobytes()
+
+    def clear_halt(self, endpoint: int) -> None:
+        self._call("clear halt", self._backend.clear_halt, endpoint)
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._backend.close_device(self._handle)
+            self._handle = None
+
+    def _call(self, what: str, function: Callable[..., _T], *arguments: Any) -> _T:
+        return _call(what, function, self._handle, *arguments)
+
+
+def _call(what: str, function: Callable[..., _T], *arguments: Any) -> _T:
+    try:
+        return function(*arguments)
+    except (USBError, NotImplementedError) as error:
+        raise UsbFault(fault_of(error), what) from error
+
+
+def open_device(backend: Any, device: AttachedDevice) -> PyusbTransport:
+    """Open an attached device.
+
+    AccessError, BusyError, TransferError; GoneError when it is not there (any more).
+    """
+    for found in backend.enumerate_devices():
+        descriptor = backend.get_device_descriptor(found)
+        if (descriptor.bus, descriptor.address) == (device.bus, device.device_number):
+            try:
+                handle = _call("open", backend.open_device, found)
+            except UsbFault as fault:
+                raise _open_error(fault, device) from fault
+            return PyusbTransport(backend, handle)
+    raise GoneError(f"{device.describe()} left, or libusb cannot see it")
+
+
+def _open_error(fault: UsbFault, device: AttachedDevice) -> ModeSwitchError:
+    # libusb says "no device" too when the system shows the device and has no node for it.
+    if fault.fault is Fault.GONE and os.path.isdir("/sys/bus/usb") and not os.path.exists(device.node):
+        return AccessError(
+            f"{device.node} ({device.describe()}) does not exist: is /dev/bus/usb missing "
+            "in this container?"
+        )
+    return error_for(fault, device)
+
+
+def devices(backend: Any) -> tuple[AttachedDevice, ...]:
+    """All attached devices but hubs as libusb sees them: for systems without sysfs."""
+    found = []
+    for device in backend.enumerate_devices():
+        descriptor = backend.get_device_descriptor(device)
+        if descriptor.bDeviceClass != HUB_CLASS and descriptor.port_numbers:
+            found.append(_snapshot(backend, device, descriptor))
+    return tuple(sorted(found, key=lambda d: d.port))
+
+
+def _snapshot(backend: Any, device: Any, descriptor: Any) -> AttachedDevice:
+    path = ".".join(str(number) for number in descriptor.port_numbers)
+    configuration = _active_configuration(backend, device)
+    return AttachedDevice(
+        port=Port(f"{descriptor.bus}-{path}"),
+        id=UsbId(descriptor.idVendor, descriptor.idProduct),
+        bus=descriptor.bus,
+        device_number=descriptor.address,
+        device_class=descriptor.bDeviceClass,
+        configuration=configuration,
+        interfaces=_interfaces(backend, device, descriptor.bNumConfigurations, configuration),
+    )
+
+
+def _active_configuration(backend: Any, device: Any) -> int:
+    """Active configuration; the first one where the device may not be opened to ask."""
+    try:
+        handle = backend.open_device(device)
+    except (USBError, NotImplementedError):
+        return int(backend.get_configuration_descriptor(device, 0).bConfigurationValue)
+    try:
+        return int(backend.get_configuration(handle))
+    except USBError:
+        return 0
+    finally:
+        backend.close_device(handle)
+
+
+def _interfaces(
+    backend: Any, device: Any, configurations: int, active: int
+) -> tuple[Interface, ...]:
+    for index in range(configurations):
+        configuration = backend.get_configuration_descriptor(device, index)
+        if configuration.bConfigurationValue == active:
+            return tuple(
+                _interface(backend, device, number, index)
+                for number in range(configuration.bNumInterfaces)
+            )
+    return ()
+
+
+def _interface(backend: Any, device: Any, number: int, configuration: int) -> Interface:
+    descriptor = backend.get_interface_descriptor(device, number, 0, configuration)
+    bulk: dict[bool, int] = {}
+    for index in range(descriptor.bNumEndpoints):
+        endpoint = backend.get_endpoint_descriptor(device, index, number, 0, configuration)
+        if endpoint.bmAttributes & 3 == BULK:
+            bulk.setdefault(bool(endpoint.bEndpointAddress & 0x80), endpoint.bEndpointAddress)
+    return Interface(
+        descriptor.bInterfaceNumber,
+        descriptor.bInterfaceClass,
+        descriptor.bInterfaceSubClass,
+        descriptor.bInterfaceProtocol,
+        bulk.get(False),
+        bulk.get(True),
+    )
+
+
+def load_backend() -> Any:
+    """pyusb's libusb-1.0 backend; NoLibusbError when no libusb can be loaded.
+
+    The library of libusb-package is loaded by its path, without importing that package (which costs
+    15 ms), else the system's by its name, else by whatever ctypes finds.
+    """
+    for path in (_packaged_libusb(), "libusb-1.0.so.0"):
+        if path is not None:
+            backend = usb.backend.libusb1.get_backend(find_library=lambda _, path=path: path)
+            if backend is not None:
+                logger.debug("libusb: %s", path)
+                return backend
+    backend = usb.backend.libusb1.get_backend()
+    if backend is None:
+        raise NoLibusbError(
+            "no libusb-1.0 found: install the Python package libusb-package, or your system's "
+            "libusb (libusb-1.0-0 on Debian)"
+        )
+    return backend
+
+
+def _packaged_libusb() -> str | None:
+    from importlib.util import find_spec
+
+    spec = find_spec("libusb_package")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    for folder in spec.submodule_search_locations:
+        for name in ("libusb-1.0.so", "libusb-1.0.dylib", "libusb-1.0.dll"):
+            path = os.path.join(folder, name)
+            if os.path.exists(path):
+                return path
+    return None
