@@ -75,18 +75,15 @@ def execute(
         execution.claimed.clear()
 
 
-def give_back(device: AttachedDevice, transport: Transport, execution: Execution) -> None:
-    """Attach the kernel drivers again that were detached; for a device that stays."""
+def give_back(transport: Transport, execution: Execution) -> list[Fault]:
+    """Attach the kernel drivers again that were detached, of a device that stays; what failed."""
+    faults = []
     for interface in sorted(execution.detached):
         fault = _tolerate(lambda number=interface: transport.attach(number))
         if fault is not None and fault is not Fault.NOT_SUPPORTED:
-            logger.warning(
-                "interface %d of %s did not get its kernel driver back: %s",
-                interface,
-                device.describe(),
-                fault.value,
-            )
+            faults.append(fault)
     execution.detached.clear()
+    return faults
 
 
 def _carry_out(

@@ -1,0 +1,424 @@
+"""switch(): the operation, from an ID to a verdict."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from .catalog import Catalog, default_catalog, entry_from_file, read_entry
+from .errors import (
+    GoneError,
+    ModeSwitchError,
+    NoEntryError,
+    NotAttachedError,
+    SeveralDevicesError,
+    UnchangedError,
+    UnexpectedDeviceError,
+    UsageError,
+)
+from .execution import Execution, execute, give_back
+from .host import Host, default_host
+from .model import (
+    AttachedDevice,
+    DeviceFile,
+    Entry,
+    Node,
+    Port,
+    Status,
+    SwitchResult,
+    UsbId,
+    parse_hex,
+    parse_port,
+)
+from .plan import make_plan
+from .steps import Plan, Step
+from .verdict import Verdict, is_target, judge
+
+if TYPE_CHECKING:
+    from .transport import Fault
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_TIMEOUT_S = 20.0  # the reference's CheckSuccess
+MAX_TIMEOUT_S = 3600.0
+# A stick that does not react at once may only be slow: later tries come later, and settle first for the
+# time that the reference always takes. Each fraction of the timeout is where a try ends.
+TRY_ENDS = (0.25, 0.55, 1.0)
+SETTLE_BEFORE_RETRY_S = 0.5
+# After the switch drivers bind and make their nodes. This is how long a device without any gets.
+NODES_TIMEOUT_S = 3.0
+NODES_QUIET_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Something that happened on the way, for an observer.
+
+    kind: "device", "entry", "try", "step", "waiting", "seen" or "node". text: in words. step: for "step".
+    seconds: since the call.
+    """
+
+    kind: str
+    text: str
+    seconds: float
+    step: Step | None = None
+
+
+Observer = Callable[[Progress], None]
+
+
+def switch(
+    vendor: int | str,
+    product: int | str,
+    *,
+    port: str | None = None,
+    config: DeviceFile | str | os.PathLike[str] | None = None,
+    timeout: float | None = None,
+    wait: bool = True,
+    dry_run: bool = False,
+    data: Iterable[str | os.PathLike[str]] = (),
+    backend: Any = None,
+    host: Host | None = None,
+    observer: Observer | None = None,
+) -> SwitchResult:
+    """Switch a stick and see what comes of it.
+
+    It finds the device, picks the device file, leaves alone what is right already, makes the plan, carries
+    it out (three times at most while the stick stays unchanged), watches the port, and tells what appeared.
+
+    vendor, product: initial ID, as ints or hex strings (0 to 0xffff). port: one certain stick (`1-1.2`).
+    config: a DeviceFile or the path of one, instead of the catalogue. timeout: seconds for the whole
+    verdict, over 0 to 3600; by default the device file's CheckSuccess, else 20. wait: False sends once and
+    returns SENT without a verdict; kernel drivers stay detached then. dry_run: nothing is sent, PLANNED.
+    data: folders of device files to look at first. backend: a pyusb backend (such as a virtual one)
+    instead of this computer's USB. host: the same, for a Host of one's own. observer: called with Progress.
+
+    Returns SWITCHED, or ALREADY when the stick is in its target class, or only its target is attached.
+    Raises ModeSwitchError, always with `result`: UsageError, NotAttachedError, SeveralDevicesError,
+    NoEntryError, DeviceFileError, MethodNotSupportedError, NotStorageError, AccessError, BusyError,
+    NoLibusbError, TransferError (all before anything is sent), UnchangedError, GoneError,
+    UnexpectedDeviceError.
+    """
+    usb_id = UsbId(parse_hex(vendor, "vendor ID"), parse_hex(product, "product ID"))
+    if timeout is not None and not 0 < timeout <= MAX_TIMEOUT_S:
+        raise UsageError(f"bad timeout {timeout!r}: expected seconds, over 0 to {MAX_TIMEOUT_S:.0f}")
+    wanted_port = None if port is None else parse_port(port)
+    own_host = host is None
+    host = host or default_host(backend)
+    catalog = default_catalog(os.fspath(folder) for folder in data)
+    operation = _Operation(host, catalog, usb_id, wanted_port, observer)
+    try:
+        given = operation.given_entry(config)
+        device = operation.find_device(given)
+        if device is None:
+            return operation.result(Status.ALREADY)
+        entry = given or operation.choose_entry(device)
+        if operation.is_right_already(device, entry):
+            return operation.result(Status.ALREADY)
+        plan = make_plan(entry.device_file, device)
+        operation.warnings += plan.warnings
+        if dry_run:
+            return operation.result(Status.PLANNED)
+        if not plan.steps:  # Configuration=0: the file says on purpose that there is nothing to do
+            operation.after = device
+            return operation.result(Status.ALREADY)
+        seconds = timeout or entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
+        return operation.carry_out(device, plan, seconds, wait=wait)
+    except ModeSwitchError as error:
+        if error.result is None:
+            error.result = operation.result(None)
+        raise
+    finally:
+        if own_host:
+            host.close()
+
+
+class _Operation:
+    """One call of switch(): what is known so far, and the steps named in its docstring."""
+
+    def __init__(
+        self,
+        host: Host,
+        catalog: Catalog,
+        usb_id: UsbId,
+        port: Port | None,
+        observer: Observer | None,
+    ) -> None:
+        self.host = host
+        self.catalog = catalog
+        self.id = usb_id
+        self.port = port
+        self.observer = observer
+        self.start = host.now()
+        self.before: AttachedDevice | None = None
+        self.after: AttachedDevice | None = None
+        self.entry: Entry | None = None
+        self.nodes: tuple[Node, ...] = ()
+        self.tries = 0
+        self.unlisted = False
+        self.warnings: tuple[str, ...] = ()
+
+    def elapsed(self) -> float:
+        """Seconds since the call."""
+        return self.host.now() - self.start
+
+    def tell(self, kind: str, text: str, step: Step | None = None) -> None:
+        """Log, and tell the observer."""
+        logger.debug("%s: %s", kind, text)
+        if self.observer is not None:
+            self.observer(Progress(kind, text, self.elapsed(), step))
+
+    def warn(self, text: str) -> None:
+        """Note something that the user should know of a result that is none the worse for it."""
+        logger.warning("%s", text)
+        self.warnings += (text,)
+
+    def result(self, status: Status | None) -> SwitchResult:
+        """The result as far as it is known."""
+        known = self.after or self.before
+        return SwitchResult(
+            status=status,
+            id=self.id,
+            port=known.port if known is not None else self.port,
+            before=self.before,
+            after=self.after,
+            entry=self.entry,
+            nodes=self.nodes,
+            seconds=round(self.elapsed(), 3),
+            tries=self.tries,
+            unlisted=self.unlisted,
+            warnings=self.warnings,
+        )
+
+    # Finding the device and its device file
+
+    def given_entry(self, config: DeviceFile | str | os.PathLike[str] | None) -> Entry | None:
+        """The entry that the caller gives. None leaves it to the catalogue, which has to know the ID."""
+        if config is None:
+            if not self.catalog.candidates(self.id):
+                raise self.catalog.no_entry_error(self.id)
+            return None
+        if isinstance(config, DeviceFile):
+            entry = Entry(self.id, "given by the caller", "", config)
+        else:
+            entry = entry_from_file(os.fspath(config), self.id)
+        self._use(entry)
+        return entry
+
+    def find_device(self, given: Entry | None) -> AttachedDevice | None:
+        """The one stick with the initial ID; None when one of the targets is attached instead."""
+        attached = self.host.devices()
+        here = [d for d in attached if self.port is None or d.port == self.port]
+        found = [d for d in here if d.id == self.id]
+        if len(found) > 1:
+            ports = tuple(d.port for d in found)
+            raise SeveralDevicesError(
+                f"{len(found)} devices {self.id} are attached, on the ports {', '.join(ports)}: "
+                "choose one with its port",
+                ports=ports,
+            )
+        if found:
+            self.before = found[0]
+            self.tell("device", f"{found[0].describe()} is attached")
+            return found[0]
+        for entry in [given] if given else map(read_entry, self.catalog.candidates(self.id)):
+            for device in here:
+                if is_target(device, entry):
+                    self.entry = entry
+                    self._arrived(device)
+                    self.tell("device", f"{device.describe()} is what {self.id} switches to")
+                    return None
+        raise self._not_attached(here)
+
+    def _not_attached(self, here: list[AttachedDevice]) -> NotAttachedError:
+        if self.port is not None:
+            what = f"{here[0].id} is" if here else "nothing is"
+            return NotAttachedError(f"{self.id} is not attached: {what} on port {self.port}")
+        return NotAttachedError(f"{self.id} is not attached, nor is any of its targets")
+
+    def choose_entry(self, device: AttachedDevice) -> Entry:
+        """The catalogue's choice for this very device."""
+        candidates = self.catalog.candidates(self.id)
+        if any(candidate.needs_scsi for candidate in candidates):
+            device = replace(device, scsi=self.host.scsi_strings(device))
+        candidate = self.catalog.choose(device)
+        if candidate is None:
+            raise NoEntryError(
+                f"none of the {len(candidates)} device files for {self.id} fits this device "
+                f"(manufacturer {device.manufacturer!r}, product {device.product!r})"
+            )
+        entry = read_entry(candidate)
+        self._use(entry)
+        return entry
+
+    def _use(self, entry: Entry) -> None:
+        self.entry = entry
+        self.warnings += tuple(str(diagnostic) for diagnostic in entry.diagnostics)
+        self.tell("entry", f"device file {entry.path or entry.name}")
+
+    def is_right_already(self, device: AttachedDevice, entry: Entry) -> bool:
+        """Whether interface 0 has the target class already (IDs that stay the same in every mode)."""
+        if not is_target(device, entry):
+            return False
+        self._arrived(device)
+        self.tell("device", f"{device.describe()} is in its target class already")
+        return True
+
+    # Switching
+
+    def carry_out(
+        self, device: AttachedDevice, plan: Plan, timeout: float, *, wait: bool
+    ) -> SwitchResult:
+        """Send, watch, and send again while the stick stays unchanged; bounded by timeout and tries."""
+        assert self.entry is not None
+        deadline = self.start + timeout
+        execution = Execution()
+        verdict = Verdict.UNCHANGED
+        try:
+            for end in TRY_ENDS:
+                if self.tries:
+                    self.tell("try", "unchanged: once more, slower")
+                    self.host.sleep(SETTLE_BEFORE_RETRY_S)
+                    device, plan = self._look_again(device, plan, execution)
+                self.tries += 1
+                self._send(device, plan, execution, deadline)
+                if not wait:
+                    execution.detached.clear()  # nobody knows whether it stays
+                    return self.result(Status.SENT)
+                verdict = self._watch(self.start + timeout * end, deadline)
+                if verdict is not Verdict.UNCHANGED:
+                    break
+        finally:
+            self._give_back(device, execution)
+        if verdict.is_switch:
+            return self._switched(verdict)
+        raise self._failed(verdict, timeout)
+
+    def _look_again(
+        self, device: AttachedDevice, plan: Plan, execution: Execution
+    ) -> tuple[AttachedDevice, Plan]:
+        """The stick may have come back as it was: then it has a new number and its drivers again."""
+        now = self.host.at(device.port)
+        if now is None or now.device_number == device.device_number or self.entry is None:
+            return device, plan
+        execution.detached.clear()
+        return now, make_plan(self.entry.device_file, now)
+
+    def _send(
+        self, device: AttachedDevice, plan: Plan, execution: Execution, deadline: float
+    ) -> None:
+        """Open the device and run the plan."""
+        self.tell("try", f"try {self.tries}: {plan.method}")
+
+        def on_step(step: Step, fault: Fault | None) -> None:
+            self.tell("step", "ok" if fault is None else fault.value, step)
+
+        try:
+            transport = self.host.open(device)
+            try:
+                execute(
+                    plan,
+                    device,
+                    transport,
+                    execution,
+                    sleep=self.host.sleep,
+                    expired=lambda: self.host.now() >= deadline,
+                    on_step=on_step,
+                )
+            finally:
+                transport.close()
+        except GoneError:
+            # A stick that leaves between two tries may well be switching, late: its port will tell.
+            if self.tries == 1:
+                raise
+
+    def _watch(self, until: float, deadline: float) -> Verdict:
+        """Look at the port until it tells of a switch; a stick that left gets the whole time."""
+        assert self.before is not None and self.entry is not None
+        seen = None
+        while True:
+            self.after = self.host.at(self.before.port)
+            verdict = judge(self.before, self.after, self.entry)
+            if verdict is not seen:
+                what = self.after.describe() if self.after is not None else self.before.port
+                self.tell("seen", f"{verdict.value}: {what}")
+                seen = verdict
+            if verdict.is_switch:
+                return verdict
+            now = self.host.now()
+            left = (until if verdict is Verdict.UNCHANGED else deadline) - now
+            if left <= 0:
+                return verdict
+            self.tell("waiting", f"waiting for port {self.before.port}")
+            self.host.wait(left)
+
+    def _give_back(self, device: AttachedDevice, execution: Execution) -> None:
+        """A stick that stayed gets its kernel drivers back, whatever happened."""
+        now = self.host.at(device.port) if execution.detached else None
+        if now is None or now.device_number != device.device_number:
+            return
+        try:
+            transport = self.host.open(now)
+        except ModeSwitchError as error:
+            self.warn(f"kernel drivers of {device.describe()} stay detached: {error}")
+            return
+        try:
+            for fault in give_back(transport, execution):
+                self.warn(f"a kernel driver of {device.describe()} stays detached: {fault.value}")
+        finally:
+            transport.close()
+
+    # Telling
+
+    def _switched(self, verdict: Verdict) -> SwitchResult:
+        assert self.before is not None and self.after is not None and self.entry is not None
+        if verdict is Verdict.UNLISTED:
+            self.unlisted = True
+            self.warn(
+                f"{self.after.id} (class 0x{self.after.interface_class or 0:02x}) is not among the "
+                f"targets that {self.entry.path or 'the device file'} names for {self.id}"
+            )
+        self._await_nodes(self.after)
+        return self.result(Status.SWITCHED)
+
+    def _await_nodes(self, device: AttachedDevice) -> None:
+        """Wait until every interface has its driver and no more nodes come; some never get one."""
+        start = quiet_since = self.host.now()
+        nodes = self.host.nodes(device)
+        while nodes is not None:
+            now = self.host.now()
+            current = self.host.at(device.port)
+            if current is None or current.device_number != device.device_number:
+                break
+            self.after = current
+            settled = all(i.driver for i in current.interfaces)
+            if now - start >= NODES_TIMEOUT_S or (settled and now - quiet_since >= NODES_QUIET_S):
+                break
+            self.host.wait(NODES_QUIET_S)
+            before, nodes = nodes, self.host.nodes(device)
+            if nodes != before:
+                quiet_since = self.host.now()
+        self.nodes = nodes or ()
+
+    def _arrived(self, device: AttachedDevice) -> None:
+        self.before = self.after = device
+        self.nodes = self.host.nodes(device) or ()
+
+    def _failed(self, verdict: Verdict, timeout: float) -> ModeSwitchError:
+        assert self.before is not None
+        before, bound = self.before, f"{timeout:g} s"
+        if verdict is Verdict.UNCHANGED:
+            times = "once" if self.tries == 1 else f"{self.tries} times"
+            return UnchangedError(
+                f"{before.describe()} is unchanged {bound} later; the message was sent {times}"
+            )
+        if verdict is Verdict.OTHER_STORAGE and self.after is not None:
+            return UnexpectedDeviceError(
+                f"{before.describe()} came back as {self.after.id}, still a storage device"
+            )
+        if verdict is Verdict.SETTLING:
+            return GoneError(f"{before.describe()} came back, but was not configured within {bound}")
+        return GoneError(f"{before.describe()} left and did not come back within {bound}")

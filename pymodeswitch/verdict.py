@@ -1,0 +1,64 @@
+"""The judge: what does the port say, compared with what was on it before? Pure; knows no message.
+
+Only re-enumeration on the same port counts. A write that returned proves nothing, nor one that failed.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from .model import MASS_STORAGE_CLASS, AttachedDevice, Entry
+
+
+class Verdict(Enum):
+    """What a look at the port says; only the first two end the wait."""
+
+    SWITCHED = "switched"
+    UNLISTED = "switched, to an ID or class that the device file does not name"
+    UNCHANGED = "unchanged"
+    GONE = "gone"
+    SETTLING = "back, not configured yet"
+    OTHER_STORAGE = "another storage device"
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the stick has switched."""
+        return self in (Verdict.SWITCHED, Verdict.UNLISTED)
+
+
+def judge(before: AttachedDevice, now: AttachedDevice | None, entry: Entry) -> Verdict:
+    """Compare the device that was on the port with what is there now.
+
+    A new enumeration (device number) or another configuration, with a target ID or the target class of
+    interface 0, is a switch. Target IDs are hints: any other ID or class is a switch too, unlisted, when
+    interface 0 is no longer mass storage. The same ID and class again, however often it came back, is
+    no switch; nor is another storage ID.
+    """
+    if now is None:
+        return Verdict.GONE
+    new_stay = now.device_number != before.device_number
+    if not new_stay and now.configuration == before.configuration:
+        return Verdict.UNCHANGED
+    if now.interface_class is None:
+        return Verdict.SETTLING if new_stay else Verdict.UNCHANGED
+    target_class = entry.device_file.target_class
+    if now.id in entry.targets or (target_class is not None and now.interface_class == target_class):
+        return Verdict.SWITCHED
+    if now.id == before.id and now.interface_class == before.interface_class:
+        return Verdict.UNCHANGED
+    if now.interface_class == MASS_STORAGE_CLASS:
+        return Verdict.OTHER_STORAGE
+    expected = bool(entry.targets) or target_class is not None
+    return Verdict.UNLISTED if expected else Verdict.SWITCHED
+
+
+def is_target(device: AttachedDevice, entry: Entry) -> bool:
+    """Whether an attached device already is what an entry leads to: its target ID, or its target class."""
+    if device.id in entry.targets:
+        return True
+    target_class = entry.device_file.target_class
+    return (
+        device.id == entry.id
+        and target_class is not None
+        and device.interface_class == target_class
+    )
