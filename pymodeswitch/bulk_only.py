@@ -8,6 +8,7 @@ messages stand ready in `messages.py`, which `python -m pymodeswitch.bulk_only` 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from construct import (
@@ -172,11 +173,7 @@ def describe_message(message: bytes) -> str:
 
 def describe_command(command: bytes) -> str:
     """A CDB of 16 bytes in words."""
-    for table, describe in (
-        (PREVENT_ALLOW, lambda c: "prevent" if c.flags.prevent else "allow"),
-        (START_STOP, _describe_start_stop),
-        (INQUIRY, lambda c: f"{c.allocation_length} bytes"),
-    ):
+    for table, describe in DETAILS:
         try:
             fields = table.parse(command)
         except ConstructError:
@@ -189,6 +186,14 @@ def describe_command(command: bytes) -> str:
     return name
 
 
+def _describe_prevent_allow(fields: Any) -> str:
+    return "prevent" if fields.flags.prevent else "allow"
+
+
+def _describe_inquiry(fields: Any) -> str:
+    return f"{fields.allocation_length} bytes"
+
+
 def _describe_start_stop(fields: Any) -> str:
     flags = fields.flags
     if flags.power_condition:
@@ -197,6 +202,13 @@ def _describe_start_stop(fields: Any) -> str:
         return "load" if flags.start else "eject"
     return "start" if flags.start else "stop"
 
+
+# Commands whose fields say more than their name does.
+DETAILS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (PREVENT_ALLOW, _describe_prevent_allow),
+    (START_STOP, _describe_start_stop),
+    (INQUIRY, _describe_inquiry),
+)
 
 # The messages that the methods send, built from the tables. Tags and command bytes are the reference's,
 # measured on the wire; Huawei's carry bCBWCBLength 0, which its firmware expects.
@@ -213,6 +225,10 @@ def _standard_eject() -> tuple[bytes, ...]:
         for lun in (0, 1)
         for command, tag in ((allow, 0x21436587), (eject, 0x21436597))
     )
+
+
+def _huawei(command: str) -> bytes:
+    return build_cbw(bytes.fromhex(command), tag=HUAWEI_OPTION_TAG, command_length=0)
 
 
 def _cisco() -> tuple[bytes, ...]:
@@ -243,11 +259,10 @@ def _cisco() -> tuple[bytes, ...]:
 
 def method_messages() -> dict[str, tuple[bytes, ...]]:
     """The fixed messages of each storage method, in the order they are sent, by constant name."""
-    huawei = {"tag": HUAWEI_OPTION_TAG, "command_length": 0}
     return {
         "STANDARD_EJECT": _standard_eject(),
-        "HUAWEI_NEW_MODE": (build_cbw(bytes.fromhex("1106200000010100 01"), **huawei),),
-        "HUAWEI_ALT_MODE": (build_cbw(bytes.fromhex("1106300000000001"), **huawei),),
+        "HUAWEI_NEW_MODE": (_huawei("11 06 20 00 00 01 01 00 01"),),
+        "HUAWEI_ALT_MODE": (_huawei("11 06 30 00 00 00 00 01"),),
         "OPTION_MODE": (build_cbw(b"\x01", tag=HUAWEI_OPTION_TAG, command_length=6),),
         "CISCO_MODE": _cisco(),
     }

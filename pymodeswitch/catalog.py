@@ -168,8 +168,7 @@ class Catalog:
                 "(give the ID that the stick has before)"
             )
         return NoEntryError(
-            f"no device file for {usb_id} in {', '.join(self.folders)}: "
-            "see the guide to an unknown stick"
+            f"no device file for {usb_id} in {', '.join(self.folders)}: see the guide to an unknown stick"
         )
 
 
@@ -188,14 +187,10 @@ def read_entry(candidate: Candidate, *, strict: bool = False) -> Entry:
     """Read a candidate's file; DeviceFileError when it cannot be read or has an error."""
     parsed, diagnostics = read_file(candidate.path, strict=strict)
     name = canonical_name(candidate.id, candidate.qualifiers)
-    return Entry(
-        candidate.id, name, candidate.path, parsed, candidate.qualifiers, diagnostics
-    )
+    return Entry(candidate.id, name, candidate.path, parsed, candidate.qualifiers, diagnostics)
 
 
-def read_file(
-    path: str, *, strict: bool = False
-) -> tuple[DeviceFile, tuple[Diagnostic, ...]]:
+def read_file(path: str, *, strict: bool = False) -> tuple[DeviceFile, tuple[Diagnostic, ...]]:
     """Read one device file; returns it with warnings. DeviceFileError."""
     return device_file.parse(read_bytes(path), path, strict=strict)
 

@@ -161,9 +161,7 @@ class _Reader:
             return
         if name in self.seen:
             first = self.seen[name]
-            self._add(
-                self.mistake, f"{name} again: line {first} wins", number, column, len(name)
-            )
+            self._add(self.mistake, f"{name} again: line {first} wins", number, column, len(name))
             return
         self.seen[name] = number
         self.places[key.attribute] = (number, column, len(name))
@@ -214,13 +212,9 @@ class _Reader:
     def _whole(self, message: str) -> None:
         self.diagnostics.append(Diagnostic(Severity.ERROR, message, self.path))
 
-    def _add(
-        self, severity: Severity, message: str, line: int, column: int, width: int = 1
-    ) -> None:
+    def _add(self, severity: Severity, message: str, line: int, column: int, width: int = 1) -> None:
         text = self.lines[line - 1]
-        self.diagnostics.append(
-            Diagnostic(severity, message, self.path, line, column + 1, width, text)
-        )
+        self.diagnostics.append(Diagnostic(severity, message, self.path, line, column + 1, width, text))
 
 
 _KEYS_BY_NAME = {key.name: key for key in KEYS}
@@ -327,7 +321,5 @@ def _message(value: str) -> bytes:
         digits, offset = digits[2:], offset + 2
     _check_hex(digits, offset, value)
     if len(digits) % 2:
-        raise _BadValue(
-            f"odd number of hex digits ({len(digits)}): a byte has two", offset, len(digits)
-        )
+        raise _BadValue(f"odd number of hex digits ({len(digits)}): a byte has two", offset, len(digits))
     return bytes.fromhex(digits)

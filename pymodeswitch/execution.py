@@ -7,17 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .model import AttachedDevice
-from .steps import (
-    BulkOut,
-    Claim,
-    ClearHalt,
-    Detach,
-    Pause,
-    Plan,
-    ReadStatus,
-    Release,
-    Step,
-)
+from .steps import BulkOut, Claim, ClearHalt, Detach, Pause, Plan, ReadStatus, Release, Step
 from .transport import Fault, Transport, UsbFault, error_for
 
 logger = logging.getLogger(__name__)
@@ -71,15 +61,15 @@ def execute(
                     break
     finally:
         for interface in sorted(execution.claimed):
-            _tolerate(lambda number=interface: transport.release(number))
+            _tolerate(transport.release, interface)
         execution.claimed.clear()
 
 
 def give_back(transport: Transport, execution: Execution) -> list[Fault]:
     """Attach the kernel drivers again that were detached, of a device that stays; what failed."""
-    faults = []
+    faults: list[Fault] = []
     for interface in sorted(execution.detached):
-        fault = _tolerate(lambda number=interface: transport.attach(number))
+        fault = _tolerate(transport.attach, interface)
         if fault is not None and fault is not Fault.NOT_SUPPORTED:
             faults.append(fault)
     execution.detached.clear()
@@ -110,26 +100,24 @@ def _carry_out(
             return _send(step, transport)
         case ReadStatus(endpoint, length, timeout_ms):
             # Bulk-Only Transport, 6.7: sticks that switch often answer nothing, rubbish, or "failed".
-            return _tolerate(lambda: transport.bulk_in(endpoint, length, timeout_ms))
+            return _tolerate(transport.bulk_in, endpoint, length, timeout_ms)
         case ClearHalt(endpoint):
-            return _tolerate(lambda: transport.clear_halt(endpoint))
+            return _tolerate(transport.clear_halt, endpoint)
         case Pause(milliseconds):
             sleep(milliseconds / 1000)
             return None
         case Release(interface):
             execution.claimed.discard(interface)
-            return _tolerate(lambda: transport.release(interface))
+            return _tolerate(transport.release, interface)
 
 
-def _detach(
-    plan: Plan, device: AttachedDevice, transport: Transport, execution: Execution
-) -> Fault | None:
+def _detach(plan: Plan, device: AttachedDevice, transport: Transport, execution: Execution) -> Fault | None:
     """Every interface: claiming and SET_CONFIGURATION fail while any of them has a driver."""
     if plan.method == "DetachStorageOnly":
         execution.started = True
     met = None
     for interface in device.interfaces:
-        fault = _tolerate(lambda number=interface.number: transport.detach(number))
+        fault = _tolerate(transport.detach, interface.number)
         if fault is None:
             execution.detached.add(interface.number)
         elif fault is Fault.NOT_FOUND or fault is Fault.NOT_SUPPORTED:
@@ -141,17 +129,17 @@ def _detach(
 
 def _send(step: BulkOut, transport: Transport) -> Fault | None:
     """Send; a stalled endpoint is cleared and the message sent again, once."""
-    fault = _tolerate(lambda: transport.bulk_out(step.endpoint, step.data, step.timeout_ms))
+    fault = _tolerate(transport.bulk_out, step.endpoint, step.data, step.timeout_ms)
     if fault is Fault.STALL:
-        _tolerate(lambda: transport.clear_halt(step.endpoint))
-        fault = _tolerate(lambda: transport.bulk_out(step.endpoint, step.data, step.timeout_ms))
+        _tolerate(transport.clear_halt, step.endpoint)
+        fault = _tolerate(transport.bulk_out, step.endpoint, step.data, step.timeout_ms)
     return fault
 
 
-def _tolerate(call: Callable[[], object]) -> Fault | None:
+def _tolerate(call: Callable[..., object], *arguments: object) -> Fault | None:
     """Make a call whose failure decides nothing; returns the fault."""
     try:
-        call()
+        call(*arguments)
     except UsbFault as fault:
         return fault.fault
     return None

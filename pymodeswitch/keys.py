@@ -79,6 +79,5 @@ SPECIAL_METHODS = tuple(key for key in KEYS if key.special)
 COMBINED_WITH_MESSAGE = tuple(
     key
     for key in KEYS
-    if key.attribute
-    in ("standard_eject", "message_content", "message_content2", "message_content3")
+    if key.attribute in ("standard_eject", "message_content", "message_content2", "message_content3")
 )

@@ -5,11 +5,12 @@ The steps of a plan are nouns too; they live in `steps.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
 
 from .errors import UsageError
+from .steps import Plan
 
 Port = NewType("Port", str)
 """A port by its kernel name: bus number, `-`, port numbers from the root hub down (`1-1.2`)."""
@@ -283,7 +284,8 @@ class SwitchResult:
     """What happened. In an error's `result` status is None and the rest says how far it came.
 
     seconds: from the call to the verdict. tries: how often the messages were sent.
-    unlisted: the stick switched, but to an ID that the device file does not name.
+    unlisted: the stick switched, but to an ID that the device file does not name. plan: what was (or, in
+    a dry run, would have been) done to it.
     """
 
     status: Status | None
@@ -296,4 +298,5 @@ class SwitchResult:
     seconds: float = 0.0
     tries: int = 0
     unlisted: bool = False
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+    plan: Plan | None = None

@@ -70,14 +70,18 @@ def _messages(
     reads = any(content.startswith(CBW_SIGNATURE) for content in contents)
     if reads:
         _check_storage(device, interface)
-    out = _endpoint(device_file.message_endpoint, interface.bulk_out, "OUT", device, interface)
-    answer = _endpoint(device_file.response_endpoint, interface.bulk_in, "IN", device, interface)
+    out = device_file.message_endpoint or interface.bulk_out
+    answer = device_file.response_endpoint or interface.bulk_in
+    if out is None:
+        raise _no_endpoint("bulk OUT", "MessageEndpoint", device, interface)
+    if answer is None and reads:
+        raise _no_endpoint("bulk IN", "ResponseEndpoint", device, interface)
     steps: list[Step] = [Detach(), Claim(interface.number)]
     for content in contents:
         steps.append(BulkOut(out, content))
-        if content.startswith(CBW_SIGNATURE):
+        if answer is not None and content.startswith(CBW_SIGNATURE):
             steps.append(ReadStatus(answer))
-    steps += [ClearHalt(answer), ClearHalt(out)]
+    steps += [ClearHalt(endpoint) for endpoint in (answer, out) if endpoint is not None]
     steps.append(Pause(SETTLE_AFTER_MESSAGES_MS, "the last answer"))
     if device_file.release_delay_ms:
         steps.append(Pause(device_file.release_delay_ms, "ReleaseDelay"))
@@ -108,22 +112,14 @@ def _check_storage(device: AttachedDevice, interface: Interface) -> None:
         shown = device.device_class
     if shown != MASS_STORAGE_CLASS:
         raise NotStorageError(
-            f"{device.describe()} shows class 0x{shown:02x}, not mass storage (0x08): "
-            "already switched?"
+            f"{device.describe()} shows class 0x{shown:02x}, not mass storage (0x08): already switched?"
         )
 
 
-def _endpoint(
-    given: int | None, found: int | None, way: str, device: AttachedDevice, interface: Interface
-) -> int:
-    endpoint = found if given is None else given
-    if endpoint is None:
-        key = "MessageEndpoint" if way == "OUT" else "ResponseEndpoint"
-        raise DeviceFileError(
-            f"interface {interface.number} of {device.describe()} has no bulk {way} endpoint: "
-            f"give it with {key}"
-        )
-    return endpoint
+def _no_endpoint(what: str, key: str, device: AttachedDevice, interface: Interface) -> DeviceFileError:
+    return DeviceFileError(
+        f"interface {interface.number} of {device.describe()} has no {what} endpoint: give it with {key}"
+    )
 
 
 def typical_device(initial: UsbId) -> AttachedDevice:

@@ -119,6 +119,7 @@ def switch(
         if operation.is_right_already(device, entry):
             return operation.result(Status.ALREADY)
         plan = make_plan(entry.device_file, device)
+        operation.plan = plan
         operation.warnings += plan.warnings
         if dry_run:
             return operation.result(Status.PLANNED)
@@ -156,6 +157,7 @@ class _Operation:
         self.before: AttachedDevice | None = None
         self.after: AttachedDevice | None = None
         self.entry: Entry | None = None
+        self.plan: Plan | None = None
         self.nodes: tuple[Node, ...] = ()
         self.tries = 0
         self.unlisted = False
@@ -191,6 +193,7 @@ class _Operation:
             tries=self.tries,
             unlisted=self.unlisted,
             warnings=self.warnings,
+            plan=self.plan,
         )
 
     # Finding the device and its device file
@@ -269,9 +272,7 @@ class _Operation:
 
     # Switching
 
-    def carry_out(
-        self, device: AttachedDevice, plan: Plan, timeout: float, *, wait: bool
-    ) -> SwitchResult:
+    def carry_out(self, device: AttachedDevice, plan: Plan, timeout: float, *, wait: bool) -> SwitchResult:
         """Send, watch, and send again while the stick stays unchanged; bounded by timeout and tries."""
         assert self.entry is not None
         deadline = self.start + timeout
@@ -307,9 +308,7 @@ class _Operation:
         execution.detached.clear()
         return now, make_plan(self.entry.device_file, now)
 
-    def _send(
-        self, device: AttachedDevice, plan: Plan, execution: Execution, deadline: float
-    ) -> None:
+    def _send(self, device: AttachedDevice, plan: Plan, execution: Execution, deadline: float) -> None:
         """Open the device and run the plan."""
         self.tell("try", f"try {self.tries}: {plan.method}")
 

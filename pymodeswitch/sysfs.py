@@ -69,16 +69,10 @@ class Sysfs:
             serial=_optional(folder, "serial"),
         )
 
-    def _interfaces(
-        self, port: str, descriptors: bytes, configuration: int
-    ) -> tuple[Interface, ...]:
+    def _interfaces(self, port: str, descriptors: bytes, configuration: int) -> tuple[Interface, ...]:
         return tuple(
-            Interface(
-                number, klass, subclass, protocol, out, in_, self.driver(port, configuration, number)
-            )
-            for number, klass, subclass, protocol, out, in_ in parse_interfaces(
-                descriptors, configuration
-            )
+            Interface(number, klass, subclass, protocol, out, in_, self.driver(port, configuration, number))
+            for number, klass, subclass, protocol, out, in_ in parse_interfaces(descriptors, configuration)
         )
 
     def driver(self, port: str, configuration: int, interface: int) -> str | None:

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any, Protocol, TypeVar
 
 import usb.backend.libusb1
-from usb.core import NoBackendError, USBError, USBTimeoutError
+from usb.core import USBError, USBTimeoutError
 
 from .errors import AccessError, BusyError, GoneError, ModeSwitchError, NoLibusbError, TransferError
 from .model import HUB_CLASS, AttachedDevice, Interface, Port, UsbId
@@ -151,9 +151,7 @@ class PyusbTransport:
 
     def bulk_out(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
         # pyusb's backends ask for an interface number and do not use it for bulk transfers.
-        self._call(
-            "bulk out", self._backend.bulk_write, endpoint, 0, array("B", data), timeout_ms
-        )
+        self._call("bulk out", self._backend.bulk_write, endpoint, 0, array("B", data), timeout_ms)
 
     def bulk_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
         buffer = array("B", bytes(length))
@@ -243,15 +241,12 @@ def _active_configuration(backend: Any, device: Any) -> int:
         backend.close_device(handle)
 
 
-def _interfaces(
-    backend: Any, device: Any, configurations: int, active: int
-) -> tuple[Interface, ...]:
+def _interfaces(backend: Any, device: Any, configurations: int, active: int) -> tuple[Interface, ...]:
     for index in range(configurations):
         configuration = backend.get_configuration_descriptor(device, index)
         if configuration.bConfigurationValue == active:
             return tuple(
-                _interface(backend, device, number, index)
-                for number in range(configuration.bNumInterfaces)
+                _interface(backend, device, number, index) for number in range(configuration.bNumInterfaces)
             )
     return ()
 

@@ -57,8 +57,4 @@ def is_target(device: AttachedDevice, entry: Entry) -> bool:
     if device.id in entry.targets:
         return True
     target_class = entry.device_file.target_class
-    return (
-        device.id == entry.id
-        and target_class is not None
-        and device.interface_class == target_class
-    )
+    return device.id == entry.id and target_class is not None and device.interface_class == target_class

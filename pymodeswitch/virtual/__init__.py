@@ -1,8 +1,8 @@
 """Virtual USB sticks: for the demo, for tests of pymodeswitch, and for tests of code that uses it.
 
-    bus = VirtualBus()
-    bus.plug(mf691(), "1-1")
-    pymodeswitch.switch(0x19d2, 0x1201, backend=VirtualBackend(bus))
+bus = VirtualBus()
+bus.plug(mf691(), "1-1")
+pymodeswitch.switch(0x19d2, 0x1201, backend=VirtualBackend(bus))
 """
 
 from .backend import VirtualBackend

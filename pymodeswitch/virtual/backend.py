@@ -20,7 +20,6 @@ from .bus import Attached, VirtualBus
 from .descriptors import Interface
 from .stick import Stall
 
-
 _T = TypeVar("_T")
 
 
@@ -103,9 +102,7 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
             extra_descriptors=[],
         )
 
-    def get_interface_descriptor(
-        self, dev: Attached, intf: int, alt: int, config: int
-    ) -> SimpleNamespace:
+    def get_interface_descriptor(self, dev: Attached, intf: int, alt: int, config: int) -> SimpleNamespace:
         """Interface descriptor by index; IndexError ends pyusb's iteration."""
         interface = self._altsettings(dev, intf, config)[alt]
         return SimpleNamespace(
@@ -173,14 +170,10 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
         self._alive(dev_handle.device)
         return dev_handle.device.stick.configuration_value
 
-    def set_interface_altsetting(
-        self, dev_handle: Handle, intf: int, altsetting: int
-    ) -> None:
+    def set_interface_altsetting(self, dev_handle: Handle, intf: int, altsetting: int) -> None:
         """SET_INTERFACE; the interface must be claimed."""
         self._claimed(dev_handle.device, intf)
-        self._control(
-            dev_handle.device, bytes([0x01, 11, altsetting, 0, intf, 0, 0, 0]), b""
-        )
+        self._control(dev_handle.device, bytes([0x01, 11, altsetting, 0, intf, 0, 0, 0]), b"")
 
     def claim_interface(self, dev_handle: Handle, intf: int) -> None:
         """EBUSY under a kernel driver or another program, ENOENT for an unknown interface."""
@@ -219,24 +212,20 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
 
     # Transfers
 
-    def bulk_write(
-        self, dev_handle: Handle, ep: int, intf: int, data: array[int], timeout: int
-    ) -> int:
-        """OUT transfer on a claimed interface."""
+    def bulk_write(self, dev_handle: Handle, ep: int, intf: int, data: array[int], timeout: int) -> int:
+        """OUT transfer; the endpoint's interface must be claimed (`intf` is not used, as in libusb)."""
         dev = dev_handle.device
-        self._claimed(dev, intf)
+        self._endpoint_claimed(dev, ep)
         self._before("bulk_write")
         payload = data.tobytes()
         self.transfers.append(("out", ep, payload))
         self._run(dev, lambda: dev.stick.write(ep, payload))
         return len(payload)
 
-    def bulk_read(
-        self, dev_handle: Handle, ep: int, intf: int, buff: array[int], timeout: int
-    ) -> int:
+    def bulk_read(self, dev_handle: Handle, ep: int, intf: int, buff: array[int], timeout: int) -> int:
         """IN transfer: EOVERFLOW (75) when the stick sends more than the buffer holds."""
         dev = dev_handle.device
-        self._claimed(dev, intf)
+        self._endpoint_claimed(dev, ep)
         self._before("bulk_read")
         self.transfers.append(("in", ep, b""))
         deadline = self.bus.clock.now() + timeout / 1000
@@ -305,6 +294,14 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
         self._interface_exists(dev, interface)
         if interface not in dev.claimed:
             raise usb_error(errno.ENOENT)
+
+    def _endpoint_claimed(self, dev: Attached, endpoint: int) -> None:
+        self._alive(dev)
+        configuration = dev.stick.configuration
+        for interface in configuration.interfaces if configuration is not None else ():
+            if endpoint in {e.address for e in interface.endpoints}:
+                return self._claimed(dev, interface.number)
+        raise usb_error(errno.ENOENT)
 
     @staticmethod
     def _interface_exists(dev: Attached, number: int) -> None:

@@ -121,8 +121,16 @@ class Identity:
     def qualifier(self) -> bytes:
         """The 10-byte device qualifier (table 9-9)."""
         return struct.pack(
-            "<BBHBBBBBB", 10, DEVICE_QUALIFIER, 0x0200, self.device_class, 0, 0, 64,
-            len(self.configurations), 0,
+            "<BBHBBBBBB",
+            10,
+            DEVICE_QUALIFIER,
+            0x0200,
+            self.device_class,
+            0,
+            0,
+            64,
+            len(self.configurations),
+            0,
         )
 
     def string(self, index: int) -> bytes | None:

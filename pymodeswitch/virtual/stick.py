@@ -217,8 +217,7 @@ class Stick:
 
     def _check_altsetting(self, number: int, altsetting: int) -> None:
         if self.configuration is None or not any(
-            i.number == number and i.altsetting == altsetting
-            for i in self.configuration.interfaces
+            i.number == number and i.altsetting == altsetting for i in self.configuration.interfaces
         ):
             raise Stall(f"no altsetting {altsetting} on interface {number}")
 

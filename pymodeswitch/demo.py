@@ -1,0 +1,86 @@
+"""The demo: the whole job on a virtual MF691, through the same code as with hardware."""
+
+from __future__ import annotations
+
+import sys
+
+from .cli import print_json
+from .explain import describe_step
+from .model import AttachedDevice
+from .report import result_data
+from .switching import Progress, switch
+from .transport import UsbFault, devices, open_device
+from .virtual import RealClock, VirtualBackend, VirtualBus, mf691
+
+AT_TIMEOUT_MS = 1000
+
+
+def run(*, quiet: bool = False, as_json: bool = False) -> int:
+    """Plug a virtual stick, switch it, talk AT to it; returns the exit code."""
+    bus = VirtualBus(RealClock())
+    backend = VirtualBackend(bus)
+    bus.plug(mf691(), "1-1")
+    silent = quiet or as_json
+
+    def show(text: str = "") -> None:
+        if not silent:
+            print(text)
+
+    show("A T-Mobile webConnect Rocket 2.0 (ZTE MF691) is plugged into a virtual port.")
+    show("Everything from here on is what happens with hardware too; only the USB below is virtual.")
+    show()
+    for device in devices(backend):
+        show(f"attached: {_faces(device)}")
+    show()
+
+    def observe(progress: Progress) -> None:
+        if progress.kind == "waiting":
+            return
+        text = progress.text
+        if progress.step is not None:
+            text = f"  {describe_step(progress.step)}: {text}"
+        show(f"{progress.seconds:6.2f} s  {text}")
+
+    result = switch(0x19D2, 0x1201, backend=backend, observer=observe)
+    show()
+    for device in devices(backend):
+        show(f"attached: {_faces(device)}")
+    show()
+    answer = ""
+    if result.after is not None:
+        answer = ask_modem(backend, result.after, "ATI")
+        show("The modem's first port is asked ATI:")
+        show("\n".join(f"    {line}" for line in answer.splitlines() if line))
+    ok = answer.rstrip().endswith("OK")
+    if as_json:
+        print_json({**result_data(result), "modem": answer})
+    elif ok:
+        show()
+        show(f"Done in {result.seconds:.1f} s: {result.id} became a modem, and it answers.")
+    else:
+        print("pymodeswitch: the virtual modem did not answer", file=sys.stderr)
+    return 0 if ok else 1
+
+
+def _faces(device: AttachedDevice) -> str:
+    classes = ", ".join(f"0x{i.interface_class:02x}" for i in device.interfaces)
+    return f"{device.describe()}, interface classes {classes}"
+
+
+def ask_modem(backend: VirtualBackend, device: AttachedDevice, command: str) -> str:
+    """Send an AT command to the first bulk endpoints of a modem; returns what it answers."""
+    data = next(i for i in device.interfaces if i.bulk_out is not None and i.bulk_in is not None)
+    assert data.bulk_out is not None and data.bulk_in is not None
+    transport = open_device(backend, device)
+    answer = b""
+    try:
+        transport.detach(data.number)
+        transport.claim(data.number)
+        transport.bulk_out(data.bulk_out, f"{command}\r".encode("ascii"), AT_TIMEOUT_MS)
+        while not answer.rstrip().endswith((b"OK", b"ERROR")):
+            answer += transport.bulk_in(data.bulk_in, 512, AT_TIMEOUT_MS)
+    except UsbFault:
+        pass  # the caller sees that the answer is not complete
+    finally:
+        transport.close()
+    return answer.decode("ascii", "replace").replace("\r\n", "\n").strip()

@@ -1,0 +1,49 @@
+"""udev rules, generated from the catalogue: one line per vendor, one start per stick.
+
+`DEVTYPE usb_device` matches once per stick, not once per interface. The event of the stick is handled
+before those of its interfaces, so a short program started here is early. udev kills what RUN starts when
+the event ends, so the command must not wait for the outcome.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from .errors import UsageError
+from .model import UsbId
+
+# udev reads a rule into a line of 16 KiB (UDEV_LINE_SIZE); longer ones are ignored with an error.
+MAX_LINE = 16_000
+
+
+def default_command() -> str:
+    """This very Python; `%k` is the port's kernel name."""
+    return f"{sys.executable} -m pymodeswitch --no-wait --port %k $attr{{idVendor}}:$attr{{idProduct}}"
+
+
+def rules(initial_ids: Iterable[UsbId], command: str) -> str:
+    """The text of a rules file that starts `command` for each of the IDs.
+
+    command: what RUN starts, with an absolute path and udev's substitutions (udev(7)). UsageError when
+    it cannot be written into a rule.
+    """
+    if '"' in command or "\n" in command or not command.strip():
+        raise UsageError(f"bad command {command!r}: udev rules hold no quotes and no line ends")
+    by_vendor: dict[int, list[int]] = {}
+    for usb_id in initial_ids:
+        by_vendor.setdefault(usb_id.vendor, []).append(usb_id.product)
+    lines = [
+        "# Written by `pymodeswitch rules`: starts pymodeswitch once for each stick that it knows.",
+        'ACTION!="add", GOTO="pymodeswitch_end"',
+        'SUBSYSTEM!="usb", GOTO="pymodeswitch_end"',
+        'ENV{DEVTYPE}!="usb_device", GOTO="pymodeswitch_end"',
+    ]
+    for vendor, products in sorted(by_vendor.items()):
+        alternatives = "|".join(f"{product:04x}" for product in sorted(set(products)))
+        line = f'ATTR{{idVendor}}=="{vendor:04x}", ATTR{{idProduct}}=="{alternatives}", RUN+="{command}"'
+        if len(line) > MAX_LINE:
+            raise UsageError(f"the rule for vendor {vendor:04x} is longer than udev reads")
+        lines.append(line)
+    lines.append('LABEL="pymodeswitch_end"')
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,196 @@
+"""The verbs beside `switch`: each takes the parsed arguments, prints, and returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from .catalog import Catalog, default_catalog, entry_from_file, read_bytes, read_entry
+from .cli import initial_id, print_json
+from .device_file import diagnose
+from .errors import DeviceFileError, ModeSwitchError
+from .host import Host, default_host
+from .model import AttachedDevice, Diagnostic, Entry, Severity, UsbId, parse_port
+from .plan import make_plan, typical_device
+from .report import device_data, diagnostic_data, entry_data
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """What is attached: switchable, switched already, storage without an entry, or something else."""
+    catalog = default_catalog(options.data)
+    host = default_host()
+    rows = [(device, *_state(device, catalog)) for device in host.devices()]
+    if options.json:
+        devices = [
+            {**(device_data(device) or {}), "state": state, "entry": entry_data(entry)}
+            for device, state, entry in rows
+        ]
+        print_json({"devices": devices})
+        return 0
+    for device, state, entry in rows:
+        name = f"{device.manufacturer} {device.product}".strip()
+        if not name and entry is not None:
+            name = entry.device_file.product_name
+        print(f"{device.port:<10} {device.id}  {state:<20} {name}".rstrip())
+    if not rows and not options.quiet:
+        print("no USB device is attached", file=sys.stderr)
+    return 0
+
+
+def _state(device: AttachedDevice, catalog: Catalog) -> tuple[str, Entry | None]:
+    """The state in words, and the entry that says so."""
+    from .verdict import is_target
+
+    candidate = catalog.choose(device)
+    if candidate is not None:
+        entry = read_entry(candidate)
+        if is_target(device, entry) or not device.is_storage:
+            return "already switched", entry
+        return "switchable", entry
+    entries = catalog.leading_to(device.id)
+    if entries:
+        return "already switched", entries[0]
+    return ("storage, no entry" if device.is_storage else "unknown"), None
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """The entry of an ID, where it is from, and its plan in words."""
+    from .explain import plan_lines, step_data
+
+    usb_id = initial_id(options)
+    catalog = default_catalog(options.data)
+    if options.config is None and not catalog.candidates(usb_id):
+        raise catalog.no_entry_error(usb_id)
+    device = _attached(usb_id, options.port, default_host())
+    if options.config is not None:
+        entries = [entry_from_file(options.config, usb_id)]
+    else:
+        chosen = catalog.choose(device) if device is not None else None
+        candidates = (chosen,) if chosen is not None else catalog.candidates(usb_id)
+        entries = [read_entry(candidate) for candidate in candidates]
+    described = []
+    for entry in entries:
+        plan = make_plan(entry.device_file, device or typical_device(usb_id))
+        described.append((entry, plan))
+    if options.json:
+        print_json(
+            {
+                "id": str(usb_id),
+                "device": device_data(device),
+                "entries": [
+                    {
+                        **(entry_data(entry) or {}),
+                        "method": plan.method,
+                        "plan": [step_data(step) for step in plan.steps],
+                    }
+                    for entry, plan in described
+                ],
+            }
+        )
+        return 0
+    where = device.describe() if device else f"{usb_id}, not attached: endpoints are assumed"
+    print(f"device:   {where}")
+    for entry, plan in described:
+        print(f"entry:    {entry.name} ({entry.path})")
+        print(f"product:  {entry.device_file.product_name or '-'}")
+        print(f"source:   {entry.device_file.source or '-'}")
+        print(f"targets:  {_targets(entry)}")
+        print(f"method:   {plan.method}")
+        print("\n".join(plan_lines(plan)))
+    return 0
+
+
+def _targets(entry: Entry) -> str:
+    words = [str(target) for target in entry.targets]
+    if entry.device_file.target_class is not None:
+        words.append(f"class 0x{entry.device_file.target_class:02x}")
+    return ", ".join(words) or "not stated: anything that is no longer storage"
+
+
+def _attached(usb_id: UsbId, port: str | None, host: Host) -> AttachedDevice | None:
+    """The device to plan for, if it is attached; the first one when there are several."""
+    wanted = None if port is None else parse_port(port)
+    found = [d for d in host.devices() if d.id == usb_id and wanted in (None, d.port)]
+    return found[0] if found else None
+
+
+def run_lint(options: argparse.Namespace) -> int:
+    """Check device files strictly; the exit code of DeviceFileError when one has an error."""
+    findings: list[Diagnostic] = []
+    for path in options.files:
+        findings += lint_file(path)
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if options.json:
+        print_json({"files": len(options.files), "findings": list(map(diagnostic_data, findings))})
+    else:
+        for finding in findings:
+            print(finding.with_caret())
+        if not options.quiet:
+            print(
+                f"{len(options.files)} files, {len(errors)} errors, {len(findings) - len(errors)} warnings"
+            )
+    return DeviceFileError.exit_code if errors else 0
+
+
+def lint_file(path: str) -> list[Diagnostic]:
+    """All findings in one file: what the parser says, and whether a plan can be made of it."""
+    try:
+        data = read_bytes(path)
+    except DeviceFileError as error:
+        message = str(error).removeprefix(f"{path}: ")
+        return [Diagnostic(Severity.ERROR, message, path)]
+    device_file, diagnostics = diagnose(data, path, strict=True)
+    findings = list(diagnostics)
+    if not any(finding.severity is Severity.ERROR for finding in findings):
+        try:
+            entry = entry_from_file(path, None)
+            make_plan(device_file, typical_device(entry.id))
+        except ModeSwitchError as error:
+            message = str(error).removeprefix(f"{path}: ")
+            findings.append(Diagnostic(Severity.ERROR, message, path))
+    return findings
+
+
+def run_rules(options: argparse.Namespace) -> int:
+    """Print the udev rules for all entries."""
+    from .udev import default_command, rules
+
+    catalog = default_catalog(options.data)
+    command = default_command() if options.command is None else options.command
+    text = rules(catalog.initial_ids(), command)
+    if options.json:
+        print_json({"rules": text, "command": command})
+    else:
+        print(text, end="")
+    return 0
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """The whole job on a virtual stick."""
+    from .demo import run
+
+    return run(quiet=options.quiet, as_json=options.json)
+
+
+def run_data(options: argparse.Namespace) -> int:
+    """Import device files."""
+    from .data_import import import_device_files
+
+    done = import_device_files(options.source, options.to, source_name=options.source_name)
+    if options.json:
+        data: dict[str, Any] = {
+            "written": list(done.written),
+            "unchanged": list(done.unchanged),
+            "errors": list(done.errors),
+        }
+        print_json(data)
+    elif not options.quiet:
+        print(
+            f"{len(done.written)} files written, {len(done.unchanged)} unchanged, "
+            f"{len(done.errors)} errors in {os.path.abspath(options.to)}"
+        )
+    for error in done.errors:
+        print(f"pymodeswitch: {error}", file=sys.stderr)
+    return DeviceFileError.exit_code if done.errors else 0
