@@ -69,16 +69,19 @@ def _faces(device: AttachedDevice) -> str:
 
 def ask_modem(backend: VirtualBackend, device: AttachedDevice, command: str) -> str:
     """Send an AT command to the first bulk endpoints of a modem; returns what it answers."""
-    data = next(i for i in device.interfaces if i.bulk_out is not None and i.bulk_in is not None)
-    assert data.bulk_out is not None and data.bulk_in is not None
+    number, out, in_ = next(
+        (i.number, i.bulk_out, i.bulk_in)
+        for i in device.interfaces
+        if i.bulk_out is not None and i.bulk_in is not None
+    )
     transport = open_device(backend, device)
     answer = b""
     try:
-        transport.detach(data.number)
-        transport.claim(data.number)
-        transport.bulk_out(data.bulk_out, f"{command}\r".encode("ascii"), AT_TIMEOUT_MS)
+        transport.detach(number)
+        transport.claim(number)
+        transport.bulk_out(out, f"{command}\r".encode("ascii"), AT_TIMEOUT_MS)
         while not answer.rstrip().endswith((b"OK", b"ERROR")):
-            answer += transport.bulk_in(data.bulk_in, 512, AT_TIMEOUT_MS)
+            answer += transport.bulk_in(in_, 512, AT_TIMEOUT_MS)
     except UsbFault:
         pass  # the caller sees that the answer is not complete
     finally:

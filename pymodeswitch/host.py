@@ -15,7 +15,7 @@ from .sysfs import Sysfs
 
 if TYPE_CHECKING:
     from .transport import Transport
-    from .watch import KernelEvents
+    from .uevents import KernelEvents
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class LinuxHost:
 
     def wait(self, seconds: float) -> None:
         if self._events is None:
-            from .watch import KernelEvents
+            from .uevents import KernelEvents
 
             # An event from before this moment is missed. That does no harm: the caller looks at sysfs
             # after each wait, and a wait is short.

@@ -15,8 +15,6 @@ from .errors import (
     NoEntryError,
     NotAttachedError,
     SeveralDevicesError,
-    UnchangedError,
-    UnexpectedDeviceError,
     UsageError,
 )
 from .execution import Execution, execute, give_back
@@ -35,7 +33,8 @@ from .model import (
 )
 from .plan import make_plan
 from .steps import Plan, Step
-from .verdict import Verdict, is_target, judge
+from .verdict import Verdict, failure, is_target
+from .watch import await_nodes, watch
 
 if TYPE_CHECKING:
     from .transport import Fault
@@ -48,9 +47,6 @@ MAX_TIMEOUT_S = 3600.0
 # time that the reference always takes. Each fraction of the timeout is where a try ends.
 TRY_ENDS = (0.25, 0.55, 1.0)
 SETTLE_BEFORE_RETRY_S = 0.5
-# After the switch drivers bind and make their nodes. This is how long a device without any gets.
-NODES_TIMEOUT_S = 3.0
-NODES_QUIET_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,7 @@ def switch(
             operation.after = device
             return operation.result(Status.ALREADY)
         seconds = timeout or entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
-        return operation.carry_out(device, plan, seconds, wait=wait)
+        return operation.carry_out(device, entry, plan, seconds, wait=wait)
     except ModeSwitchError as error:
         if error.result is None:
             error.result = operation.result(None)
@@ -272,41 +268,40 @@ class _Operation:
 
     # Switching
 
-    def carry_out(self, device: AttachedDevice, plan: Plan, timeout: float, *, wait: bool) -> SwitchResult:
+    def carry_out(
+        self, device: AttachedDevice, entry: Entry, plan: Plan, timeout: float, *, wait: bool
+    ) -> SwitchResult:
         """Send, watch, and send again while the stick stays unchanged; bounded by timeout and tries."""
-        assert self.entry is not None
         deadline = self.start + timeout
         execution = Execution()
         verdict = Verdict.UNCHANGED
+        now: AttachedDevice | None = device
         try:
             for end in TRY_ENDS:
                 if self.tries:
                     self.tell("try", "unchanged: once more, slower")
                     self.host.sleep(SETTLE_BEFORE_RETRY_S)
-                    device, plan = self._look_again(device, plan, execution)
+                if now is not None and now.device_number != device.device_number:
+                    # It came back as it was: with a new number, and with its drivers.
+                    device, plan = now, make_plan(entry.device_file, now)
+                    execution.detached.clear()
                 self.tries += 1
                 self._send(device, plan, execution, deadline)
                 if not wait:
-                    execution.detached.clear()  # nobody knows whether it stays
+                    execution.detached.clear()  # nobody will know whether it stays
                     return self.result(Status.SENT)
-                verdict = self._watch(self.start + timeout * end, deadline)
+                until = self.start + timeout * end
+                verdict, now = watch(
+                    self.host, device, entry, until=until, deadline=deadline, tell=self.tell
+                )
+                self.after = now
                 if verdict is not Verdict.UNCHANGED:
                     break
         finally:
             self._give_back(device, execution)
-        if verdict.is_switch:
-            return self._switched(verdict)
-        raise self._failed(verdict, timeout)
-
-    def _look_again(
-        self, device: AttachedDevice, plan: Plan, execution: Execution
-    ) -> tuple[AttachedDevice, Plan]:
-        """The stick may have come back as it was: then it has a new number and its drivers again."""
-        now = self.host.at(device.port)
-        if now is None or now.device_number == device.device_number or self.entry is None:
-            return device, plan
-        execution.detached.clear()
-        return now, make_plan(self.entry.device_file, now)
+        if verdict.is_switch and now is not None:
+            return self._switched(verdict, now, entry)
+        raise failure(verdict, device, now, seconds=timeout, tries=self.tries)
 
     def _send(self, device: AttachedDevice, plan: Plan, execution: Execution, deadline: float) -> None:
         """Open the device and run the plan."""
@@ -334,26 +329,6 @@ class _Operation:
             if self.tries == 1:
                 raise
 
-    def _watch(self, until: float, deadline: float) -> Verdict:
-        """Look at the port until it tells of a switch; a stick that left gets the whole time."""
-        assert self.before is not None and self.entry is not None
-        seen = None
-        while True:
-            self.after = self.host.at(self.before.port)
-            verdict = judge(self.before, self.after, self.entry)
-            if verdict is not seen:
-                what = self.after.describe() if self.after is not None else self.before.port
-                self.tell("seen", f"{verdict.value}: {what}")
-                seen = verdict
-            if verdict.is_switch:
-                return verdict
-            now = self.host.now()
-            left = (until if verdict is Verdict.UNCHANGED else deadline) - now
-            if left <= 0:
-                return verdict
-            self.tell("waiting", f"waiting for port {self.before.port}")
-            self.host.wait(left)
-
     def _give_back(self, device: AttachedDevice, execution: Execution) -> None:
         """A stick that stayed gets its kernel drivers back, whatever happened."""
         now = self.host.at(device.port) if execution.detached else None
@@ -362,7 +337,7 @@ class _Operation:
         try:
             transport = self.host.open(now)
         except ModeSwitchError as error:
-            self.warn(f"kernel drivers of {device.describe()} stay detached: {error}")
+            self.warn(f"the kernel drivers of {device.describe()} stay detached: {error}")
             return
         try:
             for fault in give_back(transport, execution):
@@ -370,54 +345,16 @@ class _Operation:
         finally:
             transport.close()
 
-    # Telling
-
-    def _switched(self, verdict: Verdict) -> SwitchResult:
-        assert self.before is not None and self.after is not None and self.entry is not None
+    def _switched(self, verdict: Verdict, device: AttachedDevice, entry: Entry) -> SwitchResult:
         if verdict is Verdict.UNLISTED:
             self.unlisted = True
             self.warn(
-                f"{self.after.id} (class 0x{self.after.interface_class or 0:02x}) is not among the "
-                f"targets that {self.entry.path or 'the device file'} names for {self.id}"
+                f"{device.id} (class 0x{device.interface_class or 0:02x}) is not among the targets "
+                f"that {entry.path or 'the device file'} names for {self.id}"
             )
-        self._await_nodes(self.after)
+        self.after, self.nodes = await_nodes(self.host, device)
         return self.result(Status.SWITCHED)
-
-    def _await_nodes(self, device: AttachedDevice) -> None:
-        """Wait until every interface has its driver and no more nodes come; some never get one."""
-        start = quiet_since = self.host.now()
-        nodes = self.host.nodes(device)
-        while nodes is not None:
-            now = self.host.now()
-            current = self.host.at(device.port)
-            if current is None or current.device_number != device.device_number:
-                break
-            self.after = current
-            settled = all(i.driver for i in current.interfaces)
-            if now - start >= NODES_TIMEOUT_S or (settled and now - quiet_since >= NODES_QUIET_S):
-                break
-            self.host.wait(NODES_QUIET_S)
-            before, nodes = nodes, self.host.nodes(device)
-            if nodes != before:
-                quiet_since = self.host.now()
-        self.nodes = nodes or ()
 
     def _arrived(self, device: AttachedDevice) -> None:
         self.before = self.after = device
         self.nodes = self.host.nodes(device) or ()
-
-    def _failed(self, verdict: Verdict, timeout: float) -> ModeSwitchError:
-        assert self.before is not None
-        before, bound = self.before, f"{timeout:g} s"
-        if verdict is Verdict.UNCHANGED:
-            times = "once" if self.tries == 1 else f"{self.tries} times"
-            return UnchangedError(
-                f"{before.describe()} is unchanged {bound} later; the message was sent {times}"
-            )
-        if verdict is Verdict.OTHER_STORAGE and self.after is not None:
-            return UnexpectedDeviceError(
-                f"{before.describe()} came back as {self.after.id}, still a storage device"
-            )
-        if verdict is Verdict.SETTLING:
-            return GoneError(f"{before.describe()} came back, but was not configured within {bound}")
-        return GoneError(f"{before.describe()} left and did not come back within {bound}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from .errors import GoneError, ModeSwitchError, UnchangedError, UnexpectedDeviceError
 from .model import MASS_STORAGE_CLASS, AttachedDevice, Entry
 
 
@@ -58,3 +59,25 @@ def is_target(device: AttachedDevice, entry: Entry) -> bool:
         return True
     target_class = entry.device_file.target_class
     return device.id == entry.id and target_class is not None and device.interface_class == target_class
+
+
+def failure(
+    verdict: Verdict,
+    before: AttachedDevice,
+    now: AttachedDevice | None,
+    *,
+    seconds: float,
+    tries: int,
+) -> ModeSwitchError:
+    """The error for a verdict that is no switch, after `seconds` and `tries`."""
+    bound = f"{seconds:g} s"
+    if verdict is Verdict.UNCHANGED:
+        times = "once" if tries == 1 else f"{tries} times"
+        return UnchangedError(
+            f"{before.describe()} is unchanged after {bound}; the message was sent {times}"
+        )
+    if verdict is Verdict.OTHER_STORAGE and now is not None:
+        return UnexpectedDeviceError(f"{before.describe()} came back as {now.id}, still a storage device")
+    if verdict is Verdict.SETTLING:
+        return GoneError(f"{before.describe()} came back, but was not configured within {bound}")
+    return GoneError(f"{before.describe()} left and did not come back within {bound}")

@@ -1,71 +1,65 @@
-"""Kernel events as a wake-up: sysfs is the truth, an event only says that it is time to look.
-
-Source: the kernel's NETLINK_KOBJECT_UEVENT, group 1 (the kernel itself, so no udev is needed).
-"""
+"""The watcher: looks at a port until it tells of a switch. Events wake it, the host's view decides."""
 
 from __future__ import annotations
 
-import logging
-import select
-import socket
-import time
+from collections.abc import Callable
 
-logger = logging.getLogger(__name__)
+from .host import Host
+from .model import AttachedDevice, Entry, Node
+from .verdict import Verdict, judge
 
-NETLINK_KOBJECT_UEVENT = 15
-KERNEL_GROUP = 1
-KERNEL_PID = 0
-# An event may be lost, and a container may get none: so a look at sysfs comes at least this often.
-LOOK_AGAIN_S = 0.25
+# After the switch drivers bind and make their nodes. This is how long a device without any gets.
+NODES_TIMEOUT_S = 3.0
+NODES_QUIET_S = 0.25
 
 
-class KernelEvents:
-    """A socket that becomes readable when the kernel adds, removes or binds something."""
+def watch(
+    host: Host,
+    before: AttachedDevice,
+    entry: Entry,
+    *,
+    until: float,
+    deadline: float,
+    tell: Callable[[str, str], None],
+) -> tuple[Verdict, AttachedDevice | None]:
+    """Wait for the verdict on the port of `before`; returns it with the device that is there now.
 
-    def __init__(self) -> None:
-        self._socket = _open()
-
-    def wait(self, seconds: float) -> None:
-        """Return when something happened, at the latest after `seconds` or LOOK_AGAIN_S."""
-        bounded = max(0.0, min(seconds, LOOK_AGAIN_S))
-        if self._socket is None:
-            time.sleep(bounded)  # nothing to wait on: this system tells no events
-            return
-        deadline = time.monotonic() + bounded
-        while True:
-            left = deadline - time.monotonic()
-            if not select.select([self._socket], [], [], max(0.0, left))[0] or self._drain():
-                return
-
-    def _drain(self) -> bool:
-        """Take all waiting events; whether one of them came from the kernel (or some were lost)."""
-        heard = False
-        while self._socket is not None:
-            try:
-                _, (pid, _) = self._socket.recvfrom(16384, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                break
-            except OSError as error:  # ENOBUFS: events were lost, so look
-                logger.debug("kernel events were lost: %s", error)
-                return True
-            heard = heard or pid == KERNEL_PID
-        return heard
-
-    def close(self) -> None:
-        """Close the socket."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+    until: when to give up on a stick that stays as it is. deadline: when to give up on one that left, or
+    came back as something else (it may be on its way to the target). Both on the host's clock. tell: is
+    called with the kind ("seen", "waiting") and the text of what goes on.
+    """
+    seen = None
+    while True:
+        now = host.at(before.port)
+        verdict = judge(before, now, entry)
+        if verdict is not seen:
+            tell("seen", f"{verdict.value}: {now.describe() if now is not None else before.port}")
+            seen = verdict
+        left = (until if verdict is Verdict.UNCHANGED else deadline) - host.now()
+        if verdict.is_switch or left <= 0:
+            return verdict, now
+        tell("waiting", f"waiting for port {before.port}")
+        host.wait(left)
 
 
-def _open() -> socket.socket | None:
-    family = getattr(socket, "AF_NETLINK", None)
-    if family is None:
-        return None
-    try:
-        events = socket.socket(family, socket.SOCK_DGRAM, NETLINK_KOBJECT_UEVENT)
-        events.bind((0, KERNEL_GROUP))
-    except OSError as error:
-        logger.debug("no kernel events here: %s", error)
-        return None
-    return events
+def await_nodes(host: Host, device: AttachedDevice) -> tuple[AttachedDevice, tuple[Node, ...]]:
+    """Wait until every interface has its driver and no more nodes come; some never get a driver.
+
+    Returns the device as it is then, and its nodes; at once where the host cannot tell of nodes.
+    """
+    start = quiet_since = host.now()
+    nodes = host.nodes(device)
+    while nodes is not None:
+        now = host.now()
+        current = host.at(device.port)
+        if current is None or current.device_number != device.device_number:
+            break  # it left again: what was seen until now is what there is to tell
+        device = current
+        complete = all(interface.driver for interface in device.interfaces)
+        if now - start >= NODES_TIMEOUT_S or (complete and now - quiet_since >= NODES_QUIET_S):
+            break
+        host.wait(NODES_QUIET_S)
+        before, nodes = nodes, host.nodes(device)
+        if nodes != before:
+            quiet_since = host.now()
+    return device, nodes or ()
