@@ -278,9 +278,11 @@ def messages_module() -> str:
         '"""',
     ]
     for name, messages in method_messages().items():
-        lines += ["", f"{name} = ("]
-        lines += [f'    bytes.fromhex("{message.hex()}"),' for message in messages]
-        lines.append(")")
+        values = [f'bytes.fromhex("{message.hex()}")' for message in messages]
+        if len(values) == 1:
+            lines += ["", f"{name} = ({values[0]},)"]
+        else:
+            lines += ["", f"{name} = (", *(f"    {value}," for value in values), ")"]
     return "\n".join(lines) + "\n"
 
 

@@ -70,7 +70,7 @@ def _format(key: Key, value: Any) -> str:
             return '"' + ",".join(str(usb_id) for usb_id in value) + '"'
         case "message":
             return f'"{value.hex()}"'
-        case "bool":
+        case "bool" | "flag":
             return "1"
     return str(value)
 

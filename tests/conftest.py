@@ -1,0 +1,29 @@
+"""What all tests share: a virtual bus with simulated time, and a catalogue that ignores this computer's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pymodeswitch import catalog
+from pymodeswitch.virtual import VirtualBackend, VirtualBus
+
+FILES = Path(__file__).parent / "files"
+
+
+@pytest.fixture(autouse=True)
+def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Device files that this computer happens to have must not decide a test."""
+    monkeypatch.setattr(catalog, "SYSTEM_FOLDERS", ())
+
+
+@pytest.fixture
+def bus() -> VirtualBus:
+    """A bus whose time passes only in waits."""
+    return VirtualBus()
+
+
+@pytest.fixture
+def backend(bus: VirtualBus) -> VirtualBackend:
+    return VirtualBackend(bus)

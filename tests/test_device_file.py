@@ -1,0 +1,217 @@
+"""The grammar of device files: what is read, what is said about what cannot be read, what is written."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pymodeswitch import DeviceFile, DeviceFileError, Severity, UsbId
+from pymodeswitch.device_file import MAX_BYTES, diagnose, parse, write
+from pymodeswitch.keys import KEYS, Key
+
+from .conftest import FILES
+
+EJECT_2011 = "5553424392020000000000000000061b000000020000000000000000000000"
+
+
+def value(text: str) -> DeviceFile:
+    return parse(text)[0]
+
+
+def test_text_of_2011_verbatim() -> None:
+    parsed, diagnostics = parse((FILES / "good/rocket-2011").read_bytes(), strict=True)
+    assert diagnostics == ()
+    assert (parsed.default_vendor, parsed.default_product) == (0x19D2, 0x1201)
+    assert parsed.targets(UsbId(0x19D2, 0x1201)) == (UsbId(0x19D2, 0x1203),)
+    assert parsed.message_content == bytes.fromhex(EJECT_2011)
+    assert parsed.product_name == "t-mobile ZTE MF691 Rocket 2"
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute", "expected"),
+    [
+        ("TargetVendor=19d2", "target_vendor", 0x19D2),
+        ("TargetVendor=0x19D2", "target_vendor", 0x19D2),
+        ("\tTargetVendor \t=\t 0X19d2 \t", "target_vendor", 0x19D2),
+        ('TargetVendor="0x19d2"', "target_vendor", 0x19D2),
+        ("TargetClass=0x02\r\n", "target_class", 2),
+        ("Configuration=0", "configuration", 0),
+        ("Configuration=10", "configuration", 0x10),
+        ("PantechMode=4", "pantech_mode", 4),
+        ("ReleaseDelay=4000", "release_delay_ms", 4000),
+        ("WaitBefore=5", "wait_before_s", 5),
+        ("CheckSuccess=40", "check_success_s", 40),
+        ("StandardEject=1", "standard_eject", True),
+        ("StandardEject=yes", "standard_eject", True),
+        ("StandardEject=True", "standard_eject", True),
+        ("StandardEject=0", "standard_eject", False),
+        ("StandardEject=No", "standard_eject", False),
+        ("ResetUSB=0x01", "reset_usb", True),
+        ("ResetUSB=0", "reset_usb", False),
+        ('TargetProductList="14db,14DC, 155e"', "target_product_list", (0x14DB, 0x14DC, 0x155E)),
+        ("TargetProductList=14db", "target_product_list", (0x14DB,)),
+        ('TargetIdList="2001:331d"', "target_id_list", (UsbId(0x2001, 0x331D),)),
+        ("MessageContent=0f00010142", "message_content", bytes.fromhex("0f00010142")),
+        ('MessageContent="0F00010142"', "message_content", bytes.fromhex("0f00010142")),
+        ("TargetVendor=1111\nTargetVendor=2222", "target_vendor", 0x1111),
+        ("# TargetVendor=1111\nTargetVendor=2222", "target_vendor", 0x2222),
+        ("; TargetVendor=1111", "target_vendor", None),
+        ("! TargetVendor=1111", "target_vendor", None),
+        ("TargetVendor # =1111", "target_vendor", None),
+        ("\ufeffTargetVendor=1111", "target_vendor", 0x1111),
+    ],
+)
+def test_reads(text: str, attribute: str, expected: object) -> None:
+    assert getattr(value(text), attribute) == expected
+
+
+def test_keys_are_case_sensitive() -> None:
+    parsed, diagnostics = parse("targetvendor=1111")
+    assert parsed.target_vendor is None
+    assert "did you mean TargetVendor?" in diagnostics[0].message
+
+
+def test_no_limit_of_fifty_lines() -> None:
+    assert value("#\n" * 200 + f'MessageContent="{"00" * 4000}"').message_content == bytes(4000)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ("TargetVendor=xyz", 1, 14, "'x' is not a hex digit"),
+        ("#\nTargetVendor= 0x12g4", 2, 19, "'g' is not a hex digit"),
+        ("TargetVendor=0x", 1, 16, "'0x' is not a hex number"),
+        ("TargetVendor=12345", 1, 14, "more than 0xffff"),
+        ("TargetClass=0x100", 1, 13, "more than 0xff"),
+        ("TargetVendor=", 1, 14, "no value"),
+        ('MessageContent=""', 1, 17, "no value"),
+        ('MessageContent="555"', 1, 17, "odd number of hex digits (3)"),
+        ('MessageContent="55 53"', 1, 19, "' ' is not a hex digit"),
+        ("StandardEject=maybe", 1, 15, "'maybe' is neither 1 nor 0"),
+        ("WaitBefore=0x5", 1, 12, "'0x5' is not a decimal number"),
+        ("WaitBefore=99999", 1, 12, "more than 3600"),
+        ('TargetProductList="14db,,14dc"', 1, 25, "is not a hex number"),
+        ('TargetProductList="14db,114dc"', 1, 25, "more than four hex digits"),
+        ('TargetIdList="2001"', 1, 15, "is not VENDOR:PRODUCT"),
+        ("SierraMode=1\nSonyMode=1", 2, 1, "only one special method"),
+        ("PantechMode=2\nHuaweiMode=1", 1, 1, "only one special method"),
+    ],
+)
+def test_errors_say_where(text: str, line: int, column: int, message: str) -> None:
+    with pytest.raises(DeviceFileError, match="x.conf:") as caught:
+        parse(text, "x.conf")
+    finding = next(d for d in caught.value.diagnostics if d.severity is Severity.ERROR)
+    assert (finding.line, finding.column) == (line, column)
+    assert message in finding.message
+    assert str(caught.value).startswith(f"x.conf:{line}:{column}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("MessageContents=55", "unknown key 'MessageContents': did you mean MessageContent?"),
+        ("Zebra=1", "unknown key 'Zebra'"),
+        ("=1", "no key before '='"),
+        ("TargetVendor=1\nTargetVendor=2", "TargetVendor again: line 1 wins"),
+        ("TargetVendor=1 # ZTE", "text after the value is ignored"),
+        ("StandardEject", "without '=' is a comment"),
+        (b"# caf\xe9\nTargetVendor=1", "byte 0xe9 is not UTF-8"),
+    ],
+)
+def test_slips_warn_and_fail_when_strict(text: str, message: str) -> None:
+    _, diagnostics = parse(text)
+    assert [d.severity for d in diagnostics] == [Severity.WARNING]
+    assert message in diagnostics[0].message
+    with pytest.raises(DeviceFileError, match="<string>:"):
+        parse(text, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("HuaweiNewMode=1\nStandardEject=1", "StandardEject is ignored beside HuaweiNewMode"),
+        ("SonyMode=1\nMessageContent=55", "MessageContent is ignored beside SonyMode"),
+        ("StandardEject=1\nMessageContent2=55", "MessageContent2 is ignored beside StandardEject"),
+        ("TargetProduct=1\nTargetProductList=2", "ignored beside TargetProductList"),
+    ],
+)
+def test_combinations_warn_even_when_strict(text: str, message: str) -> None:
+    _, diagnostics = parse(text, strict=True)
+    assert [d.severity for d in diagnostics] == [Severity.WARNING]
+    assert message in diagnostics[0].message
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"TargetVendor=1\0", "NUL bytes"),
+        ("TargetVendor=1".encode("utf-16"), "UTF-16"),
+        (b"#" * (MAX_BYTES + 1), "larger than"),
+    ],
+)
+def test_not_a_text_file(data: bytes, message: str) -> None:
+    with pytest.raises(DeviceFileError, match=message):
+        parse(data)
+
+
+def test_caret_stands_under_the_place() -> None:
+    _, (finding,) = diagnose("\tWaitBefore= abc", "x")
+    assert finding.with_caret().splitlines()[1:] == [
+        "  \tWaitBefore= abc",
+        "  \t            ^~~",
+    ]
+
+
+def test_all_findings_at_once() -> None:
+    _, diagnostics = diagnose("A=1\nTargetVendor=q\nMessageContent=5")
+    assert [d.line for d in diagnostics] == [1, 2, 3]
+
+
+def value_of(key: Key) -> st.SearchStrategy[object]:
+    product = st.integers(0, 0xFFFF)
+    match key.kind:
+        case "bool" | "flag":
+            return st.booleans()
+        case "list":
+            return st.lists(product, max_size=5).map(tuple)
+        case "ids":
+            return st.lists(st.builds(UsbId, product, product), max_size=5).map(tuple)
+        case "message":
+            return st.none() | st.binary(min_size=1, max_size=64)
+    return st.none() | st.integers(0, key.maximum)
+
+
+@st.composite
+def device_files(draw: st.DrawFn) -> DeviceFile:
+    special = draw(st.sampled_from([key.name for key in KEYS if key.special]))
+    values = {
+        key.attribute: draw(value_of(key)) for key in KEYS if not key.special or key.name == special
+    }
+    text = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)
+    return DeviceFile(**values, comments=tuple(draw(st.lists(text, max_size=2))))
+
+
+@given(device_files())
+def test_what_is_written_is_read(device_file: DeviceFile) -> None:
+    assert diagnose(write(device_file), strict=True)[0] == device_file
+
+
+@given(st.text() | st.binary())
+def test_anything_gives_findings_and_no_crash(data: str | bytes) -> None:
+    device_file, diagnostics = diagnose(data, strict=True)
+    assert isinstance(device_file, DeviceFile)
+    for diagnostic in diagnostics:
+        assert diagnostic.with_caret()
+
+
+KEY_LINES = st.tuples(st.sampled_from([key.name for key in KEYS]), st.text(max_size=30))
+
+
+@given(st.lists(KEY_LINES.map("=".join), max_size=8).map("\n".join))
+def test_any_value_gives_findings_and_no_crash(text: str) -> None:
+    for diagnostic in diagnose(text, strict=True)[1]:
+        lines = text.removeprefix("\ufeff").split("\n")
+        assert 1 <= diagnostic.line <= len(lines)
+        assert 1 <= diagnostic.column <= len(lines[diagnostic.line - 1]) + 1
