@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .cli import print_json
+from .console import print_json
 from .explain import describe_step
 from .model import AttachedDevice
 from .report import result_data

@@ -252,7 +252,8 @@ def _convert(key: Key, value: str) -> tuple[Any, int]:
             return _ids(value), len(value)
         case "message":
             return _message(value), len(value)
-    word = value.split(None, 1)[0]
+    # Split at blanks and tabs only: Python takes many more characters for white space.
+    word = value.replace("\t", " ").strip(" ").split(" ", 1)[0]
     end = value.index(word) + len(word)
     if key.kind == "bool":
         if word[0] not in TRUE + FALSE:

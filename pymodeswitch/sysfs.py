@@ -116,7 +116,7 @@ def parse_interfaces(
     """Interfaces of one configuration, alternate setting 0, from raw descriptors.
 
     Each as (number, class, subclass, protocol, first bulk OUT, first bulk IN). A descriptor with a
-    length below 2 ends the walk.
+    length below 2, or a cut one, ends the walk.
     """
     found: list[list[int | None]] = []
     active = inside = False
@@ -124,7 +124,7 @@ def parse_interfaces(
     while at + 2 <= len(descriptors):
         length, kind = descriptors[at], descriptors[at + 1]
         body = descriptors[at : at + length]
-        if length < 2:
+        if length < 2 or len(body) < length:
             break
         if kind == CONFIGURATION and length >= 9:
             active, inside = body[5] == configuration, False

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from .catalog import Catalog, default_catalog, entry_from_file, read_bytes, read_entry
-from .cli import initial_id, print_json
+from .console import initial_id, print_json
 from .device_file import diagnose
 from .errors import DeviceFileError, ModeSwitchError
 from .host import Host, default_host

@@ -62,12 +62,8 @@ def test_messages_module_is_what_the_command_writes() -> None:
     device_to_host=st.booleans(),
     lun=st.integers(0, 15),
 )
-def test_cbw_round_trip(
-    command: bytes, tag: int, data_length: int, device_to_host: bool, lun: int
-) -> None:
-    raw = build_cbw(
-        command, tag=tag, data_length=data_length, device_to_host=device_to_host, lun=lun
-    )
+def test_cbw_round_trip(command: bytes, tag: int, data_length: int, device_to_host: bool, lun: int) -> None:
+    raw = build_cbw(command, tag=tag, data_length=data_length, device_to_host=device_to_host, lun=lun)
     assert len(raw) == bulk_only.CBW_LENGTH
     fields = parse_cbw(raw)
     assert fields is not None
@@ -128,7 +124,10 @@ def test_not_a_csw(answer: bytes) -> None:
         (build_cbw(b"\x1b\0\0\0\x03\0", tag=1).hex(), "START STOP UNIT (load)"),
         (build_cbw(b"\x1b\0\0\0\x20\0", tag=1).hex(), "START STOP UNIT (power condition 2)"),
         (build_cbw(b"\x1e\0\0\0\x01\0", tag=1).hex(), "(prevent)"),
-        (build_cbw(b"\x2a\0", tag=1, data_length=512).hex(), "WRITE(10), LUN 0, tag 0x00000001, 512 bytes to"),
+        (
+            build_cbw(b"\x2a\0", tag=1, data_length=512).hex(),
+            "WRITE(10), LUN 0, tag 0x00000001, 512 bytes to",
+        ),
         ("0f00010142", "5 bytes, not a CBW"),
     ],
 )

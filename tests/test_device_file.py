@@ -99,7 +99,7 @@ def test_no_limit_of_fifty_lines() -> None:
     ],
 )
 def test_errors_say_where(text: str, line: int, column: int, message: str) -> None:
-    with pytest.raises(DeviceFileError, match="x.conf:") as caught:
+    with pytest.raises(DeviceFileError, match=r"x\.conf:") as caught:
         parse(text, "x.conf")
     finding = next(d for d in caught.value.diagnostics if d.severity is Severity.ERROR)
     assert (finding.line, finding.column) == (line, column)
@@ -186,9 +186,7 @@ def value_of(key: Key) -> st.SearchStrategy[object]:
 @st.composite
 def device_files(draw: st.DrawFn) -> DeviceFile:
     special = draw(st.sampled_from([key.name for key in KEYS if key.special]))
-    values = {
-        key.attribute: draw(value_of(key)) for key in KEYS if not key.special or key.name == special
-    }
+    values = {key.attribute: draw(value_of(key)) for key in KEYS if not key.special or key.name == special}
     text = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)
     return DeviceFile(**values, comments=tuple(draw(st.lists(text, max_size=2))))
 

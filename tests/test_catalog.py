@@ -1,0 +1,151 @@
+"""Names, folders, precedence and qualifiers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pymodeswitch import DeviceFileError, UsbId
+from pymodeswitch.catalog import (
+    Catalog,
+    canonical_name,
+    default_catalog,
+    entry_from_file,
+    parse_name,
+    read_entry,
+    shipped_folder,
+)
+from pymodeswitch.plan import typical_device
+
+ANY = UsbId(0x05C6, 0x1000)
+DEVICE = typical_device(ANY)
+
+
+def folder(path: Path, *names: str) -> Path:
+    path.mkdir()
+    for name in names:
+        (path / name).write_text("StandardEject=1\n")
+    return path
+
+
+def names_tried(*folders: Path) -> list[str]:
+    return [c.file_name for c in Catalog(tuple(map(str, folders))).candidates(ANY)]
+
+
+@pytest.mark.parametrize(
+    ("name", "usb_id", "qualifiers"),
+    [
+        ("19d2:1201", UsbId(0x19D2, 0x1201), ()),
+        ("19d2-1201", UsbId(0x19D2, 0x1201), ()),
+        ("19D2:1201", UsbId(0x19D2, 0x1201), ()),
+        ("05c6:1000:uMa=AnyDATA", ANY, (("uMa", "AnyDATA"),)),
+        ("05c6-1000@uMa=AnyDATA", ANY, (("uMa", "AnyDATA"),)),
+        ("05c6:1000:uMa=Co.,Ltd", ANY, (("uMa", "Co.,Ltd"),)),
+        ("05c6:1000:sVe=A:sMo=B", ANY, (("sVe", "A"), ("sMo", "B"))),
+        ("05c6-1000@uPr=a@b@uSe=c:d", ANY, (("uPr", "a@b"), ("uSe", "c:d"))),
+    ],
+)
+def test_names(name: str, usb_id: UsbId, qualifiers: tuple[tuple[str, str], ...]) -> None:
+    assert parse_name(name) == (usb_id, qualifiers)
+    again = parse_name(canonical_name(usb_id, qualifiers))
+    assert again == (usb_id, qualifiers)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README",
+        "19d2",
+        "19d2:12",
+        "19g2:1201",
+        "19d2_1201",
+        "19d2:1201~",
+        "19d2:1201.dpkg-old",
+        "19d2:1201.rpmnew",
+        "05c6:1000:uMa=X.dpkg-new",
+        "05c6:1000:xYz=X",
+        "05c6:1000:uMa",
+        "new.lst",
+        "12d1:#linux",
+    ],
+)
+def test_other_files_are_no_device_files(name: str) -> None:
+    assert parse_name(name) is None
+
+
+def test_folders_in_order_names_descending(tmp_path: Path) -> None:
+    admin = folder(tmp_path / "etc", "05c6:1000")
+    shipped = folder(
+        tmp_path / "usr", "05c6-1000", "05c6-1000@uMa=A", "05c6-1000@uMa=B", "05c6-1001", "19d2-1201"
+    )
+    assert names_tried(admin, tmp_path / "none", shipped) == [
+        "05c6:1000",
+        "05c6-1000@uMa=B",
+        "05c6-1000@uMa=A",
+        "05c6-1000",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("manufacturer", "chosen"),
+    [
+        ("AnyDATA Corp.", "05c6-1000@uMa=AnyDATA"),
+        ("The USB Modem GmbH", "05c6-1000@uMa=USB_Modem"),  # _ stands for a blank too
+        ("USB_Modem", "05c6-1000@uMa=USB_Modem"),
+        ("anydata", "05c6-1000"),
+        ("?", "05c6-1000"),  # a value of ? never matches
+        ("", "05c6-1000"),
+    ],
+)
+def test_qualifiers_of_usb_strings(tmp_path: Path, manufacturer: str, chosen: str) -> None:
+    path = folder(
+        tmp_path / "d", "05c6-1000", "05c6-1000@uMa=AnyDATA", "05c6-1000@uMa=USB_Modem", "05c6-1000@uMa=?"
+    )
+    candidate = Catalog((str(path),)).choose(replace(DEVICE, manufacturer=manufacturer))
+    assert candidate is not None
+    assert candidate.file_name == chosen
+
+
+def test_all_qualifiers_must_match(tmp_path: Path) -> None:
+    catalog = Catalog((str(folder(tmp_path / "d", "05c6-1000@sVe=GT@sMo=CD")),))
+    assert catalog.choose(DEVICE) is None
+    assert catalog.choose(replace(DEVICE, scsi=("GT", "HD", "1"))) is None
+    candidate = catalog.choose(replace(DEVICE, scsi=("GT", "CD", "1")))
+    assert candidate is not None
+    assert candidate.needs_scsi
+
+
+def test_a_bad_file_does_not_hide_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = folder(tmp_path / "d", "05c6-1000", "05c6-1001")
+    (path / "05c6-1000").write_text("MessageContent=5\n")
+    catalog = Catalog((str(path),))
+    assert [str(entry.id) for entry in catalog.entries()] == ["05c6:1001"]
+    assert "odd number of hex digits" in caplog.text
+    with pytest.raises(DeviceFileError, match="odd number"):
+        read_entry(catalog.candidates(ANY)[0])
+
+
+def test_an_earlier_folder_hides_the_same_name(tmp_path: Path) -> None:
+    first = folder(tmp_path / "a", "05c6:1000")
+    second = folder(tmp_path / "b", "05c6-1000", "05c6-1001")
+    found = [c.path for c in Catalog((str(first), str(second))).all()]
+    assert found == [str(first / "05c6:1000"), str(second / "05c6-1001")]
+
+
+def test_default_folders() -> None:
+    assert default_catalog(["/x"]).folders == ("/x", shipped_folder())
+
+
+def test_id_from_the_file_or_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "rocket"
+    path.write_text("StandardEject=1\n")
+    with pytest.raises(DeviceFileError, match="no ID"):
+        entry_from_file(str(path), None)
+    path.write_text("DefaultVendor=19d2\nDefaultProduct=1201\nStandardEject=1\n")
+    assert entry_from_file(str(path), None).id == UsbId(0x19D2, 0x1201)
+    named = tmp_path / "19d2:1201"
+    named.write_text("StandardEject=1\n")
+    assert entry_from_file(str(named), None).id == UsbId(0x19D2, 0x1201)
+    assert entry_from_file(str(named), ANY).id == ANY

@@ -1,0 +1,393 @@
+"""The command, as a user meets it: what it prints, where, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pymodeswitch import cli, switching, verbs
+from pymodeswitch.catalog import shipped_folder
+from pymodeswitch.host import default_host
+from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
+
+from .conftest import FILES
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _virtual_computer(monkeypatch: pytest.MonkeyPatch, backend: VirtualBackend) -> None:
+    """The command sees the virtual bus as this computer's."""
+    for module in (switching, verbs):
+        monkeypatch.setattr(module, "default_host", lambda given=None: default_host(given or backend))
+
+
+@pytest.fixture
+def run(capsys: Captured) -> Any:
+    """Runs the command; gives exit code, stdout, stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        code = cli.main([str(word) for word in words])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.out + captured.err
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("words", [("19d2:1201",), ("switch", "19d2:1201"), ("-q", "switch", "19d2:1201")])
+def test_switch(words: tuple[str, ...], run: Any, bus: VirtualBus) -> None:
+    bus.plug(mf691())
+    code, out, err = run(*words)
+    assert (code, err) == (0, "")
+    expected = "" if "-q" in words else "19d2:1201 on port 1-1 switched to 19d2:1203 in 0.3 s\n"
+    assert out == expected
+    code, out, err = run("19d2:1201")
+    assert (code, out) == (0, "19d2:1201 is switched already: 19d2:1203 on port 1-1\n")
+
+
+def test_switch_as_json(run: Any, bus: VirtualBus) -> None:
+    bus.plug(mf691())
+    code, out, err = run("19d2:1201", "--json")
+    assert (code, err) == (0, "")
+    data = json.loads(out)
+    assert (data["status"], data["port"], data["tries"]) == ("switched", "1-1", 1)
+    assert data["before"]["id"] == "19d2:1201"
+    assert data["after"]["interfaces"][0] == {"number": 0, "class": "02", "driver": None}
+    assert data["entry"]["name"] == "19d2-1201"
+    assert data["entry"]["path"].startswith(shipped_folder())
+
+
+def test_verbose_says_each_step(run: Any, bus: VirtualBus) -> None:
+    bus.plug(mf691())
+    code, _, err = run("-v", "19d2:1201")
+    assert code == 0
+    assert "device file" in err
+    assert "START STOP UNIT (eject), LUN 0" in err
+    assert "switched: 19d2:1203 on port 1-1" in err
+
+
+def test_dry_run(run: Any, bus: VirtualBus, backend: VirtualBackend) -> None:
+    bus.plug(mf691())
+    code, out, _ = run("--dry-run", "19d2:1201")
+    assert code == 0
+    assert "dry run, nothing was sent" in out
+    assert "5553424397654321000000000000061b000000020000000000000000000000" in out
+    code, out, _ = run("19d2:1201", "--dry-run", "--json")
+    plan = json.loads(out)["plan"]
+    assert plan[0] == {"step": "Detach", "text": "detach the kernel drivers from all interfaces"}
+    assert backend.transfers == []
+
+
+def test_no_wait(run: Any, bus: VirtualBus) -> None:
+    bus.plug(mf691(leave=None))
+    code, out, _ = run("--no-wait", "19d2:1201")
+    assert code == 0
+    assert "message sent, not waiting" in out
+
+
+def test_unlisted_is_a_warning(run: Any, bus: VirtualBus, tmp_path: Path) -> None:
+    bus.plug(mf691())
+    (tmp_path / "19d2:1201").write_text("TargetVendor=19d2\nTargetProduct=0031\nStandardEject=1\n")
+    code, _, err = run("19d2:1201", "--data", tmp_path)
+    assert code == 0
+    assert err.startswith("pymodeswitch: warning: 19d2:1203 (class 0x02) is not among the targets")
+
+
+@pytest.mark.parametrize(
+    ("stick", "options", "code", "message"),
+    [
+        (None, (), 3, "19d2:1201 is not attached"),
+        (mf691(leave=None), (), 11, "unchanged after 20 s"),
+        (mf691(leave=None), ("--timeout", "2"), 11, "unchanged after 2 s"),
+        (mf691(leave=Leave(None)), (), 12, "left and did not come back"),
+        (Stick([modem_mode(0x19D2, 0x1201)]), (), 15, "already switched?"),
+    ],
+)
+def test_outcomes(
+    stick: Stick | None, options: tuple[str, ...], code: int, message: str, run: Any, bus: VirtualBus
+) -> None:
+    if stick is not None:
+        bus.plug(stick)
+    got, out, err = run("19d2:1201", *options)
+    assert (got, out) == (code, "")
+    assert err.startswith("pymodeswitch: 19d2:1201")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_errors_as_json(run: Any, bus: VirtualBus) -> None:
+    bus.plug(mf691(leave=None))
+    code, out, _ = run("19d2:1201", "--json")
+    data = json.loads(out)
+    assert code == data["exit_code"] == 11
+    assert (data["error"], data["status"], data["tries"]) == ("UnchangedError", None, 3)
+    code, out, _ = run("xyz", "--json")
+    assert json.loads(out)["exit_code"] == code == 2
+
+
+def test_two_sticks(run: Any, bus: VirtualBus) -> None:
+    bus.plug(mf691(), "1-1")
+    bus.plug(mf691(), "1-2")
+    code, _, err = run("19d2:1201")
+    assert code == 4
+    assert "on the ports 1-1, 1-2" in err
+    code, out, _ = run("19d2:1201", "--port", "1-2")
+    assert code == 0
+    assert "19d2:1201 on port 1-2 switched" in out
+
+
+# Bad input: one clear line, the exit code, nothing sent to any device.
+
+BAD_FILES: dict[str, tuple[bytes, str]] = {
+    "odd-length": (b'MessageContent="555"\n', "odd number of hex digits"),
+    "not-hex": (b'MessageContent="55xx"\n', "'x' is not a hex digit"),
+    "unknown-key": (b"StandardEjekt=1\n", "unknown key 'StandardEjekt': did you mean StandardEject?"),
+    "two-methods": (b"SierraMode=1\nSonyMode=1\n", "only one special method is possible"),
+    "ten-megabytes": (b"#" * 10_000_000, "larger than 65536 bytes"),
+    "nul": (b"StandardEject=1\0\n", "has NUL bytes"),
+    "utf-16": ("StandardEject=1\n".encode("utf-16"), "looks like UTF-16"),
+    "latin-1": (b"# caf\xe9\nStandardEject=1\n", "byte 0xe9 is not UTF-8"),
+    "no-method": (b"TargetVendor=19d2\n", "no switching method"),
+    "empty": (b"", "no switching method"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files(name: str, run: Any, bus: VirtualBus, backend: VirtualBackend, tmp_path: Path) -> None:
+    stick = bus.plug(mf691())
+    content, message = BAD_FILES[name]
+    path = tmp_path / "19d2-1201"
+    path.write_bytes(content)
+    code, out, err = run("19d2:1201", "--config", path)
+    assert (code, out) == (6, "")
+    assert message in err
+    assert err.count("\n") == 1
+    assert backend.transfers == []
+    assert stick.drivers == {0: "usb-storage"}
+    code, out, _ = run("lint", path)
+    assert code == 6
+    assert message in out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("nonsense",), 2, "bad ID 'nonsense'"),
+        (("19d2:120z",), 2, "bad product ID '120z'"),
+        (("19d2:12011",), 2, "bad product ID '12011'"),
+        (("19d2:",), 2, "bad product ID ''"),
+        (("switch",), 2, "which stick?"),
+        (("19d2:1201", "--config", "/none/such"), 6, "/none/such: cannot be read: No such file"),
+        (("19d2:1201", "--config", "/"), 6, "/: cannot be read: Is a directory"),
+        (("19d2:1201", "--port", "first"), 2, "bad port 'first'"),
+        (("19d2:1201", "--timeout", "soon"), 2, "'soon' is not a number of seconds"),
+        (("19d2:1201", "--timeout", "-1"), 2, "bad timeout"),
+        (("19d2:1201", "--frobnicate"), 2, "--frobnicate"),
+        (("19d2:1201", "19d2:1202"), 2, "unrecognized arguments"),
+        (("1234:5678",), 5, "no device file for 1234:5678"),
+        (("19d2:1203",), 5, "19d2:1201 switches to: already in modem mode?"),
+        (("explain", "19d2:1203"), 5, "already in modem mode?"),
+        (("explain",), 2, "which stick?"),
+        (("rules", "--command", 'a "b"'), 2, "bad command"),
+        (("data", "import", "/none", "--to", "x"), 6, "neither a folder nor a tar archive"),
+        (("lint",), 2, "FILE"),
+        (("a\nb:c",), 2, "bad vendor ID"),
+    ],
+)
+def test_bad_words(
+    words: tuple[str, ...],
+    code: int,
+    message: str,
+    run: Any,
+    bus: VirtualBus,
+    backend: VirtualBackend,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bus.plug(mf691())
+    got, out, err = run(*words)
+    assert (got, out) == (code, "")
+    assert message in err
+    assert err.startswith("pymodeswitch: ")
+    assert err.count("\n") == 1
+    assert backend.transfers == []
+
+
+def test_an_internal_error_is_one_line(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(options: object) -> int:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(verbs, "run_list", broken)
+    code, _, err = run("list")
+    assert code == 1
+    assert err == (
+        "pymodeswitch: internal error: ZeroDivisionError: oh (-v shows where; please report it)\n"
+    )
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["list", "-v"])
+
+
+def test_list(run: Any, bus: VirtualBus) -> None:
+    assert run("list") == (0, "", "no USB device is attached\n")
+    bus.plug(mf691(), "1-1")
+    bus.plug(Stick([modem_mode(0x19D2, 0x1203)]), "1-2")
+    bus.plug(Stick([modem_mode(0x1234, 0x5678)]), "1-3")
+    code, out, err = run("list")
+    assert (code, err) == (0, "")
+    words = [line.split()[2] for line in out.splitlines()]
+    assert words == ["switchable", "already", "unknown"]
+    data = json.loads(run("list", "--json")[1])
+    assert [device["state"] for device in data["devices"]] == [
+        "switchable",
+        "already switched",
+        "unknown",
+    ]
+
+
+def test_explain(run: Any, bus: VirtualBus) -> None:
+    code, out, err = run("explain", "19d2:1201")
+    assert (code, err) == (0, "")
+    assert "not attached: endpoints are assumed" in out
+    assert "ZTE MF691 (T-Mobile Rocket 2.0)" in out
+    assert "usb-modeswitch-data 20191128" in out
+    assert "PREVENT ALLOW MEDIUM REMOVAL (allow), LUN 0" in out
+    bus.plug(mf691(), "1-7")
+    code, out, _ = run("explain", "19d2:1201", "--json")
+    data = json.loads(out)
+    assert data["device"]["port"] == "1-7"
+    (entry,) = data["entries"]
+    assert (entry["method"], entry["targets"]) == ("StandardEject", ["19d2:1203"])
+    assert [step["step"] for step in entry["plan"]][:3] == ["Detach", "Claim", "BulkOut"]
+
+
+def test_explain_shows_all_candidates_of_a_stick_that_is_not_attached(run: Any) -> None:
+    code, out, _ = run("explain", "0e8d:0002")
+    assert code == 0
+    assert out.count("entry:") == 2
+
+
+def test_lint(run: Any) -> None:
+    code, out, _ = run("lint", FILES / "good/rocket-2011")
+    assert (code, out) == (0, "1 files, 0 errors, 0 warnings\n")
+    code, out, _ = run("lint", FILES / "good/rocket-2011", "--json")
+    assert json.loads(out) == {"files": 1, "findings": []}
+
+
+def test_lint_shows_the_place(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "19d2-1201"
+    path.write_text("WaitBefore=soon\n")
+    code, out, _ = run("lint", path)
+    assert code == 6
+    assert out.splitlines()[1:3] == ["  WaitBefore=soon", "             ^~~~"]
+
+
+def test_rules(run: Any) -> None:
+    code, out, _ = run("rules", "--command", "/bin/x %k")
+    assert code == 0
+    line = next(line for line in out.splitlines() if '"19d2"' in line)
+    assert "|1201|" in line
+    assert line.endswith('RUN+="/bin/x %k"')
+
+
+def test_demo(run: Any) -> None:
+    code, out, err = run("demo")
+    assert (code, err) == (0, "")
+    assert "START STOP UNIT (eject), LUN 0" in out
+    assert "Model: MF691" in out
+    assert out.rstrip().endswith("19d2:1201 became a modem, and it answers.")
+    code, out, _ = run("demo", "--json")
+    assert json.loads(out)["status"] == "switched"
+    assert run("demo", "-q") == (0, "", "")
+
+
+def test_data_import(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/1111:2222").write_text("StandardEject=1\n")
+    (tmp_path / "in/1111:3333").write_text("Zebra=1\n")
+    words = ("data", "import", tmp_path / "in", "--to", tmp_path / "out", "--source-name", "me")
+    code, out, err = run(*words)
+    assert code == 6
+    assert "1 files written, 0 unchanged, 1 errors" in out
+    assert "unknown key 'Zebra'" in err
+    assert (tmp_path / "out/1111-2222").read_text() == "# source: me\nStandardEject=1\n"
+    assert json.loads(run(*words, "--json")[1])["unchanged"] == ["1111-2222"]
+
+
+def test_help_and_version(run: Any) -> None:
+    code, out, _ = run("--help")
+    assert code == 0
+    assert "explain" in out
+    assert run()[1] == out
+    assert run("--version")[1].startswith("pymodeswitch 0.")
+
+
+# As a process of its own.
+
+
+def command(*words: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pymodeswitch", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def test_closed_pipe() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    process = subprocess.run(
+        [sys.executable, "-m", "pymodeswitch", "rules"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    os.close(write)
+    assert process.stderr == b""
+    assert process.returncode == 141
+
+
+def test_interrupted() -> None:
+    with command("demo") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    # The demo takes a third of a second: it may be over by then, but never leaves a traceback.
+    assert (process.returncode, err) in ((130, "pymodeswitch: interrupted\n"), (0, ""))
+
+
+WAITING = """
+import sys
+from pymodeswitch import cli, host
+from pymodeswitch.virtual import *
+bus = VirtualBus(RealClock())
+bus.plug(mf691(leave=Leave(1.2)))
+host.Sysfs.exists = lambda self: False
+virtual = host.default_host(VirtualBackend(bus))
+host.LibusbHost = lambda: virtual
+sys.exit(cli.main(["19d2:1201"]))
+"""
+
+
+def test_a_wait_on_a_terminal_shows_that_it_waits() -> None:
+    terminal, far_end = os.openpty()
+    process = subprocess.Popen([sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=far_end)
+    os.close(far_end)
+    out, _ = process.communicate(timeout=60)
+    shown = os.read(terminal, 10_000).decode()
+    os.close(terminal)
+    assert process.returncode == 0
+    assert out.startswith(b"19d2:1201 on port 1-1 switched to 19d2:1203 in 1.")
+    assert "waiting for port 1-1 ... 1 s" in shown
+    assert shown.endswith("\r"), "the waiting line is wiped"

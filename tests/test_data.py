@@ -1,0 +1,124 @@
+"""The shipped device files: all of them parse strictly, and what they say is complete."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from pymodeswitch import DeviceFileError, MethodNotSupportedError, UsbId
+from pymodeswitch.catalog import Candidate, Catalog, parse_name, read_entry, shipped_folder
+from pymodeswitch.data_import import import_device_files
+from pymodeswitch.device_file import write
+from pymodeswitch.plan import make_plan, typical_device
+
+PUBLIC = "usb-modeswitch-data 20191128"
+SHIPPED = Catalog((shipped_folder(),))
+CANDIDATES = list(SHIPPED.all())
+
+# Devices that the public data lacks, or knows less of.
+SINCE_2019 = """
+    0bda-1a2b 0bda-a192 a69c-5721 a69c-5722 a69c-5723 a69c-5724 a69c-5725 a69c-5726 a69c-5727 a69c-572a
+    a69c-572c a69c-572f 1111-1111@sVe=LGX 3566-2001 12d1-1f01 3426-1f01 19d2-1705 046d-c26d 046d-c267
+""".split()
+
+
+def test_every_file_in_the_folder_is_a_device_file() -> None:
+    names = sorted(path.name for path in Path(shipped_folder()).iterdir())
+    assert [name for name in names if parse_name(name) is None] == []
+    assert len(names) == len(CANDIDATES) == 529
+
+
+def test_names_can_be_stored_on_every_system() -> None:
+    names = [candidate.file_name for candidate in CANDIDATES]
+    assert [name for name in names if set(name) & set('<>:"/\\|?*') or name.endswith((" ", "."))] == []
+    assert len({name.lower() for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda c: c.file_name)
+def test_parses_strictly_and_is_written_the_same(candidate: Candidate) -> None:
+    entry = read_entry(candidate, strict=True)
+    assert entry.device_file.product_name
+    assert entry.device_file.source
+    assert write(entry.device_file) == Path(candidate.path).read_text("utf-8")
+    try:
+        plan = make_plan(entry.device_file, typical_device(entry.id))
+    except MethodNotSupportedError:
+        return
+    except DeviceFileError:
+        # These name an interface or endpoints that a typical stick does not have.
+        assert entry.device_file.interface is not None
+        return
+    assert plan.steps or entry.device_file.configuration == 0
+
+
+def test_all_public_entries_are_there() -> None:
+    public = [e for e in SHIPPED.entries() if e.device_file.source.startswith(PUBLIC)]
+    assert len(public) == 512
+
+
+@pytest.mark.parametrize("name", SINCE_2019)
+def test_newer_devices_are_there(name: str) -> None:
+    parsed = parse_name(name)
+    assert parsed is not None
+    (entry,) = [read_entry(c) for c in CANDIDATES if (c.id, c.qualifiers) == parsed]
+    assert entry.device_file.source != PUBLIC
+
+
+def test_reference_stick() -> None:
+    (candidate,) = SHIPPED.candidates(UsbId(0x19D2, 0x1201))
+    entry = read_entry(candidate)
+    assert entry.device_file.standard_eject
+    assert entry.targets == (UsbId(0x19D2, 0x1203),)
+
+
+def archive(path: Path, files: dict[str, str]) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text.encode())
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return path
+
+
+FILES = {
+    "05c6:1000:uMa=AnyDATA": '# AnyDATA ADU\n\nTargetVendor= 0x16d5\nMessageContent="0F00"\n# remark\n',
+    "19d2:1201": "# source: somebody's\nStandardEject=1\nNeedResponse=0\n",
+    "README": "not a device file",
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_import(tmp_path: Path, packed: bool) -> None:
+    source = tmp_path / "source"
+    if packed:
+        source = archive(tmp_path / "configPack.tar.gz", FILES)
+    else:
+        source.mkdir()
+        for name, text in FILES.items():
+            (source / name).write_text(text)
+    target = tmp_path / "data"
+    done = import_device_files(str(source), str(target), source_name="the pack")
+    assert done.written == ("05c6-1000@uMa=AnyDATA", "19d2-1201")
+    assert (target / done.written[0]).read_text() == (
+        '# AnyDATA ADU\n# source: the pack\nTargetVendor=0x16d5\nMessageContent="0f00"\n'
+    )
+    assert (target / done.written[1]).read_text() == "# source: somebody's\nStandardEject=1\n"
+    again = import_device_files(str(source), str(target), source_name="the pack")
+    assert (again.written, again.unchanged) == ((), done.written)
+
+
+def test_import_leaves_out_what_it_cannot_read(tmp_path: Path) -> None:
+    source = archive(tmp_path / "pack.tar", {"1111:2222": "Zebra=1\n", "1111:3333": "StandardEject=1\n"})
+    done = import_device_files(str(source), str(tmp_path / "data"))
+    assert done.written == ("1111-3333",)
+    assert done.errors == ("1111:2222:1:1: unknown key 'Zebra'",)
+
+
+def test_import_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello")
+    for source in ("text", "none"):
+        with pytest.raises(DeviceFileError, match="neither a folder nor a tar archive"):
+            import_device_files(str(tmp_path / source), str(tmp_path / "data"))

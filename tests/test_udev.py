@@ -1,0 +1,47 @@
+"""The generated rules: their shape, and that every shipped ID is in them once."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pymodeswitch import UsageError, UsbId
+from pymodeswitch.catalog import default_catalog
+from pymodeswitch.udev import default_command, rules
+
+COMMAND = "/usr/bin/pymodeswitch --no-wait --port %k $attr{idVendor}:$attr{idProduct}"
+LINE = re.compile(r'ATTR\{idVendor\}=="(\w{4})", ATTR\{idProduct\}=="([\w|]+)", RUN\+="([^"]+)"')
+
+
+def test_one_line_per_vendor_and_every_id_once() -> None:
+    ids = default_catalog().initial_ids()
+    lines = [m for line in rules(ids, COMMAND).splitlines() if (m := LINE.fullmatch(line))]
+    found = [UsbId(int(m[1], 16), int(p, 16)) for m in lines for p in m[2].split("|")]
+    assert found == ids
+    assert len(lines) == len({usb_id.vendor for usb_id in ids})
+    assert {m[3] for m in lines} == {COMMAND}
+
+
+def test_once_per_stick_and_only_when_it_is_added() -> None:
+    text = rules([UsbId(0x19D2, 0x1201)], COMMAND)
+    assert 'ACTION!="add", GOTO="pymodeswitch_end"' in text
+    assert 'ENV{DEVTYPE}!="usb_device", GOTO="pymodeswitch_end"' in text
+    assert text.endswith('LABEL="pymodeswitch_end"\n')
+
+
+def test_default_command_is_absolute_and_does_not_wait() -> None:
+    command = default_command()
+    assert command.startswith("/")
+    assert "--no-wait --port %k" in command
+
+
+@pytest.mark.parametrize("command", ["", " ", 'say "hi"', "a\nb"])
+def test_commands_that_fit_in_no_rule(command: str) -> None:
+    with pytest.raises(UsageError, match="bad command"):
+        rules([UsbId(1, 2)], command)
+
+
+def test_a_line_that_udev_would_not_read() -> None:
+    with pytest.raises(UsageError, match="longer than udev reads"):
+        rules([UsbId(1, product) for product in range(4000)], COMMAND)
