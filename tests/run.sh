@@ -1,0 +1,44 @@
+#!/bin/sh
+# Runs everything that has to pass, on a clean checkout; installs what is missing (Debian, as root).
+set -eu
+cd "$(dirname "$0")/.."
+
+missing=""
+need() { # a command or file, and the package that has it
+    command -v "$1" >/dev/null 2>&1 || [ -e "$1" ] || missing="$missing $2"
+}
+need qemu-system-x86_64 qemu-system-x86
+need /bin/busybox busybox-static
+need modprobe kmod
+need cpio cpio
+need /lib/systemd/systemd-udevd udev
+need lsusb usbutils
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "installing:$missing"
+        apt-get update -qq
+        # shellcheck disable=SC2086
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    else
+        echo "tests/run.sh: missing packages:$missing (install them, or run this as root on Debian)" >&2
+        exit 1
+    fi
+fi
+
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/pip install --quiet --upgrade 'pip>=25.1' # the first one that knows dependency groups
+.venv/bin/pip install --quiet --editable . --group dev
+
+echo "== style and types"
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/mypy
+
+echo "== documentation"
+.venv/bin/sphinx-build -q -W -b html docs docs/_build
+
+echo "== tests"
+export PYMODESWITCH_KERNEL=require # a skipped kernel tier is a failure here
+.venv/bin/coverage run -m pytest "$@"
+.venv/bin/coverage report --skip-covered --fail-under=90

@@ -1,0 +1,73 @@
+"""The built wheel, installed into a fresh environment: it has its data, and it does the job."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and the wheel built from that sdist."""
+    out = tmp_path_factory.mktemp("dist")
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", str(out), str(ROOT)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    return next(built.glob("*.whl"))
+
+
+def test_wheel_holds_data_types_and_licences(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "pymodeswitch/py.typed" in names
+    data = {name.removeprefix("pymodeswitch/data/") for name in names if "/data/" in name}
+    assert data == {path.name for path in (ROOT / "data").iterdir()}
+    licences = {Path(name).name for name in names if "/licenses/" in name}
+    assert licences == {"MIT.txt", "GPL-2.0-or-later.txt"}
+    assert not [name for name in names if set(name) & set(':<>"\\|?*')]
+
+
+def test_sdist_holds_tests_and_docs(built: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        names = archive.getnames()
+    inside = {name.partition("/")[2] for name in names}
+    for name in ("README.md", "docs/conf.py", "tests/test_package.py", "data/19d2-1201"):
+        assert name in inside
+
+
+def test_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env/bin/python"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [str(python), *words], cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("-m", "pip", "install", "--quiet", str(wheel))
+    assert "Done in" in run("-m", "pymodeswitch", "demo")
+    explained = json.loads(run("-m", "pymodeswitch", "explain", "19d2:1201", "--json"))
+    assert explained["entries"][0]["path"].startswith(str(tmp_path / "env"))
+    script = subprocess.run([tmp_path / "env/bin/pymodeswitch", "--version"], cwd=tmp_path, check=False)
+    assert script.returncode == 0
