@@ -1,0 +1,1 @@
+"""Tests that run inside the guest, and only there; the rig collects them."""
