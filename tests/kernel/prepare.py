@@ -113,7 +113,16 @@ def initramfs(kit: Kit, init: Path, target: Path) -> None:
 
 def _module_files(kit: Kit, modules: Sequence[str]) -> list[Path]:
     """Module files in loading order, each once; what is built into the kernel is left out."""
-    command = [_tool("modprobe"), "-d", str(kit.modules.parents[1]), "-S", kit.release, "-a", "--show-depends", *modules]
+    command = [
+        _tool("modprobe"),
+        "-d",
+        str(kit.modules.parents[1]),
+        "-S",
+        kit.release,
+        "-a",
+        "--show-depends",
+        *modules,
+    ]
     files: dict[Path, None] = {}
     for line in _output(command).splitlines():
         action, _, rest = line.partition(" ")

@@ -15,7 +15,6 @@ Exit code: pytest's own; 70 when the rig itself failed.
 from __future__ import annotations
 
 import argparse
-import os
 import queue
 import shlex
 import subprocess
@@ -72,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def pytest_command(arguments: Sequence[str]) -> str:
     """The shell command that runs pytest in the guest, on all guest tests unless an argument names some."""
     named = any(GUEST_TESTS in argument for argument in arguments)
-    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    # Options that a project sets for its host tests (coverage, say) are not for the slow guest.
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", *arguments]
     return shlex.join(words if named else [*words, GUEST_TESTS])
 
 
@@ -129,6 +129,10 @@ def _environment(kit: Kit) -> str:
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "120",
         "PYTHONUNBUFFERED": "1",
+        # The console is a terminal for pytest, but colours and rewritten lines make a poor log.
+        "TERM": "dumb",
+        # Importing the plugins of the host takes longer there than a test.
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
     lines = [f"{name}={shlex.quote(value)}" for name, value in private.items()]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in public.items()]
@@ -142,7 +146,7 @@ def _qemu(kit: Kit, archive: Path, results: Path) -> list[str]:
         return ["-virtfs", f"local,path={quoted},mount_tag={tag},security_model=none,multidevs=remap{options}"]
 
     return [
-        # Emulated even where /dev/kvm exists: nested KVM is broken often enough, and one way is easier to trust than two.
+        # Emulated even where /dev/kvm exists: nested KVM is broken often enough, and one way is easier to trust.
         *(tool("qemu-system-x86_64") or "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"),
         *("-smp", "2", "-m", "2048", "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"),
         *("-kernel", str(kit.kernel), "-initrd", str(archive)),

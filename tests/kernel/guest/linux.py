@@ -1,0 +1,129 @@
+"""What the guest's tests look at and do: sysfs, serial ports, commands. Every wait has an end."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+DEVICES = Path("/sys/bus/usb/devices")
+REFERENCE = Path(os.environ.get("RIG_REFERENCE", "/nonexistent"))
+
+# Generous, as the guest's CPU may be twenty times slower than the host's; a test that passes never waits so long.
+PATIENCE_S = 90.0
+
+Value = TypeVar("Value")
+
+
+def wait_for(what: str, look: Callable[[], Value], seconds: float = PATIENCE_S) -> Value:
+    """Look until it is there (anything true), and return it; AssertionError says what did not come."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds:g} s")
+        time.sleep(0.05)
+    return seen
+
+
+def attribute(port: str, name: str) -> str | None:
+    """A sysfs attribute of the device on a port; None when there is no device, or it is just leaving."""
+    try:
+        return (DEVICES / port / name).read_text().strip()
+    except OSError:
+        return None
+
+
+def usb_id(port: str) -> str | None:
+    """`19d2:1201`, or None while the port is empty."""
+    vendor, product = attribute(port, "idVendor"), attribute(port, "idProduct")
+    return f"{vendor}:{product}" if vendor and product else None
+
+
+def devnum(port: str) -> int:
+    """The device number; each enumeration gives a new one."""
+    number = attribute(port, "devnum")
+    assert number is not None, f"nothing on port {port}"
+    return int(number)
+
+
+def driver(port: str, interface: int = 0) -> str | None:
+    """The kernel driver bound to an interface of the active configuration, or None."""
+    for link in DEVICES.glob(f"{port}:*.{interface}/driver"):
+        return link.resolve().name
+    return None
+
+
+def serial_ports(port: str) -> list[Path]:
+    """Device nodes of the CDC ACM ports of the stick on a port, by interface."""
+    return [Path("/dev") / node.name for node in sorted(DEVICES.glob(f"{port}:*/tty/*"))]
+
+
+def talk(node: Path, words: bytes, expected: bytes) -> bytes:
+    """Write to a serial port and read until `expected` has come; AssertionError when it does not."""
+    file = os.open(node, os.O_RDWR | os.O_NOCTTY)
+    try:
+        tty.setraw(file, termios.TCSANOW)
+        os.write(file, words)
+        heard = b""
+        deadline = time.monotonic() + PATIENCE_S
+        while expected not in heard:
+            ready, _, _ = select.select([file], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"{node} said {heard!r}, not {expected!r}"
+            heard += os.read(file, 4096)
+        return heard
+    finally:
+        os.close(file)
+
+
+def run_command(*words: str | Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, bounded; output and exit code as they come."""
+    return subprocess.run(
+        [str(word) for word in words],
+        env=os.environ | (environment or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE_S,
+        check=False,
+    )
+
+
+def pymodeswitch(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Our command, as a user or udev starts it."""
+    return run_command(sys.executable, "-m", "pymodeswitch", *words)
+
+
+def usb_modeswitch(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """The reference tool, from where the rig unpacked it."""
+    libraries = {"LD_LIBRARY_PATH": str(REFERENCE / "usr/lib/x86_64-linux-gnu")}
+    return run_command(REFERENCE / "usr/sbin/usb_modeswitch", *words, environment=libraries)
+
+
+def settle(seconds: float = PATIENCE_S) -> None:
+    """Wait until udev has handled all events so far."""
+    words: Sequence[str] = ("udevadm", "settle", f"--timeout={seconds:.0f}")
+    done = run_command(*words)
+    assert done.returncode == 0, f"udev did not settle: {done.stdout}{done.stderr}"
+
+
+def reload_rules() -> None:
+    """Make udev read its rules again, now and not at some later event."""
+    done = run_command("udevadm", "control", "--reload")
+    assert done.returncode == 0, f"udev did not reload: {done.stdout}{done.stderr}"
+
+
+def says_ok(port: str, ports: int = 2) -> list[Path]:
+    """Wait for the serial ports of the stick on a port, and see that each answers AT with OK."""
+    wait_for(f"{ports} serial ports on {port}", lambda: len(serial_ports(port)) == ports)
+    settle()
+    nodes = serial_ports(port)
+    for node in nodes:
+        talk(node, b"AT\r", b"OK\r\n")
+    return nodes
