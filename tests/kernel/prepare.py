@@ -1,7 +1,7 @@
 """Fetches and unpacks what the guest boots from: Debian's kernel, and the reference usb_modeswitch.
 
-Nothing is installed. Packages are unpacked into a cache folder whose name carries the package version, so that an update
-of the kernel makes a new folder and a second run needs no network.
+Nothing is installed. Packages are unpacked into a cache folder whose name carries the package version, so that an
+update of the kernel makes a new folder and a second run needs no network.
 """
 
 from __future__ import annotations

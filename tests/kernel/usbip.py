@@ -26,7 +26,6 @@ from pymodeswitch.virtual import Stall
 from tests.kernel.wire import STALLED, TOO_LONG, Firmware, Submit, Transfer, Unlink, take
 
 VHCI = Path("/sys/devices/platform/vhci_hcd.0")
-PORTS = 8  # ports of each speed on one controller (CONFIG_USBIP_VHCI_HC_PORTS); high speed comes first
 HIGH_SPEED_MBIT = "480"
 
 RETRY_S = 0.05
@@ -38,11 +37,13 @@ ANSWER_S = 60.0
 class Plugged:
     """A stick in a port, until it is pulled out.
 
-    slot: 0 to 63, eight a controller. port: the kernel's name of it, such as `1-1`. transfers: all that was completed.
+    slot and number: see `place`. port: the kernel's name of it, such as `1-1`. transfers: all that was completed.
+    stay: how often it has come back.
     """
 
     stick: Firmware
     slot: int
+    number: int
     port: str
     log: Path | None = None
     transfers: list[Transfer] = field(default_factory=list)
@@ -94,7 +95,8 @@ class UsbipServer:
         """
         if slot in self._sticks:
             raise ValueError(f"slot {slot} is taken")
-        plugged = Plugged(stick, slot, port_name(slot), log)
+        port, number = place(slot)
+        plugged = Plugged(stick, slot, number, port, log)
         self._sticks[slot] = plugged
         self._call(lambda: self._attach(plugged, time.monotonic() + SETTLE_S))
         return plugged
@@ -160,10 +162,9 @@ class UsbipServer:
         if self._sticks.get(plugged.slot) is not plugged:
             return  # pulled out while it was away
         ours, kernels = socket.socketpair()
-        number = (plugged.slot // PORTS) * 2 * PORTS + plugged.slot % PORTS
         try:
             with kernels:
-                line = f"{number} {kernels.fileno()} {1 << 16 | plugged.slot + 1} {plugged.stick.speed}"
+                line = f"{plugged.number} {kernels.fileno()} {1 << 16 | plugged.slot + 1} {plugged.stick.speed}"
                 (VHCI / "attach").write_text(line)
         except OSError as error:
             ours.close()
@@ -272,10 +273,25 @@ class UsbipServer:
             plugged._wire.sendall(answer)
 
 
-def port_name(slot: int) -> str:
-    """The kernel's name of a slot's port: `1-1` for the first slot of the controller that has bus 1."""
-    controller, port = divmod(slot, PORTS)
-    for bus in sorted(VHCI.parent.glob(f"vhci_hcd.{controller}/usb*")):
-        if (bus / "speed").read_text().strip() == HIGH_SPEED_MBIT:
-            return f"{int((bus / 'busnum').read_text())}-{port + 1}"
-    raise LookupError(f"the kernel has no virtual controller for slot {slot}: is vhci-hcd loaded?")
+def place(slot: int) -> tuple[str, int]:
+    """Where a slot is: the kernel's name of its port, such as `1-1`, and the number that the attach file wants.
+
+    Slots count the high-speed ports of all controllers. How many a controller has is a choice of who built the kernel
+    (CONFIG_USBIP_VHCI_HC_PORTS; 8 upstream, 15 in Debian 12), so it is looked up. The attach file counts a controller's
+    high-speed ports first, then as many of super speed.
+    """
+    first = 0
+    for controller in sorted(VHCI.parent.glob("vhci_hcd.*"), key=_suffix):
+        for hub in controller.glob("usb[0-9]*"):
+            if (hub / "speed").read_text().strip() != HIGH_SPEED_MBIT:
+                continue
+            ports = int((hub / "maxchild").read_text())
+            if slot < first + ports:
+                port = slot - first
+                return f"{hub.name.removeprefix('usb')}-{port + 1}", _suffix(controller) * 2 * ports + port
+            first += ports
+    raise LookupError(f"the kernel has {first} virtual high-speed ports, none for slot {slot}: is vhci-hcd loaded?")
+
+
+def _suffix(controller: Path) -> int:
+    return int(controller.suffix[1:])

@@ -58,7 +58,7 @@ def _only_in_the_guest() -> None:
 def _limit() -> Iterator[None]:
     """No test holds up the others for ever, not even one stuck in a system call."""
 
-    def expired(number: int, frame: FrameType | None) -> None:
+    def expired(_number: int, _frame: FrameType | None) -> None:
         raise AssertionError(f"the test did not end within {TEST_LIMIT_S} s")
 
     before = signal.signal(signal.SIGALRM, expired)
