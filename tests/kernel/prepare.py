@@ -1,7 +1,7 @@
 """Fetches and unpacks what the guest boots from: Debian's kernel, and the reference usb_modeswitch.
 
-Nothing is installed. Packages are unpacked into a cache folder whose name carries the package version, so that an
-update of the kernel makes a new folder and a second run needs no network.
+Nothing is installed. Packages are unpacked into a cache folder whose name carries the package version, so
+that an update of the kernel makes a new folder and a second run needs no network.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def prepare(cache: Path) -> Kit:
         raise RigError(problem)
     image = next((name for name in _depends("linux-image-amd64") if name.startswith("linux-image-")), None)
     if image is None:
-        raise RigError("apt knows no linux-image-amd64: run apt-get update (the rig needs Debian's package lists)")
+        raise RigError(
+            "apt knows no linux-image-amd64: run apt-get update (the rig needs Debian's package lists)"
+        )
     kernel_tree = _unpacked(cache, [image], _index_modules)
     # libc6 is the host's; of the rest the guest takes a copy, so that the host need not have any of it.
     tools = ["usb-modeswitch", *(name for name in _depends("usb-modeswitch") if name != "libc6")]
@@ -95,7 +97,7 @@ def prepare(cache: Path) -> Kit:
 
 
 def initramfs(kit: Kit, init: Path, target: Path) -> None:
-    """Write the archive that the kernel starts from: busybox, the modules to reach the host's files, and `init`."""
+    """Write what the kernel starts from: busybox, the modules to reach the host's files, and `init`."""
     with tempfile.TemporaryDirectory(prefix="rig-initramfs-") as name:
         tree = Path(name)
         (tree / "bin").mkdir()
@@ -143,7 +145,7 @@ def _unpacked(cache: Path, packages: Sequence[str], finish: Callable[[Path], Non
         debs, tree = Path(name) / "debs", Path(name) / "tree"
         debs.mkdir()
         wanted = [f"{package}={version}" for package, version in zip(packages, versions, strict=True)]
-        # apt's own download user cannot write below a root-only folder, and says so at length; we are who we are.
+        # apt's own download user cannot write below a root-only folder, and says so at length.
         _output([_tool("apt-get"), "-q", "-o", "APT::Sandbox::User=", "download", *wanted], cwd=debs)
         for deb in sorted(debs.glob("*.deb")):
             _output([_tool("dpkg"), "-x", str(deb), str(tree)])
@@ -166,7 +168,9 @@ def _depends(package: str) -> list[str]:
 def _candidate(package: str) -> str:
     found = re.search(r"^\s*Candidate: (\S+)", _output(["apt-cache", "policy", package]), re.MULTILINE)
     if found is None or found[1] == "(none)":
-        raise RigError(f"apt has no package {package}: run apt-get update (the rig needs Debian's package lists)")
+        raise RigError(
+            f"apt has no package {package}: run apt-get update (the rig needs Debian's package lists)"
+        )
     return found[1]
 
 

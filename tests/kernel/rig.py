@@ -1,7 +1,7 @@
-"""Boots a real Linux kernel and runs pytest inside it: `python -m tests.kernel.rig [options] [pytest arguments]`.
+"""Boots a real Linux kernel and runs pytest inside it: `python -m tests.kernel.rig [pytest arguments]`.
 
-The guest sees this very checkout and this very Python environment, under a throw-away layer; virtual sticks hang on the
-kernel's USB/IP host controller. What flows where:
+The guest sees this very checkout and this very Python environment, under a throw-away layer; virtual sticks
+hang on the kernel's USB/IP host controller. What flows where:
 
     prepare.py   Debian's kernel and the reference tool, unpacked into a cache
     init.sh      first program of the guest: the host's files over 9p, an overlay on top
@@ -45,13 +45,22 @@ LOAD = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.kernel.rig", description="Run pytest inside a real kernel; unknown options go to pytest."
+        prog="python -m tests.kernel.rig",
+        description="Run pytest inside a real kernel; unknown options go to pytest.",
     )
-    parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT, help="seconds until the guest is given up")
-    parser.add_argument("--cache", type=Path, default=cache_folder(), help="where unpacked packages are kept")
+    parser.add_argument(
+        "--timeout", type=float, default=DEFAULT_TIMEOUT, help="seconds until the guest is given up"
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=cache_folder(), help="where unpacked packages are kept"
+    )
     parser.add_argument("--prepare-only", action="store_true", help="fetch and unpack, boot nothing")
-    parser.add_argument("--results", type=Path, help="keep exit code, reports and the kernel's log in this folder")
-    parser.add_argument("--shell", metavar="COMMAND", help="run a shell command in the guest instead of pytest")
+    parser.add_argument(
+        "--results", type=Path, help="keep exit code, reports and the kernel's log in this folder"
+    )
+    parser.add_argument(
+        "--shell", metavar="COMMAND", help="run a shell command in the guest instead of pytest"
+    )
     options, pytest_arguments = parser.parse_known_args(argv)
     try:
         kit = prepare(options.cache)
@@ -94,7 +103,8 @@ def boot(
         echo: called with each console line.
 
     Raises:
-        RigError: the guest did not end in time, or ended without a result; the last console lines are in the message.
+        RigError: the guest did not end in time, or ended without a result; the last console lines are in
+        the message.
     """
     for stale in ("exit-code", "dmesg"):
         (results / stale).unlink(missing_ok=True)
@@ -143,10 +153,13 @@ def _qemu(kit: Kit, archive: Path, results: Path) -> list[str]:
     def share(tag: str, path: str, options: str) -> list[str]:
         # A comma in a path would start the next option; qemu wants it doubled.
         quoted = path.replace(",", ",,")
-        return ["-virtfs", f"local,path={quoted},mount_tag={tag},security_model=none,multidevs=remap{options}"]
+        return [
+            "-virtfs",
+            f"local,path={quoted},mount_tag={tag},security_model=none,multidevs=remap{options}",
+        ]
 
     return [
-        # Emulated even where /dev/kvm exists: nested KVM is broken often enough, and one way is easier to trust.
+        # Emulated even where /dev/kvm exists: nested KVM is often broken, and one way is easier to trust.
         *(tool("qemu-system-x86_64") or "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"),
         *("-smp", "2", "-m", "2048", "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"),
         *("-kernel", str(kit.kernel), "-initrd", str(archive)),
@@ -157,8 +170,10 @@ def _qemu(kit: Kit, archive: Path, results: Path) -> list[str]:
 
 
 def _run(command: Sequence[str], lines: deque[str], echo: Callable[[str], object], deadline: float) -> bool:
-    """Run qemu until it ends, passing its console on; False when the deadline passed first (then it is killed)."""
-    guest = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    """Run qemu until it ends, passing its console on; False when it had to be killed at the deadline."""
+    guest = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     arrived: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     reader = threading.Thread(target=_read_lines, args=(guest, arrived), daemon=True)
     reader.start()
@@ -178,6 +193,9 @@ def _run(command: Sequence[str], lines: deque[str], echo: Callable[[str], object
         # Also when the user interrupts: no guest outlives the rig.
         guest.kill()
         guest.wait()
+        reader.join()  # its end of the console has closed with the guest
+        if guest.stdout is not None:
+            guest.stdout.close()
 
 
 def _read_lines(guest: subprocess.Popen[bytes], arrived: queue.SimpleQueue[str | None]) -> None:

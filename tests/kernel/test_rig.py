@@ -1,7 +1,7 @@
 """The kernel tier, from outside: boots the rig once and reports each guest test as a test of its own.
 
-Where the rig cannot run (no qemu, no Debian packages) its tests are skipped with the reason; with CI set, or
-PYMODESWITCH_KERNEL=require, they fail instead, so that a missing package cannot hide the tier.
+Where the rig cannot run (no qemu, no Debian packages) its tests are skipped with the reason; with CI set,
+or PYMODESWITCH_KERNEL=require, they fail instead, so that a missing package cannot hide the tier.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class GuestRun:
-    """One boot with all selected guest tests. problem: why the guest did not get to its end, empty when it did."""
+    """One boot with all selected guest tests. problem: why it did not get to its end, or empty."""
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     problem: str = ""
@@ -46,7 +46,17 @@ class GuestRun:
 @functools.cache
 def collected() -> tuple[str, ...]:
     """Names of all guest tests, as pytest in the guest will call them."""
-    command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "--collect-only", "-q"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-o",
+        "addopts=",
+        "-p",
+        "no:cacheprovider",
+        "--collect-only",
+        "-q",
+    ]
     done = subprocess.run(
         [*command, GUEST_TESTS],
         cwd=CHECKOUT,
@@ -55,7 +65,9 @@ def collected() -> tuple[str, ...]:
         text=True,
         check=False,
     )
-    names = tuple(line for line in done.stdout.splitlines() if line.startswith(GUEST_TESTS) and "::" in line)
+    names = tuple(
+        line for line in done.stdout.splitlines() if line.startswith(GUEST_TESTS) and "::" in line
+    )
     if done.returncode != 0 or not names:
         raise RuntimeError(f"the guest's tests cannot be collected:\n{done.stdout}{done.stderr}")
     return names
@@ -65,7 +77,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test here for each one in the guest."""
     if "guest_test" in metafunc.fixturenames:
         names = collected()
-        metafunc.parametrize("guest_test", names, ids=[name.removeprefix(f"{GUEST_TESTS}/") for name in names])
+        metafunc.parametrize(
+            "guest_test", names, ids=[name.removeprefix(f"{GUEST_TESTS}/") for name in names]
+        )
 
 
 def unavailable(reason: str, environment: Mapping[str, str] = os.environ) -> None:
@@ -79,7 +93,9 @@ def unavailable(reason: str, environment: Mapping[str, str] = os.environ) -> Non
 def guest_run(request: pytest.FixtureRequest) -> GuestRun:
     """Boot once and run those guest tests that were selected here."""
     calls = [getattr(item, "callspec", None) for item in request.session.items]
-    wanted = [call.params["guest_test"] for call in calls if call is not None and "guest_test" in call.params]
+    wanted = [
+        call.params["guest_test"] for call in calls if call is not None and "guest_test" in call.params
+    ]
     try:
         kit = prepare(cache_folder())
     except RigError as error:
@@ -94,7 +110,9 @@ def guest_run(request: pytest.FixtureRequest) -> GuestRun:
             run.problem = str(error)
         else:
             # 0 and 1 are verdicts on tests; the rest means that pytest itself gave up.
-            run.problem = "" if status in (0, 1) else f"pytest in the guest ended with {status}, see its output"
+            run.problem = (
+                "" if status in (0, 1) else f"pytest in the guest ended with {status}, see its output"
+            )
         if (results / "reports").exists():
             read_reports((results / "reports").read_text(), run.verdicts)
     return run
@@ -125,9 +143,13 @@ def test_a_missing_program_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The message names the package, and nothing is fetched or booted."""
-    monkeypatch.setattr("tests.kernel.prepare.tool", lambda name: None if "qemu" in name else f"/bin/{name}")
+    monkeypatch.setattr(
+        "tests.kernel.prepare.tool", lambda name: None if "qemu" in name else f"/bin/{name}"
+    )
     assert main(["--cache", str(tmp_path)]) == RIG_FAILED
-    assert capsys.readouterr().err == "rig: the kernel rig lacks programs: apt-get install qemu-system-x86\n"
+    assert (
+        capsys.readouterr().err == "rig: the kernel rig lacks programs: apt-get install qemu-system-x86\n"
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -157,8 +179,10 @@ def small_boot(tmp_path: Path) -> Callable[[str, float], int]:
 
 
 def test_the_exit_code_comes_through(small_boot: Callable[[str, float], int]) -> None:
-    """Whatever the command returns; and nothing that the host has installed or written in the guest shows."""
-    assert small_boot("test ! -e /usr/share/usb_modeswitch && touch /etc/of-the-guest && exit 42", 300) == 42
+    """Whatever the command returns; and nothing crosses over, from the host's data or to its files."""
+    assert (
+        small_boot("test ! -e /usr/share/usb_modeswitch && touch /etc/of-the-guest && exit 42", 300) == 42
+    )
     assert not Path("/etc/of-the-guest").exists()
 
 

@@ -1,4 +1,4 @@
-"""Puts virtual sticks into the ports of the kernel's USB/IP host controller, and answers the kernel's transfers.
+"""Puts virtual sticks into the ports of the kernel's USB/IP controller, and answers its transfers.
 
 One thread serves all sticks. A stick is anything with the interface of `Firmware` below, in practice a
 `pymodeswitch.virtual.Stick`; what it answers is its own affair, this file only carries.
@@ -37,7 +37,8 @@ ANSWER_S = 60.0
 class Plugged:
     """A stick in a port, until it is pulled out.
 
-    slot and number: see `place`. port: the kernel's name of it, such as `1-1`. transfers: all that was completed.
+    slot and number: see `place`. port: the kernel's name of it, such as `1-1`. transfers: all that was
+    completed.
     stay: how often it has come back.
     """
 
@@ -56,7 +57,9 @@ class Plugged:
 
     def written(self, endpoint: int | None = None) -> list[bytes]:
         """Data of all bulk and interrupt OUT transfers so far, of one endpoint or of all."""
-        return [t.data for t in list(self.transfers) if 0 < t.endpoint < 0x80 and endpoint in (None, t.endpoint)]
+        return [
+            t.data for t in list(self.transfers) if 0 < t.endpoint < 0x80 and endpoint in (None, t.endpoint)
+        ]
 
 
 class UsbipServer:
@@ -164,7 +167,8 @@ class UsbipServer:
         ours, kernels = socket.socketpair()
         try:
             with kernels:
-                line = f"{plugged.number} {kernels.fileno()} {1 << 16 | plugged.slot + 1} {plugged.stick.speed}"
+                device = 1 << 16 | plugged.slot + 1  # any number will do
+                line = f"{plugged.number} {kernels.fileno()} {device} {plugged.stick.speed}"
                 (VHCI / "attach").write_text(line)
         except OSError as error:
             ours.close()
@@ -274,11 +278,11 @@ class UsbipServer:
 
 
 def place(slot: int) -> tuple[str, int]:
-    """Where a slot is: the kernel's name of its port, such as `1-1`, and the number that the attach file wants.
+    """Where a slot is: the kernel's name of its port, such as `1-1`, and its number in the attach file.
 
-    Slots count the high-speed ports of all controllers. How many a controller has is a choice of who built the kernel
-    (CONFIG_USBIP_VHCI_HC_PORTS; 8 upstream, 15 in Debian 12), so it is looked up. The attach file counts a controller's
-    high-speed ports first, then as many of super speed.
+    Slots count the high-speed ports of all controllers. How many a controller has is a choice of who built
+    the kernel (CONFIG_USBIP_VHCI_HC_PORTS; 8 upstream, 15 in Debian 12), so it is looked up. The attach
+    file counts a controller's high-speed ports first, then as many of super speed.
     """
     first = 0
     for controller in sorted(VHCI.parent.glob("vhci_hcd.*"), key=_suffix):
@@ -290,7 +294,9 @@ def place(slot: int) -> tuple[str, int]:
                 port = slot - first
                 return f"{hub.name.removeprefix('usb')}-{port + 1}", _suffix(controller) * 2 * ports + port
             first += ports
-    raise LookupError(f"the kernel has {first} virtual high-speed ports, none for slot {slot}: is vhci-hcd loaded?")
+    raise LookupError(
+        f"the kernel has {first} virtual high-speed ports, none for slot {slot}: is vhci-hcd loaded?"
+    )
 
 
 def _suffix(controller: Path) -> int:

@@ -1,7 +1,7 @@
 """USB/IP on the wire: what the kernel asks, what is answered, and what is asked of a stick.
 
-Source: Documentation/usb/usbip_protocol.rst of the Linux kernel. All numbers are big-endian, but the setup packet,
-which is USB's own. Isochronous transfers are left out: no stick here has such an endpoint.
+Source: Documentation/usb/usbip_protocol.rst of the Linux kernel. All numbers are big-endian, but the setup
+packet, which is USB's own. Isochronous transfers are left out: no stick here has such an endpoint.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STALLED, TOO_LONG, TAKEN_BACK = -errno.EPIPE, -errno.EOVERFLOW, -errno.ECONNRESE
 
 
 class Leaving(Protocol):
-    """How a stick drops off the bus: seconds until it is back (None: never), and whether without completing."""
+    """How a stick drops off the bus: seconds until it is back (None: never); without completing?"""
 
     @property
     def away_s(self) -> float | None: ...
@@ -51,7 +51,10 @@ class Firmware(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A transfer that the kernel wants. endpoint: address. length: of `data`, or the most that an answer may have."""
+    """A transfer that the kernel wants.
+
+    endpoint: address. length: of `data`, or the most that an answer may have.
+    """
 
     number: int
     endpoint: int
@@ -84,12 +87,17 @@ class Unlink:
 
     def completed(self, *, in_time: bool) -> bytes:
         """The answer to it; in_time: the transfer had not been completed."""
-        header = HEADER.pack(RET_UNLINK, self.number, 0, 0, 0) + ANSWER.pack(TAKEN_BACK if in_time else 0, 0)
+        header = HEADER.pack(RET_UNLINK, self.number, 0, 0, 0) + ANSWER.pack(
+            TAKEN_BACK if in_time else 0, 0
+        )
         return header.ljust(HEADER_LENGTH, b"\0")
 
 
 def take(received: bytearray) -> Submit | Unlink | None:
-    """Cut the next request off `received`; None while it has not fully arrived. ValueError: not a request."""
+    """Cut the next request off `received`; None while it has not fully arrived.
+
+    Raises ValueError for what is no request.
+    """
     if len(received) < HEADER_LENGTH:
         return None
     command, number, _, inward, endpoint = HEADER.unpack_from(received)
@@ -112,8 +120,10 @@ def take(received: bytearray) -> Submit | Unlink | None:
 class Transfer:
     """One completed transfer, for tests to look at.
 
-    seconds: since the stick was plugged. stay: 0 until it first left the bus, then 1, and so on. endpoint: address.
-    setup: empty but for control transfers. data: what went in the transfer's direction. status: 0 or -errno.
+    seconds: since the stick was plugged. stay: 0 until it first left the bus, then 1, and so on. endpoint:
+    address.
+    setup: empty but for control transfers. data: what went in the transfer's direction. status: 0 or
+    -errno.
     """
 
     seconds: float

@@ -16,7 +16,8 @@ from typing import TypeVar
 DEVICES = Path("/sys/bus/usb/devices")
 REFERENCE = Path(os.environ.get("RIG_REFERENCE", "/nonexistent"))
 
-# Generous, as the guest's CPU may be twenty times slower than the host's; a test that passes never waits so long.
+# Generous, as the guest's CPU may be twenty times slower than the host's; passing tests never
+# wait so long.
 PATIENCE_S = 90.0
 
 Value = TypeVar("Value")
@@ -82,7 +83,9 @@ def talk(node: Path, words: bytes, expected: bytes) -> bytes:
         os.close(file)
 
 
-def run_command(*words: str | Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run_command(
+    *words: str | Path, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, bounded; output and exit code as they come."""
     return subprocess.run(
         [str(word) for word in words],

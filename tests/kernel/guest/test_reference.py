@@ -14,7 +14,9 @@ EJECT = bytes.fromhex("5553424397654321000000000000061b0000000200000000000000000
 def test_the_kernel_believes_the_stick(plug: Plug) -> None:
     """Enumerated, driven by usb-storage, scanned, and a node is there."""
     stick = plug()
-    linux.wait_for("a block device", lambda: list(linux.DEVICES.glob(f"{stick.port}:1.0/host*/target*/*/block/sr*")))
+    linux.wait_for(
+        "a block device", lambda: list(linux.DEVICES.glob(f"{stick.port}:1.0/host*/target*/*/block/sr*"))
+    )
     linux.settle()
     assert linux.usb_id(stick.port) == "19d2:1201"
     assert linux.attribute(stick.port, "manufacturer") == "ZTE, Incorporated"
@@ -25,7 +27,7 @@ def test_the_kernel_believes_the_stick(plug: Plug) -> None:
 
 
 def test_reference_switches(plug: Plug) -> None:
-    """A new device number and ID on the same port, by exactly the recorded message; both serial ports answer."""
+    """A new device number and ID on the same port, by the recorded message; both serial ports answer."""
     stick = plug()
     before = linux.devnum(stick.port)
     done = linux.usb_modeswitch("-v", "19d2", "-p", "1201", "-V", "19d2", "-P", "1203", "-K")
