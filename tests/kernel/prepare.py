@@ -54,7 +54,7 @@ def tool(name: str) -> str | None:
 
 
 def missing() -> str | None:
-    """One line that says what this machine lacks, or None when the rig can run here."""
+    """One line that says what this host lacks, or None when the rig can run here."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return "the kernel rig needs an x86-64 Linux: its guest runs the Python of the host"
     packages = [package for name, package in TOOLS.items() if tool(name) is None]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.prepare import RigError, cache_folder, prepare
+from tests.kernel.prepare import Kit, RigError, cache_folder, prepare
 from tests.kernel.rig import CHECKOUT, DEFAULT_TIMEOUT, GUEST_TESTS, RIG_FAILED, boot, main, pytest_command
 
 pytestmark = pytest.mark.kernel
@@ -90,17 +90,22 @@ def unavailable(reason: str, environment: Mapping[str, str] = os.environ) -> Non
 
 
 @pytest.fixture(scope="session")
-def guest_run(request: pytest.FixtureRequest) -> GuestRun:
+def kit() -> Kit:
+    """What a boot needs; this is where a test is skipped when the rig cannot run."""
+    try:
+        return prepare(cache_folder())
+    except RigError as error:
+        unavailable(str(error))
+        raise
+
+
+@pytest.fixture(scope="session")
+def guest_run(request: pytest.FixtureRequest, kit: Kit) -> GuestRun:
     """Boot once and run those guest tests that were selected here."""
     calls = [getattr(item, "callspec", None) for item in request.session.items]
     wanted = [
         call.params["guest_test"] for call in calls if call is not None and "guest_test" in call.params
     ]
-    try:
-        kit = prepare(cache_folder())
-    except RigError as error:
-        unavailable(str(error))
-        raise
     run = GuestRun()
     with tempfile.TemporaryDirectory(prefix="rig-results-") as name:
         results = Path(name)
@@ -162,19 +167,14 @@ def test_a_missing_program_is_one_clear_line(
     ],
 )
 def test_a_missing_rig_skips_or_fails(environment: dict[str, str], raised: type[BaseException]) -> None:
-    """Skipped on a developer's machine, a failure where the tier is required."""
+    """Skipped by default, a failure where the tier is required."""
     with pytest.raises(raised, match="no qemu"):
         unavailable("no qemu", environment)
 
 
 @pytest.fixture
-def small_boot(tmp_path: Path) -> Callable[[str, float], int]:
+def small_boot(tmp_path: Path, kit: Kit) -> Callable[[str, float], int]:
     """Boot the guest with a shell command and a bound."""
-    try:
-        kit = prepare(cache_folder())
-    except RigError as error:
-        unavailable(str(error))
-        raise
     return lambda command, timeout: boot(kit, command, tmp_path, timeout=timeout)
 
 
