@@ -68,8 +68,8 @@ class DeviceFileError(ModeSwitchError, ValueError):
         self.diagnostics = diagnostics
 
 
-class MethodNotSupportedError(ModeSwitchError, NotImplementedError):
-    """The device file wants a method that pymodeswitch does not know yet."""
+class NotStorageError(ModeSwitchError, ValueError):
+    """The method needs a mass storage interface and the device has none: is it switched already?"""
 
     exit_code = 7
 
@@ -114,9 +114,3 @@ class TransferError(ModeSwitchError, OSError):
     """USB failed before any switching message was out."""
 
     exit_code = 14
-
-
-class NotStorageError(ModeSwitchError, ValueError):
-    """The method needs a mass storage interface and the device has none: is it switched already?"""
-
-    exit_code = 15

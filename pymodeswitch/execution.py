@@ -1,4 +1,4 @@
-"""Runs the steps of a plan on an opened device, and tolerates what a stick does that is just leaving."""
+"""Runs the steps of a plan on a device, and tolerates what a stick does that is just leaving."""
 
 from __future__ import annotations
 
@@ -6,63 +6,75 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .errors import ModeSwitchError
+from .host import Host
 from .model import AttachedDevice
-from .steps import BulkOut, Claim, ClearHalt, Detach, Pause, Plan, ReadStatus, Release, Step
+from .steps import (
+    AwaitReturn,
+    BulkOut,
+    Claim,
+    ClearHalt,
+    Control,
+    Detach,
+    InterruptIn,
+    InterruptOut,
+    Pause,
+    Plan,
+    ReadStatus,
+    Release,
+    Reset,
+    SetAltSetting,
+    SetConfiguration,
+    Step,
+)
 from .transport import Fault, Transport, UsbFault, error_for
 
 logger = logging.getLogger(__name__)
 
-# After these the device is on its way out (or stuck for good): the rest of the plan has no addressee.
+# After these the device is on its way out (or stuck for good): the next steps have no addressee.
 LEAVING = (Fault.GONE, Fault.IO)
+
+OnStep = Callable[[Step, Fault | None], None]
 
 
 @dataclass(slots=True)
 class Execution:
     """What came of a plan.
 
-    started: something that may switch the stick was tried, so only its port can tell what came of it.
-    detached: interfaces whose kernel driver was taken away. claimed: interfaces still claimed.
-    faults: the steps that met an error and were tolerated, with that error.
+    device: in the stay that the last step spoke to. started: something that may switch the stick was
+    tried, so only its port can tell what came of it. detached: interfaces whose kernel driver was taken
+    away. claimed: interfaces still claimed. faults: the steps that met an error, with that error.
     """
 
+    device: AttachedDevice
     started: bool = False
     detached: set[int] = field(default_factory=set)
     claimed: set[int] = field(default_factory=set)
     faults: list[tuple[Step, Fault]] = field(default_factory=list)
 
 
-def execute(
-    plan: Plan,
-    device: AttachedDevice,
-    transport: Transport,
-    execution: Execution,
-    *,
-    sleep: Callable[[float], None],
-    expired: Callable[[], bool],
-    on_step: Callable[[Step, Fault | None], None],
-) -> None:
-    """Run the steps in order, noting in `execution` what happens; claimed interfaces are always released.
+def execute(plan: Plan, host: Host, execution: Execution, *, deadline: float, on_step: OnStep) -> None:
+    """Open the device, run the steps in order, release what is claimed, close it.
 
-    sleep: waits for seconds. expired: tells that the time for the whole switch is over; the rest of the
-    plan is left out then. on_step: called after each step with the fault it met. Raises AccessError,
-    BusyError, GoneError or TransferError only when nothing was sent.
+    What happens is noted in `execution`. deadline: on the host's clock; once a message is out, steps that
+    would come later are left out. on_step: called after each step with the fault that it met. Raises what
+    Host.open raises, and AccessError, BusyError, GoneError or TransferError while nothing was sent.
     """
+    run = _Run(plan, host, execution)
     try:
         for step in plan.steps:
-            if execution.started and expired() and not isinstance(step, Release):
+            if execution.started and host.now() >= deadline and not isinstance(step, Release):
                 logger.debug("no time left for %s", step)
                 continue
-            fault = _carry_out(step, plan, device, transport, execution, sleep)
+            if run.left and not isinstance(step, AwaitReturn):
+                continue
+            fault = run.carry_out(step)
             on_step(step, fault)
             if fault is not None:
                 logger.debug("%s: %s", step, fault.value)
                 execution.faults.append((step, fault))
-                if fault in LEAVING:
-                    break
     finally:
-        for interface in sorted(execution.claimed):
-            _tolerate(transport.release, interface)
-        execution.claimed.clear()
+        run.close()
 
 
 def give_back(transport: Transport, execution: Execution) -> list[Fault]:
@@ -76,64 +88,170 @@ def give_back(transport: Transport, execution: Execution) -> list[Fault]:
     return faults
 
 
-def _carry_out(
-    step: Step,
-    plan: Plan,
-    device: AttachedDevice,
-    transport: Transport,
-    execution: Execution,
-    sleep: Callable[[float], None],
-) -> Fault | None:
-    """One step; returns the fault that it met and that is tolerated."""
-    match step:
-        case Detach():
-            return _detach(plan, device, transport, execution)
-        case Claim(interface):
+class _Run:
+    """A plan on its way: the opened device, and whether it has left."""
+
+    def __init__(self, plan: Plan, host: Host, execution: Execution) -> None:
+        self.plan = plan
+        self.host = host
+        self.execution = execution
+        self.left = False
+        self.transport = host.open(execution.device)
+
+    def close(self) -> None:
+        """Release all, close the device."""
+        for interface in sorted(self.execution.claimed):
+            _tolerate(self.transport.release, interface)
+        self.execution.claimed.clear()
+        self.transport.close()
+
+    def carry_out(self, step: Step) -> Fault | None:
+        """One step; returns the fault that it met and that is tolerated."""
+        fault = self._dispatch(step)
+        if fault in LEAVING:
+            self.left = True
+        return fault
+
+    def _dispatch(self, step: Step) -> Fault | None:
+        transport, execution = self.transport, self.execution
+        match step:
+            case Detach():
+                return self._detach()
+            case Claim(interface):
+                return self._claim(interface)
+            case BulkOut(endpoint, data, timeout_ms):
+                return self._send(endpoint, data, timeout_ms)
+            case ReadStatus():
+                return self._read_status(step)
+            case ClearHalt(endpoint):
+                return _tolerate(transport.clear_halt, endpoint)
+            case Pause(milliseconds):
+                self.host.sleep(milliseconds / 1000)
+                return None
+            case Release(interface):
+                execution.claimed.discard(interface)
+                return _tolerate(transport.release, interface)
+            case InterruptOut(endpoint, data, timeout_ms):
+                execution.started = True
+                return _tolerate(transport.interrupt_out, endpoint, data, timeout_ms)
+            case InterruptIn():
+                return self._read_interrupts(step)
+            case Control():
+                return self._control(step)
+            case SetConfiguration(value):
+                return self._set_configuration(value)
+            case SetAltSetting(interface, altsetting):
+                execution.started = True
+                return _tolerate(transport.set_altsetting, interface, altsetting)
+            case Reset():
+                execution.started = True
+                return _tolerate(transport.reset)
+            case AwaitReturn(timeout_ms):
+                return self._await_return(timeout_ms)
+
+    def _detach(self) -> Fault | None:
+        """Every interface: claiming and SET_CONFIGURATION fail while any of them has a driver."""
+        if self.plan.method == "DetachStorageOnly":
+            self.execution.started = True
+        met = None
+        for interface in self.execution.device.interfaces:
+            fault = _tolerate(self.transport.detach, interface.number)
+            if fault is None:
+                self.execution.detached.add(interface.number)
+            elif fault is not Fault.NOT_FOUND and fault is not Fault.NOT_SUPPORTED:
+                # NOT_FOUND: nothing was bound. NOT_SUPPORTED: this system has no such drivers. Of the
+                # others claiming will tell whether they matter.
+                met = fault
+        return met
+
+    def _claim(self, interface: int) -> Fault | None:
+        try:
+            self.transport.claim(interface)
+        except UsbFault as fault:
+            if self.execution.started:
+                return fault.fault
+            raise error_for(fault, self.execution.device) from fault
+        self.execution.claimed.add(interface)
+        return None
+
+    def _send(self, endpoint: int, data: bytes, timeout_ms: int) -> Fault | None:
+        """Send; a stalled endpoint is cleared and the message sent again, once."""
+        self.execution.started = True
+        fault = _tolerate(self.transport.bulk_out, endpoint, data, timeout_ms)
+        if fault is Fault.STALL:
+            _tolerate(self.transport.clear_halt, endpoint)
+            fault = _tolerate(self.transport.bulk_out, endpoint, data, timeout_ms)
+        return fault
+
+    def _read_status(self, step: ReadStatus) -> Fault | None:
+        """Bulk-Only Transport, 6.7: sticks that switch often answer nothing, rubbish, or "failed"."""
+        fault = None
+        for _ in range(step.attempts):
             try:
-                transport.claim(interface)
-            except UsbFault as fault:
-                raise error_for(fault, device) from fault
-            execution.claimed.add(interface)
-            return None
-        case BulkOut():
-            execution.started = True
-            return _send(step, transport)
-        case ReadStatus(endpoint, length, timeout_ms):
-            # Bulk-Only Transport, 6.7: sticks that switch often answer nothing, rubbish, or "failed".
-            return _tolerate(transport.bulk_in, endpoint, length, timeout_ms)
-        case ClearHalt(endpoint):
-            return _tolerate(transport.clear_halt, endpoint)
-        case Pause(milliseconds):
-            sleep(milliseconds / 1000)
-            return None
-        case Release(interface):
-            execution.claimed.discard(interface)
-            return _tolerate(transport.release, interface)
+                answer = self.transport.bulk_in(step.endpoint, step.length, step.timeout_ms)
+            except UsbFault as error:
+                fault = error.fault
+                if fault in LEAVING:
+                    break
+            else:
+                fault = None
+                if len(answer) == step.length:
+                    break
+        return fault
 
+    def _read_interrupts(self, step: InterruptIn) -> Fault | None:
+        fault = None
+        for _ in range(step.times):
+            fault = _tolerate(self.transport.interrupt_in, step.endpoint, step.length, step.timeout_ms)
+            if fault in LEAVING:
+                break
+        return fault
 
-def _detach(plan: Plan, device: AttachedDevice, transport: Transport, execution: Execution) -> Fault | None:
-    """Every interface: claiming and SET_CONFIGURATION fail while any of them has a driver."""
-    if plan.method == "DetachStorageOnly":
-        execution.started = True
-    met = None
-    for interface in device.interfaces:
-        fault = _tolerate(transport.detach, interface.number)
-        if fault is None:
-            execution.detached.add(interface.number)
-        elif fault is Fault.NOT_FOUND or fault is Fault.NOT_SUPPORTED:
-            continue  # nothing was bound, or this system has no such drivers: claiming will tell
-        else:
-            met = fault
-    return met
+    def _control(self, step: Control) -> Fault | None:
+        """A device that switches need not answer; a stall is what many of them do."""
+        self.execution.started = True
+        head = (step.request_type, step.request, step.value, step.index)
+        if step.request_type & 0x80:
+            return _tolerate(self.transport.control_in, *head, step.length, step.timeout_ms)
+        return _tolerate(self.transport.control_out, *head, step.data, step.timeout_ms)
 
+    def _set_configuration(self, value: int) -> Fault | None:
+        """The first one tells whether it is allowed at all; nothing has happened yet when it is not."""
+        try:
+            self.transport.set_configuration(value)
+        except UsbFault as fault:
+            if not self.execution.started and fault.fault in (Fault.BUSY, Fault.ACCESS):
+                raise error_for(fault, self.execution.device) from fault
+            return fault.fault
+        finally:
+            self.execution.started = True
+        self.execution.detached.clear()  # the interfaces of the new configuration get drivers anew
+        return None
 
-def _send(step: BulkOut, transport: Transport) -> Fault | None:
-    """Send; a stalled endpoint is cleared and the message sent again, once."""
-    fault = _tolerate(transport.bulk_out, step.endpoint, step.data, step.timeout_ms)
-    if fault is Fault.STALL:
-        _tolerate(transport.clear_halt, step.endpoint)
-        fault = _tolerate(transport.bulk_out, step.endpoint, step.data, step.timeout_ms)
-    return fault
+    def _await_return(self, timeout_ms: int) -> Fault | None:
+        """Open the device in its next stay; without one the rest of the plan has no addressee."""
+        device = self.execution.device
+        deadline = self.host.now() + timeout_ms / 1000
+        while (left := deadline - self.host.now()) > 0:
+            now = self.host.at(device.port)
+            if now is not None and now.device_number != device.device_number:
+                return self._reopen(now)
+            self.host.wait(left)
+        self.left = True
+        return Fault.TIMEOUT
+
+    def _reopen(self, device: AttachedDevice) -> Fault | None:
+        self.close()
+        self.execution.device = device
+        self.execution.detached.clear()
+        try:
+            self.transport = self.host.open(device)
+        except ModeSwitchError as error:
+            logger.debug("%s came back, but: %s", device.describe(), error)
+            self.left = True
+            return Fault.OTHER
+        self.left = False
+        return None
 
 
 def _tolerate(call: Callable[..., object], *arguments: object) -> Fault | None:

@@ -5,7 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from .bulk_only import describe_message
-from .steps import BulkOut, Claim, ClearHalt, Detach, Pause, Plan, ReadStatus, Release, Step
+from .steps import (
+    AwaitReturn,
+    BulkOut,
+    Claim,
+    ClearHalt,
+    Control,
+    Detach,
+    InterruptIn,
+    InterruptOut,
+    Pause,
+    Plan,
+    ReadStatus,
+    Release,
+    Reset,
+    SetAltSetting,
+    SetConfiguration,
+    Step,
+)
+
+REQUEST_KINDS = ("standard", "class", "vendor", "reserved")
+RECIPIENTS = {0: "device", 1: "interface", 2: "endpoint", 3: "other"}
+# By kind (bits 5 and 6 of bmRequestType) and bRequest: USB 2.0, table 9-4; HID 1.11, section 7.2;
+# Bulk-Only Transport 1.0, section 3.
+REQUESTS = {(0x00, 0x03): "SET_FEATURE", (0x20, 0x09): "SET_REPORT", (0x20, 0xFE): "GET MAX LUN"}
 
 
 def describe_step(step: Step) -> str:
@@ -19,12 +42,45 @@ def describe_step(step: Step) -> str:
             return f"release interface {interface}"
         case BulkOut(endpoint, data):
             return f"bulk OUT 0x{endpoint:02x}: {describe_message(data)}"
-        case ReadStatus(endpoint, length):
-            return f"bulk IN 0x{endpoint:02x}: read the CSW ({length} bytes), whatever it says"
+        case ReadStatus(endpoint, length, _, attempts):
+            times = f", up to {attempts} times" if attempts > 1 else ""
+            return f"bulk IN 0x{endpoint:02x}: read the CSW ({length} bytes){times}, whatever it says"
+        case InterruptOut(endpoint, data):
+            return f"interrupt OUT 0x{endpoint:02x}: {data.hex(' ')}"
+        case InterruptIn(endpoint, length, times):
+            often = f", {times} times" if times > 1 else ""
+            return f"interrupt IN 0x{endpoint:02x}: read {length} bytes{often}"
+        case Control():
+            return f"control request: {describe_request(step)}"
+        case SetConfiguration(value):
+            return f"SET_CONFIGURATION {value}" + ("" if value else " (unconfigured)")
+        case SetAltSetting(interface, altsetting):
+            return f"SET_INTERFACE: altsetting {altsetting} of interface {interface}"
+        case Reset():
+            return "reset the port"
+        case AwaitReturn(timeout_ms):
+            return f"wait until the stick has left and is back, at most {timeout_ms // 1000} s"
         case ClearHalt(endpoint):
             return f"clear the halt of endpoint 0x{endpoint:02x}"
         case Pause(milliseconds, reason):
             return f"wait {milliseconds} ms: {reason}"
+
+
+def describe_request(step: Control) -> str:
+    """A control request in words: kind, recipient, number, value, index, data (USB 2.0, table 9-2)."""
+    kind = REQUEST_KINDS[step.request_type >> 5 & 3]
+    recipient = RECIPIENTS.get(step.request_type & 0x1F, "unknown recipient")
+    name = REQUESTS.get((step.request_type & 0x60, step.request), f"0x{step.request:02x}")
+    words = [
+        f"{kind} request {name} to the {recipient}",
+        f"wValue 0x{step.value:04x}",
+        f"wIndex 0x{step.index:04x}",
+    ]
+    if step.data:
+        words.append(f"sends {step.data.hex()}")
+    elif step.request_type & 0x80:
+        words.append(f"reads {step.length} bytes")
+    return ", ".join(words)
 
 
 def step_data(step: Step) -> dict[str, Any]:
@@ -36,8 +92,10 @@ def step_data(step: Step) -> dict[str, Any]:
 
 def plan_lines(plan: Plan) -> list[str]:
     """A plan in words, a line each step, messages with their bytes below."""
+    if plan.by_itself:
+        return ["the stick switches by itself; its port is watched"]
     if not plan.steps:
-        return [f"{plan.method}: nothing is done, on purpose"]
+        return ["nothing is done, on purpose"]
     lines = []
     for number, step in enumerate(plan.steps, 1):
         lines.append(f"{number:3}. {describe_step(step)}")

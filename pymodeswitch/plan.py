@@ -6,66 +6,143 @@ The facts (order, bytes, endpoints, times) are those of usb_modeswitch 2.6.1, re
 from __future__ import annotations
 
 from . import messages
-from .errors import DeviceFileError, MethodNotSupportedError, NotStorageError
+from .errors import DeviceFileError, NotStorageError
 from .keys import SPECIAL_METHODS
+from .methods import CONTROL_METHODS, STORAGE_METHODS
 from .model import MASS_STORAGE_CLASS, AttachedDevice, DeviceFile, Interface, Port, UsbId
-from .steps import BulkOut, Claim, ClearHalt, Detach, Pause, Plan, ReadStatus, Release, Step
+from .steps import (
+    BulkOut,
+    Claim,
+    ClearHalt,
+    Detach,
+    Pause,
+    Plan,
+    ReadStatus,
+    Release,
+    Reset,
+    SetAltSetting,
+    SetConfiguration,
+    Step,
+)
 
 CBW_SIGNATURE = b"USBC"
 SETTLE_AFTER_MESSAGES_MS = 50  # what the reference waits between the last message and the release
 
-STORAGE_METHODS = {
-    "huawei_new_mode": messages.HUAWEI_NEW_MODE,
-    "huawei_alt_mode": messages.HUAWEI_ALT_MODE,
-    "option_mode": messages.OPTION_MODE,
-}
+CISCO_PAUSE_MS = 2000
+CONFIGURATION_PAUSE_MS = 100
+BEFORE_RESET_MS = 1000
 
 
 def make_plan(device_file: DeviceFile, device: AttachedDevice) -> Plan:
-    """The plan for a device.
+    """The plan for a device: special method or messages, then Configuration, AltSetting, ResetUSB.
 
-    DeviceFileError: the file names no method, or no endpoint can be found. MethodNotSupportedError:
-    a method or key that is not built yet. NotStorageError: the method sends a storage command and the
-    device shows no mass storage interface.
+    DeviceFileError: the file names no method, or no endpoint can be found. NotStorageError: the method
+    sends a storage command and the device shows no mass storage interface.
     """
-    method, steps = _method(device_file, device)
-    if device_file.wait_before_s:
-        pause = Pause(device_file.wait_before_s * 1000, "WaitBefore: the stick is slow to start")
-        steps = (pause, *steps) if steps else ()
-    return Plan(method, steps)
-
-
-def _method(device_file: DeviceFile, device: AttachedDevice) -> tuple[str, tuple[Step, ...]]:
     if device_file.configuration == 0:
-        return "Configuration=0", ()
-    _reject_unsupported(device_file)
+        return Plan("Configuration=0", ())
+    name, steps, by_itself = _method(device_file, device)
+    names = [name] if name else []
+    for key, more in (
+        ("Configuration", _configuration(device_file, device)),
+        ("AltSetting", _altsetting(device_file, device)),
+        ("ResetUSB", _reset(device_file)),
+    ):
+        if more is not None:
+            names.append(key)
+            steps += more
+    if not names:
+        raise DeviceFileError(
+            f"no switching method for {device.id}: no message, no mode key, no configuration is set"
+        )
+    if device_file.wait_before_s and steps:
+        wait = device_file.wait_before_s * 1000
+        steps = (Pause(wait, "WaitBefore: the stick is slow to start"), *steps)
+    return Plan(", ".join(names), steps, by_itself)
+
+
+def _method(device_file: DeviceFile, device: AttachedDevice) -> tuple[str, tuple[Step, ...], bool]:
+    """Name and steps of the special method or of the messages, and whether the device needs none."""
     for key in SPECIAL_METHODS:
-        if getattr(device_file, key.attribute):
-            return key.name, _messages(STORAGE_METHODS[key.attribute], device_file, device)
+        value = getattr(device_file, key.attribute)
+        if not value:
+            continue
+        if key.attribute in STORAGE_METHODS:
+            contents = STORAGE_METHODS[key.attribute]
+            return key.name, _messages(contents, device_file, device), False
+        if key.attribute == "cisco_mode":
+            return key.name, _cisco(device_file, device), False
+        interface = _interface(device_file, device).number
+        steps = CONTROL_METHODS[key.attribute](int(value), interface)
+        return key.name, steps, not steps
     if device_file.standard_eject:
-        extra = device_file.messages[:1]
-        return "StandardEject", _messages(messages.STANDARD_EJECT + extra, device_file, device)
+        eject = messages.STANDARD_EJECT + device_file.messages[:1]
+        return "StandardEject", _messages(eject, device_file, device), False
     if device_file.messages:
-        return "MessageContent", _messages(device_file.messages, device_file, device)
+        return "MessageContent", _messages(device_file.messages, device_file, device), False
     if device_file.detach_storage_only:
-        return "DetachStorageOnly", (Detach(),)
-    raise DeviceFileError(f"no switching method for {device.id}: no message and no mode key is set")
+        return "DetachStorageOnly", (Detach(),), False
+    return "", (), False
 
 
-def _reject_unsupported(device_file: DeviceFile) -> None:
-    special = [key for key in SPECIAL_METHODS if key.attribute not in STORAGE_METHODS]
-    names = [key.name for key in special if getattr(device_file, key.attribute)]
-    names += ["Configuration"] if device_file.configuration is not None else []
-    names += ["AltSetting"] if device_file.alt_setting is not None else []
-    names += ["ResetUSB"] if device_file.reset_usb else []
-    if names:
-        raise MethodNotSupportedError(f"{', '.join(names)} is not supported yet")
+def _configuration(device_file: DeviceFile, device: AttachedDevice) -> tuple[Step, ...] | None:
+    """Nothing when it is the active one already; claimed interfaces and drivers would refuse it."""
+    wanted = device_file.configuration
+    if wanted is None:
+        return None
+    if wanted == device.configuration:
+        return ()
+    pause = Pause(CONFIGURATION_PAUSE_MS, "between two configurations")
+    return (Detach(), SetConfiguration(0), pause, SetConfiguration(wanted))
+
+
+def _altsetting(device_file: DeviceFile, device: AttachedDevice) -> tuple[Step, ...] | None:
+    if device_file.alt_setting is None:
+        return None
+    interface = _interface(device_file, device).number
+    select = SetAltSetting(interface, device_file.alt_setting)
+    return (Detach(), Claim(interface), select, Release(interface))
+
+
+def _reset(device_file: DeviceFile) -> tuple[Step, ...] | None:
+    if not device_file.reset_usb:
+        return None
+    return (Pause(BEFORE_RESET_MS, "before the reset"), Reset())
 
 
 def _messages(
     contents: tuple[bytes, ...], device_file: DeviceFile, device: AttachedDevice
 ) -> tuple[Step, ...]:
     """Detach, claim, each message with its CSW, clear both halts, settle, release."""
+    interface, out, answer = _way(contents, device_file, device)
+    steps: list[Step] = [Detach(), Claim(interface)]
+    for content in contents:
+        steps.append(BulkOut(out, content))
+        if answer is not None and content.startswith(CBW_SIGNATURE):
+            steps.append(ReadStatus(answer))
+    steps += [ClearHalt(endpoint) for endpoint in (answer, out) if endpoint is not None]
+    steps.append(Pause(SETTLE_AFTER_MESSAGES_MS, "the last answer"))
+    if device_file.release_delay_ms:
+        steps.append(Pause(device_file.release_delay_ms, "ReleaseDelay"))
+    return (*steps, Release(interface))
+
+
+def _cisco(device_file: DeviceFile, device: AttachedDevice) -> tuple[Step, ...]:
+    """Its messages have data phases: a CSW may come only at the second or third read."""
+    contents = messages.CISCO_MODE
+    interface, out, answer = _way(contents, device_file, device)
+    assert answer is not None
+    steps: list[Step] = [Detach(), Claim(interface)]
+    for content in contents:
+        steps += [BulkOut(out, content), ReadStatus(answer, attempts=3)]
+    pause = Pause(CISCO_PAUSE_MS, "the stick takes its time")
+    return (*steps, ClearHalt(out), ClearHalt(answer), pause, Release(interface))
+
+
+def _way(
+    contents: tuple[bytes, ...], device_file: DeviceFile, device: AttachedDevice
+) -> tuple[int, int, int | None]:
+    """Interface number, message endpoint and response endpoint, all checked."""
     interface = _interface(device_file, device)
     reads = any(content.startswith(CBW_SIGNATURE) for content in contents)
     if reads:
@@ -76,16 +153,7 @@ def _messages(
         raise _no_endpoint("bulk OUT", "MessageEndpoint", device, interface)
     if answer is None and reads:
         raise _no_endpoint("bulk IN", "ResponseEndpoint", device, interface)
-    steps: list[Step] = [Detach(), Claim(interface.number)]
-    for content in contents:
-        steps.append(BulkOut(out, content))
-        if answer is not None and content.startswith(CBW_SIGNATURE):
-            steps.append(ReadStatus(answer))
-    steps += [ClearHalt(endpoint) for endpoint in (answer, out) if endpoint is not None]
-    steps.append(Pause(SETTLE_AFTER_MESSAGES_MS, "the last answer"))
-    if device_file.release_delay_ms:
-        steps.append(Pause(device_file.release_delay_ms, "ReleaseDelay"))
-    return (*steps, Release(interface.number))
+    return interface.number, out, answer
 
 
 def _interface(device_file: DeviceFile, device: AttachedDevice) -> Interface:

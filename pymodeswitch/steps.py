@@ -43,11 +43,74 @@ class BulkOut:
 
 @dataclass(frozen=True, slots=True)
 class ReadStatus:
-    """Read a CSW. Whatever comes, or does not, proves nothing: only the port tells."""
+    """Read a CSW. Whatever comes, or does not, proves nothing: only the port tells.
+
+    attempts: how often to read until a whole CSW has come.
+    """
 
     endpoint: int
     length: int = CSW_LENGTH
     timeout_ms: int = BULK_TIMEOUT_MS
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptOut:
+    """Send data to an interrupt OUT endpoint."""
+
+    endpoint: int
+    data: bytes
+    timeout_ms: int = CONTROL_TIMEOUT_MS
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptIn:
+    """Read from an interrupt IN endpoint, `times` times in a row; what comes is not looked at."""
+
+    endpoint: int
+    length: int
+    times: int = 1
+    timeout_ms: int = CONTROL_TIMEOUT_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control request: OUT with `data` (or none), or IN of `length` bytes, by bit 7 of request_type."""
+
+    request_type: int
+    request: int
+    value: int
+    index: int
+    data: bytes = b""
+    length: int = 0
+    timeout_ms: int = CONTROL_TIMEOUT_MS
+
+
+@dataclass(frozen=True, slots=True)
+class SetConfiguration:
+    """SET_CONFIGURATION; 0 leaves the device unconfigured."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAltSetting:
+    """SET_INTERFACE on a claimed interface."""
+
+    interface: int
+    altsetting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Reset the port of the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitReturn:
+    """Wait until the device has left and come back to its port; what follows goes to the new stay."""
+
+    timeout_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +128,22 @@ class Pause:
     reason: str
 
 
-Step = Detach | Claim | Release | BulkOut | ReadStatus | ClearHalt | Pause
+Step = (
+    Detach
+    | Claim
+    | Release
+    | BulkOut
+    | ReadStatus
+    | InterruptOut
+    | InterruptIn
+    | ClearHalt
+    | Control
+    | SetConfiguration
+    | SetAltSetting
+    | Reset
+    | AwaitReturn
+    | Pause
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +151,22 @@ class Plan:
     """What will be done to a device.
 
     method: name of the method as device files spell it. steps: empty when nothing is to be done on
-    purpose. warnings: what the device file asks for and will not get.
+    purpose. by_itself: the device switches without being told; its port is watched all the same.
+    warnings: what the device file asks for and will not get.
     """
 
     method: str
     steps: tuple[Step, ...]
+    by_itself: bool = False
     warnings: tuple[str, ...] = ()
+
+    @property
+    def waits_s(self) -> int:
+        """Whole seconds that the plan itself waits, at most."""
+        total = 0
+        for step in self.steps:
+            if isinstance(step, Pause):
+                total += step.milliseconds
+            elif isinstance(step, AwaitReturn):
+                total += step.timeout_ms
+        return total // 1000

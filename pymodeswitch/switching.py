@@ -87,15 +87,16 @@ def switch(
 
     vendor, product: initial ID, as ints or hex strings (0 to 0xffff). port: one certain stick (`1-1.2`).
     config: a DeviceFile or the path of one, instead of the catalogue. timeout: seconds for the whole
-    verdict, over 0 to 3600; by default the device file's CheckSuccess, else 20. wait: False sends once and
-    returns SENT without a verdict; kernel drivers stay detached then. dry_run: nothing is sent, PLANNED.
-    data: folders of device files to look at first. backend: a pyusb backend (such as a virtual one)
-    instead of this computer's USB. host: the same, for a Host of one's own. observer: called with Progress.
+    verdict, over 0 to 3600; by default the device file's CheckSuccess, else 20, and what the plan itself
+    waits on top. wait: False sends once and returns SENT without a verdict; kernel drivers stay detached
+    then. dry_run: nothing is sent, PLANNED. data: folders of device files to look at first. backend: a
+    pyusb backend (such as a virtual one) instead of this computer's USB. host: the same, for a Host of
+    one's own. observer: called with Progress.
 
     Returns SWITCHED, or ALREADY when the stick is in its target class, or only its target is attached.
     Raises ModeSwitchError, always with `result`: UsageError, NotAttachedError, SeveralDevicesError,
-    NoEntryError, DeviceFileError, MethodNotSupportedError, NotStorageError, AccessError, BusyError,
-    NoLibusbError, TransferError (all before anything is sent), UnchangedError, GoneError,
+    NoEntryError, DeviceFileError, NotStorageError, AccessError, BusyError, NoLibusbError,
+    TransferError (all before anything is sent), UnchangedError, GoneError,
     UnexpectedDeviceError.
     """
     usb_id = UsbId(parse_hex(vendor, "vendor ID"), parse_hex(product, "product ID"))
@@ -119,10 +120,12 @@ def switch(
         operation.warnings += plan.warnings
         if dry_run:
             return operation.result(Status.PLANNED)
-        if not plan.steps:  # Configuration=0: the file says on purpose that there is nothing to do
-            operation.after = device
+        if not plan.steps and not plan.by_itself:
+            operation.after = device  # nothing to do: Configuration=0, or the active one
             return operation.result(Status.ALREADY)
-        seconds = timeout or entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
+        seconds = timeout
+        if seconds is None:
+            seconds = plan.waits_s + (entry.device_file.check_success_s or DEFAULT_TIMEOUT_S)
         return operation.carry_out(device, entry, plan, seconds, wait=wait)
     except ModeSwitchError as error:
         if error.result is None:
@@ -273,7 +276,7 @@ class _Operation:
     ) -> SwitchResult:
         """Send, watch, and send again while the stick stays unchanged; bounded by timeout and tries."""
         deadline = self.start + timeout
-        execution = Execution()
+        execution = Execution(device)
         verdict = Verdict.UNCHANGED
         now: AttachedDevice | None = device
         try:
@@ -281,12 +284,11 @@ class _Operation:
                 if self.tries:
                     self.tell("try", "unchanged: once more, slower")
                     self.host.sleep(SETTLE_BEFORE_RETRY_S)
-                if now is not None and now.device_number != device.device_number:
+                if now is not None and now.device_number != execution.device.device_number:
                     # It came back as it was: with a new number, and with its drivers.
-                    device, plan = now, make_plan(entry.device_file, now)
-                    execution.detached.clear()
+                    execution, plan = Execution(now), make_plan(entry.device_file, now)
                 self.tries += 1
-                self._send(device, plan, execution, deadline)
+                self._send(plan, execution, deadline)
                 if not wait:
                     execution.detached.clear()  # nobody will know whether it stays
                     return self.result(Status.SENT)
@@ -298,12 +300,12 @@ class _Operation:
                 if verdict is not Verdict.UNCHANGED:
                     break
         finally:
-            self._give_back(device, execution)
+            self._give_back(execution)
         if verdict.is_switch and now is not None:
             return self._switched(verdict, now, entry)
         raise failure(verdict, device, now, seconds=timeout, tries=self.tries)
 
-    def _send(self, device: AttachedDevice, plan: Plan, execution: Execution, deadline: float) -> None:
+    def _send(self, plan: Plan, execution: Execution, deadline: float) -> None:
         """Open the device and run the plan."""
         self.tell("try", f"try {self.tries}: {plan.method}")
 
@@ -311,26 +313,15 @@ class _Operation:
             self.tell("step", "ok" if fault is None else fault.value, step)
 
         try:
-            transport = self.host.open(device)
-            try:
-                execute(
-                    plan,
-                    device,
-                    transport,
-                    execution,
-                    sleep=self.host.sleep,
-                    expired=lambda: self.host.now() >= deadline,
-                    on_step=on_step,
-                )
-            finally:
-                transport.close()
+            execute(plan, self.host, execution, deadline=deadline, on_step=on_step)
         except GoneError:
             # A stick that leaves between two tries may well be switching, late: its port will tell.
             if self.tries == 1:
                 raise
 
-    def _give_back(self, device: AttachedDevice, execution: Execution) -> None:
+    def _give_back(self, execution: Execution) -> None:
         """A stick that stayed gets its kernel drivers back, whatever happened."""
+        device = execution.device
         now = self.host.at(device.port) if execution.detached else None
         if now is None or now.device_number != device.device_number:
             return

@@ -123,8 +123,33 @@ class Transport(Protocol):
     def bulk_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
         """Read up to `length` bytes from an IN endpoint."""
 
+    def interrupt_out(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
+        """Send data to an interrupt OUT endpoint."""
+
+    def interrupt_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
+        """Read up to `length` bytes from an interrupt IN endpoint."""
+
     def clear_halt(self, endpoint: int) -> None:
         """CLEAR_FEATURE(ENDPOINT_HALT)."""
+
+    def control_out(
+        self, request_type: int, request: int, value: int, index: int, data: bytes, timeout_ms: int
+    ) -> None:
+        """A control request to the device, with data or without."""
+
+    def control_in(
+        self, request_type: int, request: int, value: int, index: int, length: int, timeout_ms: int
+    ) -> bytes:
+        """A control request that reads up to `length` bytes."""
+
+    def set_configuration(self, value: int) -> None:
+        """SET_CONFIGURATION."""
+
+    def set_altsetting(self, interface: int, altsetting: int) -> None:
+        """SET_INTERFACE."""
+
+    def reset(self) -> None:
+        """Reset the port."""
 
     def close(self) -> None:
         """Close the device; never raises."""
@@ -149,17 +174,52 @@ class PyusbTransport:
     def release(self, interface: int) -> None:
         self._call("release", self._backend.release_interface, interface)
 
+    # pyusb's backends ask for an interface number (0 here) and do not use it for these transfers.
+
     def bulk_out(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
-        # pyusb's backends ask for an interface number and do not use it for bulk transfers.
-        self._call("bulk out", self._backend.bulk_write, endpoint, 0, array("B", data), timeout_ms)
+        payload = array("B", data)
+        self._call("bulk out", self._backend.bulk_write, endpoint, 0, payload, timeout_ms)
 
     def bulk_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
         buffer = array("B", bytes(length))
         read = self._call("bulk in", self._backend.bulk_read, endpoint, 0, buffer, timeout_ms)
         return buffer[:read].tobytes()
 
+    def interrupt_out(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
+        payload = array("B", data)
+        self._call("interrupt out", self._backend.intr_write, endpoint, 0, payload, timeout_ms)
+
+    def interrupt_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
+        buffer = array("B", bytes(length))
+        read = self._call("interrupt in", self._backend.intr_read, endpoint, 0, buffer, timeout_ms)
+        return buffer[:read].tobytes()
+
     def clear_halt(self, endpoint: int) -> None:
         self._call("clear halt", self._backend.clear_halt, endpoint)
+
+    def control_out(
+        self, request_type: int, request: int, value: int, index: int, data: bytes, timeout_ms: int
+    ) -> None:
+        self._control(request_type, request, value, index, array("B", data), timeout_ms)
+
+    def control_in(
+        self, request_type: int, request: int, value: int, index: int, length: int, timeout_ms: int
+    ) -> bytes:
+        buffer = array("B", bytes(length))
+        read = self._control(request_type, request, value, index, buffer, timeout_ms)
+        return buffer[:read].tobytes()
+
+    def _control(self, *arguments: Any) -> int:
+        return int(self._call("control request", self._backend.ctrl_transfer, *arguments))
+
+    def set_configuration(self, value: int) -> None:
+        self._call("set configuration", self._backend.set_configuration, value)
+
+    def set_altsetting(self, interface: int, altsetting: int) -> None:
+        self._call("set interface", self._backend.set_interface_altsetting, interface, altsetting)
+
+    def reset(self) -> None:
+        self._call("reset", self._backend.reset_device)
 
     def close(self) -> None:
         if self._handle is not None:

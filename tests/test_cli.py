@@ -108,7 +108,7 @@ def test_unlisted_is_a_warning(run: Any, bus: VirtualBus, tmp_path: Path) -> Non
         (mf691(leave=None), (), 11, "unchanged after 20 s"),
         (mf691(leave=None), ("--timeout", "2"), 11, "unchanged after 2 s"),
         (mf691(leave=Leave(None)), (), 12, "left and did not come back"),
-        (Stick([modem_mode(0x19D2, 0x1201)]), (), 15, "already switched?"),
+        (Stick([modem_mode(0x19D2, 0x1201)]), (), 7, "already switched?"),
     ],
 )
 def test_outcomes(

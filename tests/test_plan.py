@@ -10,12 +10,10 @@ from pymodeswitch import (
     DeviceFile,
     DeviceFileError,
     Interface,
-    MethodNotSupportedError,
     NotStorageError,
     UsbId,
 )
 from pymodeswitch import messages as m
-from pymodeswitch.keys import SPECIAL_METHODS
 from pymodeswitch.plan import make_plan, typical_device
 from pymodeswitch.steps import BulkOut, Claim, ClearHalt, Detach, Pause, ReadStatus, Release
 
@@ -145,19 +143,6 @@ def test_storage_commands_need_a_storage_interface(
 def test_unconfigured_device() -> None:
     with pytest.raises(NotStorageError, match="not configured"):
         make_plan(DeviceFile(standard_eject=True), replace(DEVICE, interfaces=()))
-
-
-UNSUPPORTED = [
-    DeviceFile(**{key.attribute: 2 if key.kind == "int" else True})
-    for key in SPECIAL_METHODS
-    if key.name not in ("HuaweiNewMode", "HuaweiAltMode", "OptionMode")
-] + [DeviceFile(configuration=2), DeviceFile(alt_setting=1), DeviceFile(reset_usb=True)]
-
-
-@pytest.mark.parametrize("device_file", UNSUPPORTED)
-def test_other_methods_say_that_they_are_not_supported_yet(device_file: DeviceFile) -> None:
-    with pytest.raises(MethodNotSupportedError, match="not supported yet"):
-        make_plan(device_file, DEVICE)
 
 
 def test_no_method_at_all() -> None:

@@ -15,7 +15,6 @@ from pymodeswitch import (
     DeviceFile,
     DeviceFileError,
     GoneError,
-    MethodNotSupportedError,
     ModeSwitchError,
     NoEntryError,
     NotAttachedError,
@@ -409,13 +408,6 @@ def test_slips_of_an_installed_file_are_warnings(
     assert "did you mean StandardEject?" in result.warnings[0]
 
 
-def test_method_not_supported_yet(bus: VirtualBus, backend: VirtualBackend) -> None:
-    bus.plug(mf691())
-    with pytest.raises(MethodNotSupportedError):
-        rocket(backend, config=DeviceFile(sierra_mode=True))
-    assert backend.transfers == []
-
-
 def test_not_a_storage_device(bus: VirtualBus, backend: VirtualBackend) -> None:
     bus.plug(Stick([modem_mode(0x19D2, 0x1201)]))
     with pytest.raises(NotStorageError, match="class 0x02, not mass storage"):
@@ -503,6 +495,6 @@ def test_exit_codes_are_one_per_outcome() -> None:
         if isinstance(error := getattr(pymodeswitch, name), type) and issubclass(error, ModeSwitchError)
     ]
     codes = [error.exit_code for error in leaves]
-    assert len(set(codes)) == len(codes) == 15
+    assert len(set(codes)) == len(codes) == 14
     for error in leaves:
         assert error is ModeSwitchError or len(error.__bases__) == 2, "each leaf is a builtin too"
