@@ -29,6 +29,7 @@ from construct import (
 
 CBW_LENGTH = 31
 CSW_LENGTH = 13
+INQUIRY_LENGTH = 36  # standard INQUIRY data up to the revision: SPC-4, 6.4.2
 CBW_SIGNATURE = b"USBC"  # dCBWSignature 0x43425355, little-endian
 
 # construct's types are generic in what they parse and build; here every field is a number or bytes.
@@ -227,6 +228,12 @@ def _standard_eject() -> tuple[bytes, ...]:
     )
 
 
+def _inquiry() -> bytes:
+    length = {"allocation_length_msb": 0, "allocation_length_lsb": INQUIRY_LENGTH}
+    command = INQUIRY.build({"evpd": 0, "page": 0, **length})
+    return build_cbw(command, tag=1, data_length=INQUIRY_LENGTH, device_to_host=True)
+
+
 def _huawei(command: str) -> bytes:
     return build_cbw(bytes.fromhex(command), tag=HUAWEI_OPTION_TAG, command_length=0)
 
@@ -258,13 +265,14 @@ def _cisco() -> tuple[bytes, ...]:
 
 
 def method_messages() -> dict[str, tuple[bytes, ...]]:
-    """The fixed messages of each storage method, in the order they are sent, by constant name."""
+    """The fixed messages of each storage method in the order they are sent, and INQUIRY, by name."""
     return {
         "STANDARD_EJECT": _standard_eject(),
         "HUAWEI_NEW_MODE": (_huawei("11 06 20 00 00 01 01 00 01"),),
         "HUAWEI_ALT_MODE": (_huawei("11 06 30 00 00 00 00 01"),),
         "OPTION_MODE": (build_cbw(b"\x01", tag=HUAWEI_OPTION_TAG, command_length=6),),
         "CISCO_MODE": _cisco(),
+        "INQUIRY": (_inquiry(),),
     }
 
 

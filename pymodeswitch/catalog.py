@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from . import device_file
 from .errors import DeviceFileError, NoEntryError
@@ -23,6 +23,10 @@ SYSTEM_FOLDERS = ("/etc/pymodeswitch.d", "/etc/usb_modeswitch.d", "/usr/share/us
 # What a qualifier is compared with: strings of the USB device, and SCSI strings of its storage.
 USB_QUALIFIERS = {"uMa": "manufacturer", "uPr": "product", "uSe": "serial"}
 SCSI_QUALIFIERS = {"sVe": 0, "sMo": 1, "sRe": 2}
+
+UNKNOWN_SCSI = "the SCSI strings are not known"
+
+FALLBACK = "#linux"  # the reference has #android beside it, for Android
 
 HEX = "0123456789abcdefABCDEF"
 
@@ -85,25 +89,42 @@ class Candidate:
         """Where it is."""
         return os.path.join(self.folder, self.file_name)
 
-    @property
-    def needs_scsi(self) -> bool:
-        """Whether a qualifier asks for a SCSI string."""
-        return any(key in SCSI_QUALIFIERS for key, _ in self.qualifiers)
+    def fit(self) -> str:
+        """Why it fits a device that it does not mismatch."""
+        if self.file_name[5:] == FALLBACK:
+            return "fits: the fallback for this vendor"
+        words = " and ".join(f"{key}={value}" for key, value in self.qualifiers)
+        return f"fits: {words}" if words else "fits: the plain name"
 
-    def matches(self, device: AttachedDevice) -> bool:
-        """Whether all qualifiers fit the device's strings."""
-        return all(_fits(key, value, device) for key, value in self.qualifiers)
+    def mismatch(self, device: AttachedDevice) -> str | None:
+        """The first qualifier that does not fit the device's strings, in words; None when all fit."""
+        for key, value in sorted(self.qualifiers, key=lambda q: q[0] in SCSI_QUALIFIERS):
+            if key in USB_QUALIFIERS:
+                name = f"USB {USB_QUALIFIERS[key]}"
+                text = getattr(device, USB_QUALIFIERS[key])
+            elif device.scsi is None:
+                return f"{key}={value}: {UNKNOWN_SCSI}"
+            else:
+                index = SCSI_QUALIFIERS[key]
+                name = f"SCSI {('vendor', 'model', 'revision')[index]}"
+                text = device.scsi[index]
+            # A substring; `_` also stands for a blank; `?` never fits.
+            if value == "?" or (value not in text and value.replace("_", " ") not in text):
+                return f"{key}={value} is not in the {name} {text!r}"
+        return None
+
+    def waits_for_scsi(self, device: AttachedDevice) -> bool:
+        """Whether only the device's SCSI strings, not read yet, can tell if this one fits."""
+        reason = self.mismatch(device)
+        return reason is not None and reason.endswith(UNKNOWN_SCSI)
 
 
-def _fits(key: str, value: str, device: AttachedDevice) -> bool:
-    """A substring test; `_` in the value also stands for a blank; `?` never fits."""
-    if value == "?":
-        return False
-    if key in USB_QUALIFIERS:
-        text = getattr(device, USB_QUALIFIERS[key])
-    else:
-        text = device.scsi[SCSI_QUALIFIERS[key]] if device.scsi is not None else ""
-    return value in text or value.replace("_", " ") in text
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the catalogue says to a device: the candidate that fits, or None; all with their reasons."""
+
+    candidate: Candidate | None
+    reasons: tuple[tuple[Candidate, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +134,17 @@ class Catalog:
     folders: tuple[str, ...]
 
     def candidates(self, usb_id: UsbId) -> tuple[Candidate, ...]:
-        """The files whose name begins with an ID, in the order they are tried."""
+        """The files for an ID in the order they are tried; last the fallbacks for its vendor."""
         prefixes = (f"{usb_id.vendor:04x}:{usb_id.product:04x}", canonical_name(usb_id))
-        return tuple(c for c in self._named(prefixes) if c.id == usb_id)
+        return (*self._named(prefixes), *self._fallbacks(usb_id))
+
+    def _fallbacks(self, usb_id: UsbId) -> Iterator[Candidate]:
+        """`12d1:#linux` is for every product of a vendor that no other file is for."""
+        for folder in self.folders:
+            for separator in ":-":
+                name = f"{usb_id.vendor:04x}{separator}{FALLBACK}"
+                if os.path.isfile(os.path.join(folder, name)):
+                    yield Candidate(usb_id, (), folder, name)
 
     def _named(self, prefixes: tuple[str, ...] | None = None) -> Iterator[Candidate]:
         for folder in self.folders:
@@ -130,9 +159,31 @@ class Catalog:
                 if parsed is not None:
                     yield Candidate(*parsed, folder, name)
 
-    def choose(self, device: AttachedDevice) -> Candidate | None:
-        """The first candidate that fits a device; its SCSI strings count where the snapshot has them."""
-        return next((c for c in self.candidates(device.id) if c.matches(device)), None)
+    def choose(
+        self,
+        device: AttachedDevice,
+        read_scsi: Callable[[], tuple[str, str, str] | None] = lambda: None,
+    ) -> Choice:
+        """The first candidate that fits a device, and the reasons.
+
+        read_scsi: reads the SCSI vendor, model and revision; called once at most, and only when all
+        earlier candidates have failed and they alone decide on the next one.
+        """
+        chosen: Candidate | None = None
+        reasons = []
+        asked = device.scsi is not None
+        for candidate in self.candidates(device.id):
+            if chosen is not None:
+                reasons.append((candidate, f"not looked at: {chosen.file_name} fits before it"))
+                continue
+            if not asked and candidate.waits_for_scsi(device):
+                asked = True
+                device = replace(device, scsi=read_scsi())
+            mismatch = candidate.mismatch(device)
+            if mismatch is None:
+                chosen = candidate
+            reasons.append((candidate, mismatch or candidate.fit()))
+        return Choice(chosen, tuple(reasons))
 
     def all(self) -> Iterator[Candidate]:
         """Every file, with the ones that a file of the same name in an earlier folder hides left out."""

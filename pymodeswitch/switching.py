@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .catalog import Catalog, default_catalog, entry_from_file, read_entry
@@ -32,6 +32,7 @@ from .model import (
     parse_port,
 )
 from .plan import make_plan
+from .scsi import scsi_strings
 from .steps import Plan, Step
 from .verdict import Verdict, failure, is_target
 from .watch import await_nodes, watch
@@ -243,23 +244,20 @@ class _Operation:
 
     def choose_entry(self, device: AttachedDevice) -> Entry:
         """The catalogue's choice for this very device."""
-        candidates = self.catalog.candidates(self.id)
-        if any(candidate.needs_scsi for candidate in candidates):
-            device = replace(device, scsi=self.host.scsi_strings(device))
-        candidate = self.catalog.choose(device)
-        if candidate is None:
-            raise NoEntryError(
-                f"none of the {len(candidates)} device files for {self.id} fits this device "
-                f"(manufacturer {device.manufacturer!r}, product {device.product!r})"
-            )
-        entry = read_entry(candidate)
+        choice = self.catalog.choose(device, lambda: scsi_strings(self.host, device))
+        for candidate, reason in choice.reasons:
+            self.tell("entry", f"{candidate.path}: {reason}")
+        if choice.candidate is None:
+            reasons = "; ".join(reason for _, reason in choice.reasons)
+            raise NoEntryError(f"no device file for {self.id} fits {device.describe()}: {reasons}")
+        entry = read_entry(choice.candidate)
         self._use(entry)
         return entry
 
     def _use(self, entry: Entry) -> None:
         self.entry = entry
         self.warnings += tuple(str(diagnostic) for diagnostic in entry.diagnostics)
-        self.tell("entry", f"device file {entry.path or entry.name}")
+        self.tell("entry", f"device file: {entry.path or entry.name}")
 
     def is_right_already(self, device: AttachedDevice, entry: Entry) -> bool:
         """Whether interface 0 has the target class already (IDs that stay the same in every mode)."""

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-from .catalog import Catalog, default_catalog, entry_from_file, read_bytes, read_entry
+from .catalog import Candidate, Catalog, default_catalog, entry_from_file, read_bytes, read_entry
 from .console import initial_id, print_json
 from .device_file import diagnose
 from .errors import DeviceFileError, ModeSwitchError
@@ -21,7 +21,7 @@ def run_list(options: argparse.Namespace) -> int:
     """What is attached: switchable, switched already, storage without an entry, or something else."""
     catalog = default_catalog(options.data)
     host = default_host()
-    rows = [(device, *_state(device, catalog)) for device in host.devices()]
+    rows = [(device, *_state(device, catalog, host)) for device in host.devices()]
     if options.json:
         devices = [
             {**(device_data(device) or {}), "state": state, "entry": entry_data(entry)}
@@ -39,11 +39,11 @@ def run_list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _state(device: AttachedDevice, catalog: Catalog) -> tuple[str, Entry | None]:
+def _state(device: AttachedDevice, catalog: Catalog, host: Host) -> tuple[str, Entry | None]:
     """The state in words, and the entry that says so."""
     from .verdict import is_target
 
-    candidate = catalog.choose(device)
+    candidate = catalog.choose(device, lambda: host.scsi_strings(device)).candidate
     if candidate is not None:
         entry = read_entry(candidate)
         if is_target(device, entry) or not device.is_storage:
@@ -63,13 +63,17 @@ def run_explain(options: argparse.Namespace) -> int:
     catalog = default_catalog(options.data)
     if options.config is None and not catalog.candidates(usb_id):
         raise catalog.no_entry_error(usb_id)
-    device = _attached(usb_id, options.port, default_host())
+    host = default_host()
+    device = _attached(usb_id, options.port, host)
+    reasons: tuple[tuple[Candidate, str], ...] = ()
     if options.config is not None:
         entries = [entry_from_file(options.config, usb_id)]
+    elif device is not None:
+        choice = catalog.choose(device, lambda: host.scsi_strings(device))
+        reasons = choice.reasons
+        entries = [read_entry(choice.candidate)] if choice.candidate is not None else []
     else:
-        chosen = catalog.choose(device) if device is not None else None
-        candidates = (chosen,) if chosen is not None else catalog.candidates(usb_id)
-        entries = [read_entry(candidate) for candidate in candidates]
+        entries = [read_entry(candidate) for candidate in catalog.candidates(usb_id)]
     described = []
     for entry in entries:
         plan = make_plan(entry.device_file, device or typical_device(usb_id))
@@ -79,6 +83,7 @@ def run_explain(options: argparse.Namespace) -> int:
             {
                 "id": str(usb_id),
                 "device": device_data(device),
+                "choice": [{"path": c.path, "reason": reason} for c, reason in reasons],
                 "entries": [
                     {
                         **(entry_data(entry) or {}),
@@ -92,6 +97,8 @@ def run_explain(options: argparse.Namespace) -> int:
         return 0
     where = device.describe() if device else f"{usb_id}, not attached: endpoints are assumed"
     print(f"device:   {where}")
+    for candidate, reason in reasons:
+        print(f"file:     {candidate.path}: {reason}")
     for entry, plan in described:
         print(f"entry:    {entry.name} ({entry.path})")
         print(f"product:  {entry.device_file.product_name or '-'}")

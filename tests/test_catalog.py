@@ -103,18 +103,69 @@ def test_qualifiers_of_usb_strings(tmp_path: Path, manufacturer: str, chosen: st
     path = folder(
         tmp_path / "d", "05c6-1000", "05c6-1000@uMa=AnyDATA", "05c6-1000@uMa=USB_Modem", "05c6-1000@uMa=?"
     )
-    candidate = Catalog((str(path),)).choose(replace(DEVICE, manufacturer=manufacturer))
-    assert candidate is not None
-    assert candidate.file_name == chosen
+    choice = Catalog((str(path),)).choose(replace(DEVICE, manufacturer=manufacturer))
+    assert choice.candidate is not None
+    assert choice.candidate.file_name == chosen
 
 
 def test_all_qualifiers_must_match(tmp_path: Path) -> None:
     catalog = Catalog((str(folder(tmp_path / "d", "05c6-1000@sVe=GT@sMo=CD")),))
-    assert catalog.choose(DEVICE) is None
-    assert catalog.choose(replace(DEVICE, scsi=("GT", "HD", "1"))) is None
-    candidate = catalog.choose(replace(DEVICE, scsi=("GT", "CD", "1")))
-    assert candidate is not None
-    assert candidate.needs_scsi
+    assert catalog.choose(DEVICE).candidate is None
+    assert catalog.choose(replace(DEVICE, scsi=("GT", "HD", "1"))).candidate is None
+    assert catalog.choose(replace(DEVICE, scsi=("GT", "CD", "1"))).candidate is not None
+
+
+def reasons_for(catalog: Catalog, **device: object) -> dict[str, str]:
+    choice = catalog.choose(replace(DEVICE, **device))  # type: ignore[arg-type]
+    return {candidate.file_name: reason for candidate, reason in choice.reasons}
+
+
+def test_reasons_say_why_and_why_not(tmp_path: Path) -> None:
+    path = folder(
+        tmp_path / "d", "05c6-1000", "05c6-1000@uMa=Any", "05c6-1000@sVe=GT", "05c6-1000@uSe=1@sMo=X"
+    )
+    catalog = Catalog((str(path),))
+    assert reasons_for(catalog, manufacturer="AnyDATA") == {
+        "05c6-1000@uSe=1@sMo=X": "uSe=1 is not in the USB serial ''",
+        "05c6-1000@uMa=Any": "fits: uMa=Any",
+        "05c6-1000@sVe=GT": "not looked at: 05c6-1000@uMa=Any fits before it",
+        "05c6-1000": "not looked at: 05c6-1000@uMa=Any fits before it",
+    }
+    reasons = reasons_for(catalog)
+    assert reasons["05c6-1000@sVe=GT"] == "sVe=GT: the SCSI strings are not known"
+    assert reasons["05c6-1000"] == "fits: the plain name"
+    reasons = reasons_for(catalog, scsi=("HP", "", ""))
+    assert reasons["05c6-1000@sVe=GT"] == "sVe=GT is not in the SCSI vendor 'HP'"
+
+
+@pytest.mark.parametrize(
+    ("names", "manufacturer", "asked"),
+    [
+        (["05c6-1000@sVe=GT", "05c6-1000"], "", 1),
+        (["05c6-1000@sVe=GT", "05c6-1000@sMo=X", "05c6-1000@sRe=1"], "", 1),  # once for all
+        (["05c6-1000@uMa=Any", "05c6-1000@sVe=GT"], "AnyDATA", 0),  # an earlier one fits
+        (["05c6-1000@uMa=Any@sVe=GT", "05c6-1000"], "ZTE", 0),  # the USB string rules it out already
+        (["05c6-1000@uMa=Any", "05c6-1000"], "", 0),
+        (["05c6-1000"], "", 0),
+    ],
+)
+def test_scsi_strings_are_read_only_when_needed(
+    tmp_path: Path, names: list[str], manufacturer: str, asked: int
+) -> None:
+    calls = []
+    catalog = Catalog((str(folder(tmp_path / "d", *names)),))
+    catalog.choose(replace(DEVICE, manufacturer=manufacturer), lambda: calls.append(1))  # type: ignore[func-returns-value, arg-type]
+    assert len(calls) == asked
+
+
+def test_fallback_for_a_vendor(tmp_path: Path) -> None:
+    path = folder(tmp_path / "d", "05c6:#linux", "05c6-1001", "05c6:#android", "12d1-#linux")
+    catalog = Catalog((str(path),))
+    assert [c.file_name for c in catalog.candidates(ANY)] == ["05c6:#linux"]
+    assert reasons_for(catalog) == {"05c6:#linux": "fits: the fallback for this vendor"}
+    assert [c.file_name for c in catalog.candidates(UsbId(0x05C6, 0x1001))] == ["05c6-1001", "05c6:#linux"]
+    assert [c.file_name for c in catalog.candidates(UsbId(0x12D1, 0x1F01))] == ["12d1-#linux"]
+    assert catalog.candidates(UsbId(0x1199, 0x0FFF)) == ()
 
 
 def test_a_bad_file_does_not_hide_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,93 @@
+"""SCSI vendor, model and revision of a stick: from the kernel if a storage driver has it, else asked for.
+
+Some IDs stand for several products that only these strings tell apart.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from . import messages
+from .errors import ModeSwitchError
+from .host import Host
+from .model import MASS_STORAGE_CLASS, AttachedDevice, Interface
+from .steps import BULK_TIMEOUT_MS, CSW_LENGTH
+from .transport import Transport, UsbFault
+
+logger = logging.getLogger(__name__)
+
+# The storage driver scans 1 s after it binds (delay_use); the reference waits this long for the strings.
+KERNEL_WAIT_S = 10.0
+INQUIRY_LENGTH = 36  # SPC-4, 6.4.2: vendor at 8 (8 bytes), product at 16 (16), revision at 32 (4)
+
+
+def scsi_strings(host: Host, device: AttachedDevice) -> tuple[str, str, str] | None:
+    """Vendor, model and revision, without padding; None when nobody could read them.
+
+    With a storage driver bound its nodes are awaited, 10 s at most: it is going to ask, or has asked.
+    Without one an INQUIRY is sent here, through bulk-only transport.
+    """
+    storage = [i for i in device.interfaces if i.interface_class == MASS_STORAGE_CLASS]
+    if not storage:
+        return None
+    if not any(interface.driver for interface in storage):
+        return _ask(host, device, storage[0])
+    deadline = host.now() + KERNEL_WAIT_S
+    while (strings := host.scsi_strings(device)) is None:
+        left = deadline - host.now()
+        now = host.at(device.port)
+        if left <= 0 or now is None or now.device_number != device.device_number:
+            logger.debug("%s: no SCSI strings from the kernel", device.describe())
+            break
+        host.wait(left)
+    return strings
+
+
+def _ask(host: Host, device: AttachedDevice, interface: Interface) -> tuple[str, str, str] | None:
+    """An INQUIRY of our own. What fails here decides nothing: the plain entry may still fit."""
+    if interface.bulk_out is None or interface.bulk_in is None:
+        return None
+    try:
+        transport = host.open(device)
+    except ModeSwitchError as error:
+        logger.debug("no INQUIRY: %s", error)
+        return None
+    number, detached = interface.number, False
+    try:
+        detached = _detached(transport, number)
+        transport.claim(number)
+        try:
+            transport.bulk_out(interface.bulk_out, messages.INQUIRY[0], BULK_TIMEOUT_MS)
+            data = transport.bulk_in(interface.bulk_in, INQUIRY_LENGTH, BULK_TIMEOUT_MS)
+            transport.bulk_in(interface.bulk_in, CSW_LENGTH, BULK_TIMEOUT_MS)
+        finally:
+            transport.release(number)
+            if detached:
+                transport.attach(number)
+    except UsbFault as fault:
+        logger.debug("no INQUIRY of %s: %s", device.describe(), fault)
+        return None
+    finally:
+        transport.close()
+    return parse_inquiry(data)
+
+
+def _detached(transport: Transport, interface: int) -> bool:
+    """Hosts that cannot tell drivers may have one bound; whether it was, so that it gets it back."""
+    try:
+        transport.detach(interface)
+    except UsbFault:
+        return False  # nothing bound; anything else shows when the interface is claimed
+    return True
+
+
+def parse_inquiry(data: bytes) -> tuple[str, str, str] | None:
+    """Vendor, model, revision from standard INQUIRY data (SPC-4, 6.4.2), None when it is shorter."""
+    if len(data) < INQUIRY_LENGTH:
+        return None
+    vendor, model, revision = data[8:16], data[16:32], data[32:36]
+    return (_text(vendor), _text(model), _text(revision))
+
+
+def _text(field: bytes) -> str:
+    return field.decode("latin-1").strip(" \0")
