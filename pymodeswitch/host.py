@@ -14,7 +14,7 @@ from .model import AttachedDevice, Node, Port
 from .sysfs import Sysfs
 
 if TYPE_CHECKING:
-    from .transport import Transport
+    from .transport import Strings, Transport
     from .uevents import KernelEvents
 
 logger = logging.getLogger(__name__)
@@ -114,13 +114,14 @@ class LibusbHost:
         from .transport import load_backend
 
         self._backend = load_backend() if backend is None else backend
+        self._strings: Strings = {}
         self._now = time.monotonic if clock is None else clock.now
         self._sleep = time.sleep if clock is None else clock.sleep
 
     def devices(self) -> tuple[AttachedDevice, ...]:
         from .transport import devices
 
-        return devices(self._backend)
+        return devices(self._backend, self._strings)
 
     def at(self, port: Port) -> AttachedDevice | None:
         return next((device for device in self.devices() if device.port == port), None)

@@ -16,6 +16,8 @@ from enum import Enum
 from typing import Any, Protocol, TypeVar
 
 import usb.backend.libusb1
+import usb.core
+import usb.util
 from usb.core import USBError, USBTimeoutError
 
 from .errors import AccessError, BusyError, GoneError, ModeSwitchError, NoLibusbError, TransferError
@@ -263,20 +265,47 @@ def _open_error(fault: UsbFault, device: AttachedDevice) -> ModeSwitchError:
     return error_for(fault, device)
 
 
-def devices(backend: Any) -> tuple[AttachedDevice, ...]:
-    """All attached devices but hubs as libusb sees them: for systems without sysfs."""
+Strings = dict[tuple[int, int], tuple[str, str, str]]
+
+
+def devices(backend: Any, strings: Strings | None = None) -> tuple[AttachedDevice, ...]:
+    """All attached devices but hubs as libusb sees them: for systems without sysfs.
+
+    strings: manufacturer, product and serial by bus and device number, so that each device is asked once.
+    """
+    known = {} if strings is None else strings
     found = []
     for device in backend.enumerate_devices():
         descriptor = backend.get_device_descriptor(device)
         if descriptor.bDeviceClass != HUB_CLASS and descriptor.port_numbers:
-            found.append(_snapshot(backend, device, descriptor))
+            key = (descriptor.bus, descriptor.address)
+            if key not in known:
+                known[key] = _strings(backend, device, descriptor)
+            found.append(_snapshot(backend, device, descriptor, known[key]))
     return tuple(sorted(found, key=lambda d: d.port))
 
 
-def _snapshot(backend: Any, device: Any, descriptor: Any) -> AttachedDevice:
+def _strings(backend: Any, device: Any, descriptor: Any) -> tuple[str, str, str]:
+    """Manufacturer, product and serial number; empty where there is none or it may not be asked."""
+    opened = usb.core.Device(device, backend)
+    texts = []
+    try:
+        for index in (descriptor.iManufacturer, descriptor.iProduct, descriptor.iSerialNumber):
+            texts.append(usb.util.get_string(opened, index) or "" if index else "")
+    except (USBError, NotImplementedError, ValueError):  # ValueError: pyusb read no language
+        texts = ["", "", ""]
+    finally:
+        usb.util.dispose_resources(opened)
+    return texts[0], texts[1], texts[2]
+
+
+def _snapshot(backend: Any, device: Any, descriptor: Any, strings: tuple[str, str, str]) -> AttachedDevice:
     path = ".".join(str(number) for number in descriptor.port_numbers)
     configuration = _active_configuration(backend, device)
     return AttachedDevice(
+        manufacturer=strings[0],
+        product=strings[1],
+        serial=strings[2],
         port=Port(f"{descriptor.bus}-{path}"),
         id=UsbId(descriptor.idVendor, descriptor.idProduct),
         bus=descriptor.bus,

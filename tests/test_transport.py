@@ -85,6 +85,10 @@ def test_snapshot_through_libusb() -> None:
     bus.plug(mf691(), "1-1.4")
     (device,) = transport.devices(VirtualBackend(bus))
     assert (device.port, str(device.id), device.device_number) == ("1-1.4", "19d2:1201", 2)
+    assert (device.manufacturer, device.product, device.serial) == (
+        *("ZTE, Incorporated", "USB Storage"),
+        "P671A1TMOD010000",
+    )
     (interface,) = device.interfaces
     assert (interface.interface_class, interface.bulk_out, interface.bulk_in) == (8, 1, 0x81)
 

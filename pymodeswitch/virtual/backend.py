@@ -22,6 +22,9 @@ from .stick import Stall
 
 _T = TypeVar("_T")
 
+# Part of enumeration, which a real bus does unseen: not recorded, and no fault is injected into it.
+GET_DESCRIPTOR = bytes([0x80, 6])
+
 
 def usb_error(number: int) -> USBError:
     """The USBError that pyusb raises for an errno."""
@@ -255,10 +258,14 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
         """Control transfer; a request that the stick does not know stalls (EPIPE)."""
         dev = dev_handle.device
         self._alive(dev)
-        self._before("ctrl_transfer")
         setup = bytes([bmRequestType, bRequest]) + b"".join(
             number.to_bytes(2, "little") for number in (wValue, wIndex, len(data))
         )
+        if setup[:2] == GET_DESCRIPTOR:
+            answer = self._run(dev, lambda: dev.stick.control(setup))
+            data[: len(answer)] = array("B", answer)
+            return len(answer)
+        self._before("ctrl_transfer")
         if not bmRequestType & 0x80:
             self._control(dev, setup, data.tobytes())
             return len(data)
