@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     entry = _Parser(add_help=False)
     entry.add_argument("id", nargs="?", metavar="ID", help="initial ID, such as 19d2:1201")
     entry.add_argument("--port", help="the stick on this port, such as 1-1.2")
+    entry.add_argument("--mode", help="the way of switching, where there are several (see explain)")
+    entry.add_argument("--no-mbim", action="store_true", help="do not prefer MBIM configurations")
     entry.add_argument("--config", metavar="FILE", help="use this device file")
 
     main = _Parser(prog="pymodeswitch", description=DESCRIPTION)
@@ -163,6 +165,8 @@ def _switch(options: argparse.Namespace) -> int:
             timeout=options.timeout,
             wait=not options.no_wait,
             dry_run=options.dry_run,
+            mode=options.mode,
+            mbim=False if options.no_mbim else None,
             data=options.data,
             observer=console.observe if console.wanted else None,
         )

@@ -114,3 +114,9 @@ class TransferError(ModeSwitchError, OSError):
     """USB failed before any switching message was out."""
 
     exit_code = 14
+
+
+class SettingsError(ModeSwitchError, ValueError):
+    """The administrator's settings cannot be read, or hold something that they cannot."""
+
+    exit_code = 15

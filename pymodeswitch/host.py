@@ -7,6 +7,7 @@ virtual sticks are seen). sysfs needs no permission and no libusb; libusb is loa
 from __future__ import annotations
 
 import logging
+import os
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -36,6 +37,9 @@ class Host(Protocol):
 
     def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
         """SCSI vendor, model, revision, where a storage driver has read them."""
+
+    def has_driver(self, name: str) -> bool:
+        """Whether this system has a kernel driver: loaded, built in, or as a module; name with `_`."""
 
     def open(self, device: AttachedDevice) -> Transport:
         """Open a device. NoLibusbError, AccessError, BusyError, GoneError, TransferError."""
@@ -75,6 +79,9 @@ class LinuxHost:
 
     def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
         return self._sysfs.scsi_strings(device)
+
+    def has_driver(self, name: str) -> bool:
+        return self._sysfs.has_driver(name) or _is_module(name)
 
     def open(self, device: AttachedDevice) -> Transport:
         from .transport import load_backend, open_device
@@ -132,6 +139,9 @@ class LibusbHost:
     def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
         return None
 
+    def has_driver(self, name: str) -> bool:
+        return False
+
     def open(self, device: AttachedDevice) -> Transport:
         from .transport import open_device
 
@@ -148,6 +158,19 @@ class LibusbHost:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+def _is_module(name: str) -> bool:
+    """Whether the running kernel has it among its modules or built in (files of depmod)."""
+    folder = os.path.join("/lib/modules", os.uname().release)
+    for index in ("modules.dep", "modules.builtin"):
+        try:
+            with open(os.path.join(folder, index), encoding="utf-8", errors="replace") as file:
+                if f"/{name}.ko" in file.read():
+                    return True
+        except OSError:  # no modules in this container, or none at all
+            continue
+    return False
 
 
 def default_host(backend: Any = None) -> Host:

@@ -5,7 +5,7 @@ The steps of a plan are nouns too; they live in `steps.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NewType
 
@@ -17,6 +17,7 @@ Port = NewType("Port", str)
 
 MASS_STORAGE_CLASS = 0x08
 HUB_CLASS = 0x09
+MBIM = (0x02, 0x0E)  # class and subclass of its control interface: MBIM 1.0, 6.3
 
 
 def parse_port(text: str) -> Port:
@@ -85,6 +86,8 @@ class AttachedDevice:
     device_number: libusb's address; grows with each enumeration, so a new one on the same port means
         that the device left and came back.
     configuration: active bConfigurationValue, 0 while the device is not configured.
+    mbim_configuration: bConfigurationValue of the first configuration with an MBIM interface, if there are
+        several configurations.
     """
 
     port: Port
@@ -97,6 +100,7 @@ class AttachedDevice:
     manufacturer: str = ""
     product: str = ""
     serial: str = ""
+    mbim_configuration: int | None = None
     scsi: tuple[str, str, str] | None = None  # vendor, model, revision, where a driver has read them
 
     @property
@@ -124,7 +128,8 @@ class DeviceFile:
     """What the author of a device file wrote; an absent key is None (or False, or empty).
 
     Keys, kinds and meanings: docs/device-files.md. Messages are bytes as they go over the wire.
-    `comments` are the leading comment lines without their `#`; the first one is the product name.
+    `comments` are the leading comment lines without their `#`; the first one is the product name. `mode`
+    names the way of switching, `modes` are the other ways that the file knows.
     """
 
     comments: tuple[str, ...] = ()
@@ -167,6 +172,20 @@ class DeviceFile:
     check_success_s: int | None = None
     no_driver_loading: bool = False
     no_mbim_check: bool = False
+    mode: str = ""
+    modes: tuple[DeviceFile, ...] = ()
+
+    def in_mode(self, name: str) -> DeviceFile | None:
+        """The way of switching with that name, None when there is none; comments come along."""
+        if name == self.mode:
+            return replace(self, modes=())
+        other = next((other for other in self.modes if other.mode == name), None)
+        return other and replace(other, comments=self.comments)
+
+    @property
+    def mode_names(self) -> tuple[str, ...]:
+        """Names of all ways, the file's own first; empty when it has no names."""
+        return tuple(way.mode for way in (self, *self.modes) if way.mode)
 
     @property
     def product_name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .catalog import Catalog, default_catalog, entry_from_file, read_entry
@@ -32,7 +32,9 @@ from .model import (
     parse_port,
 )
 from .plan import make_plan
+from .policy import decide
 from .scsi import scsi_strings
+from .settings import Settings, read_settings
 from .steps import Plan, Step
 from .verdict import Verdict, failure, is_target
 from .watch import await_nodes, watch
@@ -76,6 +78,9 @@ def switch(
     timeout: float | None = None,
     wait: bool = True,
     dry_run: bool = False,
+    mode: str | None = None,
+    mbim: bool | None = None,
+    settings: Settings | None = None,
     data: Iterable[str | os.PathLike[str]] = (),
     backend: Any = None,
     host: Host | None = None,
@@ -90,7 +95,11 @@ def switch(
     config: a DeviceFile or the path of one, instead of the catalogue. timeout: seconds for the whole
     verdict, over 0 to 3600; by default the device file's CheckSuccess, else 20, and what the plan itself
     waits on top. wait: False sends once and returns SENT without a verdict; kernel drivers stay detached
-    then. dry_run: nothing is sent, PLANNED. data: folders of device files to look at first. backend: a
+    then. dry_run: nothing is sent, PLANNED. mode: the way of switching, by its name in the device file, or
+    `mbim` or `legacy` for a device with an MBIM configuration. mbim: whether such a configuration is
+    preferred where the system has the driver. settings: what counts for mode and mbim when they are not
+    given; by default those of /etc/pymodeswitch.conf. data: folders of device files to look at first.
+    backend: a
     pyusb backend (such as a virtual one) instead of this computer's USB. host: the same, for a Host of
     one's own. observer: called with Progress.
 
@@ -107,15 +116,22 @@ def switch(
     own_host = host is None
     host = host or default_host(backend)
     catalog = default_catalog(os.fspath(folder) for folder in data)
+    settings = read_settings() if settings is None else settings
     operation = _Operation(host, catalog, usb_id, wanted_port, observer)
     try:
         given = operation.given_entry(config)
-        device = operation.find_device(given)
+        device = operation.find_device(given, mode)
         if device is None:
             return operation.result(Status.ALREADY)
         entry = given or operation.choose_entry(device)
-        if operation.is_right_already(device, entry):
+        if operation.is_right_already(device, entry, mode):
             return operation.result(Status.ALREADY)
+        entry = operation.decide(
+            device,
+            entry,
+            mode=mode or settings.modes.get(usb_id),
+            mbim=settings.mbim if mbim is None else mbim,
+        )
         plan = make_plan(entry.device_file, device)
         operation.plan = plan
         operation.warnings += plan.warnings
@@ -211,8 +227,11 @@ class _Operation:
         self._use(entry)
         return entry
 
-    def find_device(self, given: Entry | None) -> AttachedDevice | None:
-        """The one stick with the initial ID; None when one of the targets is attached instead."""
+    def find_device(self, given: Entry | None, mode: str | None) -> AttachedDevice | None:
+        """The one stick with the initial ID; None when one of the targets is attached instead.
+
+        Without a mode asked for, the target of any mode will do.
+        """
         attached = self.host.devices()
         here = [d for d in attached if self.port is None or d.port == self.port]
         found = [d for d in here if d.id == self.id]
@@ -229,7 +248,7 @@ class _Operation:
             return found[0]
         for entry in [given] if given else map(read_entry, self.catalog.candidates(self.id)):
             for device in here:
-                if is_target(device, entry):
+                if is_target(device, entry, mode):
                     self.entry = entry
                     self._arrived(device)
                     self.tell("device", f"{device.describe()} is what {self.id} switches to")
@@ -259,9 +278,17 @@ class _Operation:
         self.warnings += tuple(str(diagnostic) for diagnostic in entry.diagnostics)
         self.tell("entry", f"device file: {entry.path or entry.name}")
 
-    def is_right_already(self, device: AttachedDevice, entry: Entry) -> bool:
+    def decide(self, device: AttachedDevice, entry: Entry, *, mode: str | None, mbim: bool) -> Entry:
+        """The entry with the way of switching that is asked for, or that fits this system."""
+        decision = decide(entry.device_file, device, mode=mode, mbim=mbim, has_driver=self.host.has_driver)
+        for reason in decision.reasons:
+            self.tell("entry", reason)
+        self.entry = replace(entry, device_file=decision.device_file)
+        return self.entry
+
+    def is_right_already(self, device: AttachedDevice, entry: Entry, mode: str | None) -> bool:
         """Whether interface 0 has the target class already (IDs that stay the same in every mode)."""
-        if not is_target(device, entry):
+        if not is_target(device, entry, mode):
             return False
         self._arrived(device)
         self.tell("device", f"{device.describe()} is in its target class already")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from .model import HUB_CLASS, AttachedDevice, Interface, Node, Port, UsbId
+from .model import HUB_CLASS, MBIM, AttachedDevice, Interface, Node, Port, UsbId
 
 DEVICE, CONFIGURATION, INTERFACE, ENDPOINT = 1, 2, 4, 5
 BULK = 2
@@ -64,6 +64,7 @@ class Sysfs:
             device_class=descriptors[4],
             configuration=configuration,
             interfaces=self._interfaces(port, descriptors, configuration),
+            mbim_configuration=mbim_configuration(descriptors),
             manufacturer=_optional(folder, "manufacturer"),
             product=_optional(folder, "product"),
             serial=_optional(folder, "serial"),
@@ -82,6 +83,10 @@ class Sysfs:
             return os.path.basename(os.readlink(link))
         except OSError:
             return None
+
+    def has_driver(self, name: str) -> bool:
+        """Whether the driver is loaded, or built in."""
+        return os.path.isdir(os.path.join(self.folder, "../drivers", name))
 
     def _interface(self, port: str, configuration: int, interface: int) -> str:
         return os.path.join(self.folder, f"{port}:{configuration}.{interface}")
@@ -138,6 +143,29 @@ def parse_interfaces(
                 found[-1][place] = body[2]
         at += length
     return [(n or 0, c or 0, s or 0, p or 0, out, in_) for n, c, s, p, out, in_ in found]
+
+
+def mbim_configuration(descriptors: bytes) -> int | None:
+    """Value of the first configuration with an MBIM interface, of a device with several configurations."""
+    values = configuration_values(descriptors)
+    for value in values if len(values) > 1 else ():
+        for _, klass, subclass, *_ in parse_interfaces(descriptors, value):
+            if (klass, subclass) == MBIM:
+                return value
+    return None
+
+
+def configuration_values(descriptors: bytes) -> list[int]:
+    """bConfigurationValue of all configurations, in their order."""
+    values = []
+    at = descriptors[0] if descriptors else 0
+    while at + 9 <= len(descriptors) and descriptors[at + 1] == CONFIGURATION:
+        values.append(descriptors[at + 5])
+        total = int.from_bytes(descriptors[at + 2 : at + 4], "little")
+        if total < 9:
+            break
+        at += total
+    return values
 
 
 def _by_number(port: str) -> list[int]:

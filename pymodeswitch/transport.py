@@ -21,7 +21,7 @@ import usb.util
 from usb.core import USBError, USBTimeoutError
 
 from .errors import AccessError, BusyError, GoneError, ModeSwitchError, NoLibusbError, TransferError
-from .model import HUB_CLASS, AttachedDevice, Interface, Port, UsbId
+from .model import HUB_CLASS, MBIM, AttachedDevice, Interface, Port, UsbId
 
 logger = logging.getLogger(__name__)
 
@@ -302,6 +302,7 @@ def _strings(backend: Any, device: Any, descriptor: Any) -> tuple[str, str, str]
 def _snapshot(backend: Any, device: Any, descriptor: Any, strings: tuple[str, str, str]) -> AttachedDevice:
     path = ".".join(str(number) for number in descriptor.port_numbers)
     configuration = _active_configuration(backend, device)
+    configurations = _configurations(backend, device, descriptor.bNumConfigurations)
     return AttachedDevice(
         manufacturer=strings[0],
         product=strings[1],
@@ -312,7 +313,8 @@ def _snapshot(backend: Any, device: Any, descriptor: Any, strings: tuple[str, st
         device_number=descriptor.address,
         device_class=descriptor.bDeviceClass,
         configuration=configuration,
-        interfaces=_interfaces(backend, device, descriptor.bNumConfigurations, configuration),
+        interfaces=configurations.get(configuration, ()),
+        mbim_configuration=_mbim_configuration(configurations),
     )
 
 
@@ -330,14 +332,22 @@ def _active_configuration(backend: Any, device: Any) -> int:
         backend.close_device(handle)
 
 
-def _interfaces(backend: Any, device: Any, configurations: int, active: int) -> tuple[Interface, ...]:
-    for index in range(configurations):
+def _configurations(backend: Any, device: Any, count: int) -> dict[int, tuple[Interface, ...]]:
+    """Interfaces, alternate setting 0, by bConfigurationValue."""
+    found = {}
+    for index in range(count):
         configuration = backend.get_configuration_descriptor(device, index)
-        if configuration.bConfigurationValue == active:
-            return tuple(
-                _interface(backend, device, number, index) for number in range(configuration.bNumInterfaces)
-            )
-    return ()
+        found[int(configuration.bConfigurationValue)] = tuple(
+            _interface(backend, device, number, index) for number in range(configuration.bNumInterfaces)
+        )
+    return found
+
+
+def _mbim_configuration(configurations: dict[int, tuple[Interface, ...]]) -> int | None:
+    for value, interfaces in configurations.items() if len(configurations) > 1 else ():
+        if any((i.interface_class, i.subclass) == MBIM for i in interfaces):
+            return value
+    return None
 
 
 def _interface(backend: Any, device: Any, number: int, configuration: int) -> Interface:

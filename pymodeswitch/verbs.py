@@ -12,9 +12,11 @@ from .console import initial_id, print_json
 from .device_file import diagnose
 from .errors import DeviceFileError, ModeSwitchError
 from .host import Host, default_host
-from .model import AttachedDevice, Diagnostic, Entry, Severity, UsbId, parse_port
+from .model import AttachedDevice, DeviceFile, Diagnostic, Entry, Severity, UsbId, parse_port
 from .plan import make_plan, typical_device
+from .policy import decide, mode_names
 from .report import device_data, diagnostic_data, entry_data
+from .settings import read_settings
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -74,10 +76,19 @@ def run_explain(options: argparse.Namespace) -> int:
         entries = [read_entry(choice.candidate)] if choice.candidate is not None else []
     else:
         entries = [read_entry(candidate) for candidate in catalog.candidates(usb_id)]
+    settings = read_settings()
+    planned_for = device or typical_device(usb_id)
     described = []
     for entry in entries:
-        plan = make_plan(entry.device_file, device or typical_device(usb_id))
-        described.append((entry, plan))
+        decision = decide(
+            entry.device_file,
+            planned_for,
+            mode=options.mode or settings.modes.get(usb_id),
+            mbim=settings.mbim and not options.no_mbim,
+            has_driver=host.has_driver,
+        )
+        plan = make_plan(decision.device_file, planned_for)
+        described.append((entry, decision, plan))
     if options.json:
         print_json(
             {
@@ -87,10 +98,12 @@ def run_explain(options: argparse.Namespace) -> int:
                 "entries": [
                     {
                         **(entry_data(entry) or {}),
+                        "modes": list(mode_names(entry.device_file, device)),
+                        "reasons": list(decision.reasons),
                         "method": plan.method,
                         "plan": [step_data(step) for step in plan.steps],
                     }
-                    for entry, plan in described
+                    for entry, decision, plan in described
                 ],
             }
         )
@@ -99,20 +112,25 @@ def run_explain(options: argparse.Namespace) -> int:
     print(f"device:   {where}")
     for candidate, reason in reasons:
         print(f"file:     {candidate.path}: {reason}")
-    for entry, plan in described:
+    for entry, decision, plan in described:
         print(f"entry:    {entry.name} ({entry.path})")
         print(f"product:  {entry.device_file.product_name or '-'}")
         print(f"source:   {entry.device_file.source or '-'}")
-        print(f"targets:  {_targets(entry)}")
+        print(f"targets:  {_targets(entry.id, decision.device_file)}")
+        names = mode_names(entry.device_file, device)
+        if names:
+            print(f"modes:    {', '.join(names)}")
+        for reason in decision.reasons:
+            print(f"decided:  {reason}")
         print(f"method:   {plan.method}")
         print("\n".join(plan_lines(plan)))
     return 0
 
 
-def _targets(entry: Entry) -> str:
-    words = [str(target) for target in entry.targets]
-    if entry.device_file.target_class is not None:
-        words.append(f"class 0x{entry.device_file.target_class:02x}")
+def _targets(initial: UsbId, device_file: DeviceFile) -> str:
+    words = [str(target) for target in device_file.targets(initial)]
+    if device_file.target_class is not None:
+        words.append(f"class 0x{device_file.target_class:02x}")
     return ", ".join(words) or "not stated: anything that is no longer storage"
 
 
@@ -153,7 +171,8 @@ def lint_file(path: str) -> list[Diagnostic]:
     if not any(finding.severity is Severity.ERROR for finding in findings):
         try:
             entry = entry_from_file(path, None)
-            make_plan(device_file, typical_device(entry.id))
+            for way in (device_file, *device_file.modes):
+                make_plan(way, typical_device(entry.id))
         except ModeSwitchError as error:
             message = str(error).removeprefix(f"{path}: ")
             findings.append(Diagnostic(Severity.ERROR, message, path))

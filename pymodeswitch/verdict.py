@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 from .errors import GoneError, ModeSwitchError, UnchangedError, UnexpectedDeviceError
-from .model import MASS_STORAGE_CLASS, AttachedDevice, Entry
+from .model import MASS_STORAGE_CLASS, AttachedDevice, DeviceFile, Entry, UsbId
 
 
 class Verdict(Enum):
@@ -53,12 +53,21 @@ def judge(before: AttachedDevice, now: AttachedDevice | None, entry: Entry) -> V
     return Verdict.UNLISTED if expected else Verdict.SWITCHED
 
 
-def is_target(device: AttachedDevice, entry: Entry) -> bool:
-    """Whether an attached device already is what an entry leads to: its target ID, or its target class."""
-    if device.id in entry.targets:
+def is_target(device: AttachedDevice, entry: Entry, mode: str | None = None) -> bool:
+    """Whether an attached device already is what an entry leads to: by its target ID, or its target class.
+
+    mode: only the target of that way of switching counts; None takes those of all ways.
+    """
+    device_file = entry.device_file
+    ways = (device_file, *device_file.modes)
+    return any(_is_target_of(device, way, entry.id) for way in ways if mode is None or way.mode == mode)
+
+
+def _is_target_of(device: AttachedDevice, way: DeviceFile, initial: UsbId) -> bool:
+    if device.id in way.targets(initial):
         return True
-    target_class = entry.device_file.target_class
-    return device.id == entry.id and target_class is not None and device.interface_class == target_class
+    is_class = way.target_class is not None and device.interface_class == way.target_class
+    return is_class and device.id == initial
 
 
 def failure(

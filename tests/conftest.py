@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import catalog
+from pymodeswitch import catalog, settings
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
 
 FILES = Path(__file__).parent / "files"
@@ -14,8 +14,9 @@ FILES = Path(__file__).parent / "files"
 
 @pytest.fixture(autouse=True)
 def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Device files that this computer happens to have must not decide a test."""
+    """Device files and settings that this computer happens to have must not decide a test."""
     monkeypatch.setattr(catalog, "SYSTEM_FOLDERS", ())
+    monkeypatch.setattr(settings, "PATH", "/nonexistent/pymodeswitch.conf")
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ PACKAGE = Path(pymodeswitch.__file__).parent
 
 # From the ground up. A module imports only what stands before it.
 FLOORS = """
-    errors keys steps messages bulk_only methods model device_file catalog data_import plan explain
-    transport sysfs uevents host scsi execution verdict watch switching udev report virtual
-    console demo verbs cli
+    errors keys steps messages bulk_only methods model values device_file settings policy
+    catalog data_import plan explain transport sysfs uevents host scsi execution verdict watch
+    switching udev report virtual console demo verbs cli
 """.split()
 ALLOWED_UP = {("errors", "model")}  # for types only
 

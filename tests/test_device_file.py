@@ -164,6 +164,51 @@ def test_caret_stands_under_the_place() -> None:
     ]
 
 
+MODES = """\
+# Huawei E353
+#mode network
+HuaweiNewMode=1
+#mode modem
+# a remark
+#TargetProduct=155e
+# HuaweiAltMode = 1
+"""
+
+
+def test_modes() -> None:
+    parsed, diagnostics = parse(MODES, strict=True)
+    assert diagnostics == ()
+    assert parsed.mode_names == ("network", "modem")
+    assert parsed.huawei_new_mode
+    assert not parsed.huawei_alt_mode
+    modem = parsed.in_mode("modem")
+    assert modem is not None
+    assert (modem.huawei_alt_mode, modem.huawei_new_mode) == (True, False)
+    assert (modem.target_product, modem.product_name) == (0x155E, "Huawei E353")
+    network = parsed.in_mode("network")
+    assert network is not None
+    assert network.modes == ()
+    assert parsed.in_mode("mbim") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("#mode a\nStandardEject=1\n#mode a\n", 3, "mode a again"),
+        ("#mode \n", 1, "'' is no name of a mode"),
+        ("#mode a b\n", 1, "'a b' is no name of a mode"),
+        ("#mode a\n#mode b\n#WaitBefore=x\n", 3, "WaitBefore: 'x' is not a decimal number"),
+        ("#mode a\n#mode b\n#Zebra=1\n", 3, "unknown key 'Zebra'"),
+        ("#mode a\n#mode b\nStandardEject=1\n", 3, "stands in another mode without '#'"),
+        ("#mode a\n#mode b\n#SonyMode=1\n#GCTMode=1\n", 4, "only one special method"),
+    ],
+)
+def test_slips_in_modes(text: str, line: int, message: str) -> None:
+    _, (finding,) = diagnose(text, strict=True)
+    assert finding.severity is Severity.ERROR
+    assert (finding.line, message in finding.message) == (line, True)
+
+
 def test_all_findings_at_once() -> None:
     _, diagnostics = diagnose("A=1\nTargetVendor=q\nMessageContent=5")
     assert [d.line for d in diagnostics] == [1, 2, 3]
@@ -183,12 +228,20 @@ def value_of(key: Key) -> st.SearchStrategy[object]:
     return st.none() | st.integers(0, key.maximum)
 
 
+def ways(draw: st.DrawFn) -> dict[str, object]:
+    special = draw(st.sampled_from([key.name for key in KEYS if key.special]))
+    return {key.attribute: draw(value_of(key)) for key in KEYS if not key.special or key.name == special}
+
+
 @st.composite
 def device_files(draw: st.DrawFn) -> DeviceFile:
-    special = draw(st.sampled_from([key.name for key in KEYS if key.special]))
-    values = {key.attribute: draw(value_of(key)) for key in KEYS if not key.special or key.name == special}
     text = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)
-    return DeviceFile(**values, comments=tuple(draw(st.lists(text, max_size=2))))
+    comments = tuple(draw(st.lists(text, max_size=2)))
+    name = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
+    names = draw(st.lists(name, max_size=3, unique=True))
+    first = names.pop() if names else ""
+    modes = tuple(DeviceFile(**ways(draw), mode=name) for name in names)
+    return DeviceFile(**ways(draw), comments=comments, mode=first, modes=modes)
 
 
 @given(device_files())
