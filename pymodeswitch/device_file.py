@@ -234,8 +234,11 @@ class _Reader:
         for key in COMBINED_WITH_MESSAGE:
             if special and values.get(key.attribute):
                 at(key, Severity.WARNING, f"{key.name} is ignored beside {special[0].name}")
-            elif values.get("standard_eject") and key.name[-1] in "23" and values.get(key.attribute):
-                at(key, Severity.WARNING, f"{key.name} is ignored beside StandardEject")
+            elif key.name[-1] in "23" and values.get(key.attribute):
+                if values.get("standard_eject"):
+                    at(key, Severity.WARNING, f"{key.name} is ignored beside StandardEject")
+                elif not values.get("message_content"):
+                    at(key, Severity.WARNING, f"{key.name} is ignored without MessageContent")
         if values.get("target_product_list") and values.get("target_product") is not None:
             key = _KEYS_BY_NAME["TargetProduct"]
             at(key, Severity.WARNING, "TargetProduct is ignored beside TargetProductList")

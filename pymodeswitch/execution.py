@@ -53,18 +53,29 @@ class Execution:
     faults: list[tuple[Step, Fault]] = field(default_factory=list)
 
 
-def execute(plan: Plan, host: Host, execution: Execution, *, deadline: float, on_step: OnStep) -> None:
+def execute(
+    plan: Plan,
+    host: Host,
+    execution: Execution,
+    *,
+    deadline: float,
+    on_step: OnStep,
+    stubborn: bool = False,
+) -> None:
     """Open the device, run the steps in order, release what is claimed, close it.
 
     What happens is noted in `execution`. deadline: on the host's clock; once a message is out, steps that
-    would come later are left out. on_step: called after each step with the fault that it met. Raises what
-    Host.open raises, and AccessError, BusyError, GoneError or TransferError while nothing was sent.
+    would come later are left out. on_step: called after each step with the fault that it met. stubborn: go
+    on when a CSW cannot be read; else that ends the plan, as in the reference (the stick may be switching,
+    and more messages may disturb it). Raises what Host.open raises, and AccessError, BusyError, GoneError
+    or TransferError while nothing was sent.
     """
     run = _Run(plan, host, execution)
     try:
         for step in plan.steps:
-            if execution.started and host.now() >= deadline and not isinstance(step, Release):
-                logger.debug("no time left for %s", step)
+            late = execution.started and host.now() >= deadline
+            if (late or run.ended) and not isinstance(step, Release):
+                logger.debug("left out: %s", step)
                 continue
             if run.left and not isinstance(step, AwaitReturn):
                 continue
@@ -73,6 +84,7 @@ def execute(plan: Plan, host: Host, execution: Execution, *, deadline: float, on
             if fault is not None:
                 logger.debug("%s: %s", step, fault.value)
                 execution.faults.append((step, fault))
+                run.ended = run.ended or (isinstance(step, ReadStatus) and not stubborn)
     finally:
         run.close()
 
@@ -89,13 +101,14 @@ def give_back(transport: Transport, execution: Execution) -> list[Fault]:
 
 
 class _Run:
-    """A plan on its way: the opened device, and whether it has left."""
+    """A plan on its way: the opened device, whether it has left, whether the plan ended early."""
 
     def __init__(self, plan: Plan, host: Host, execution: Execution) -> None:
         self.plan = plan
         self.host = host
         self.execution = execution
         self.left = False
+        self.ended = False
         self.transport = host.open(execution.device)
 
     def close(self) -> None:

@@ -55,7 +55,7 @@ KEYS = (
     Key("OptionMode", "option_mode", "bool", special=True),
     Key("BlackberryMode", "blackberry_mode", "bool", special=True),
     Key("PantechMode", "pantech_mode", "int", 0xFFFF, special=True),
-    Key("DetachStorageOnly", "detach_storage_only", "bool"),
+    Key("DetachStorageOnly", "detach_storage_only", "bool", special=True),
     Key("StandardEject", "standard_eject", "bool"),
     Key("MessageContent", "message_content", "message"),
     Key("MessageContent2", "message_content2", "message"),

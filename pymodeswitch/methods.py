@@ -100,10 +100,19 @@ def sony_mode(value: int, interface: int) -> tuple[Step, ...]:
     )
 
 
+def detach_storage_only(value: int, interface: int) -> tuple[Step, ...]:
+    """Some devices switch when nobody drives their storage any more."""
+    return (Detach(),)
+
+
 def mobile_action_mode(value: int, interface: int) -> tuple[Step, ...]:
-    """A HID report twice, then a dialogue of 8-byte interrupt transfers."""
+    """A HID report twice, then a dialogue of 8-byte interrupt transfers.
+
+    The reference claims nothing and leaves it to the kernel, which refuses while usbhid is bound.
+    """
     report = Control(0x21, 0x09, 0x0300, 0, bytes.fromhex("b004000002902686"))
-    steps: list[Step] = [report, report, InterruptIn(0x81, 8, times=2)]
+    steps: list[Step] = [Detach(), Claim(interface)]
+    steps += [report, report, InterruptIn(0x81, 8, times=2)]
     for message, answers in (
         ("3701fedbc1331f83", 1),
         ("370eb59d3b8a9151", 1),
@@ -115,7 +124,7 @@ def mobile_action_mode(value: int, interface: int) -> tuple[Step, ...]:
         ("3207fef029b93af0", 1),
     ):
         steps += [InterruptOut(0x02, bytes.fromhex(message)), InterruptIn(0x81, 8, times=answers)]
-    return tuple(steps)
+    return (*steps, Release(interface))
 
 
 CONTROL_METHODS: dict[str, Callable[[int, int], tuple[Step, ...]]] = {
@@ -130,4 +139,5 @@ CONTROL_METHODS: dict[str, Callable[[int, int], tuple[Step, ...]]] = {
     "quanta_mode": quanta_mode,
     "blackberry_mode": blackberry_mode,
     "pantech_mode": pantech_mode,
+    "detach_storage_only": detach_storage_only,
 }

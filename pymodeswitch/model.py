@@ -204,9 +204,11 @@ class DeviceFile:
 
     @property
     def messages(self) -> tuple[bytes, ...]:
-        """MessageContent, 2 and 3, those that are there."""
-        contents = (self.message_content, self.message_content2, self.message_content3)
-        return tuple(message for message in contents if message is not None)
+        """MessageContent, then 2 and 3 if they are there; none at all without the first."""
+        if self.message_content is None:
+            return ()
+        others = (self.message_content2, self.message_content3)
+        return (self.message_content, *(other for other in others if other is not None))
 
     def targets(self, initial: UsbId) -> tuple[UsbId, ...]:
         """Target IDs. A missing TargetVendor means the initial vendor, as in the reference."""

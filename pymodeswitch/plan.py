@@ -80,13 +80,11 @@ def _method(device_file: DeviceFile, device: AttachedDevice) -> tuple[str, tuple
         return "StandardEject", _messages(eject, device_file, device), False
     if device_file.messages:
         return "MessageContent", _messages(device_file.messages, device_file, device), False
-    if device_file.detach_storage_only:
-        return "DetachStorageOnly", (Detach(),), False
     return "", (), False
 
 
 def _configuration(device_file: DeviceFile, device: AttachedDevice) -> tuple[Step, ...] | None:
-    """Nothing when it is the active one already; claimed interfaces and drivers would refuse it."""
+    """Nothing when it is active already; drivers are detached, as they would refuse it."""
     wanted = device_file.configuration
     if wanted is None:
         return None

@@ -303,6 +303,7 @@ class _Operation:
         deadline = self.start + timeout
         execution = Execution(device)
         verdict = Verdict.UNCHANGED
+        others = self.host.devices() if entry.device_file.cisco_mode else None
         now: AttachedDevice | None = device
         try:
             for end in TRY_ENDS:
@@ -319,7 +320,13 @@ class _Operation:
                     return self.result(Status.SENT)
                 until = self.start + timeout * end
                 verdict, now = watch(
-                    self.host, device, entry, until=until, deadline=deadline, tell=self.tell
+                    self.host,
+                    device,
+                    entry,
+                    until=until,
+                    deadline=deadline,
+                    tell=self.tell,
+                    others=others,
                 )
                 self.after = now
                 if verdict is not Verdict.UNCHANGED:
@@ -338,7 +345,14 @@ class _Operation:
             self.tell("step", "ok" if fault is None else fault.value, step)
 
         try:
-            execute(plan, self.host, execution, deadline=deadline, on_step=on_step)
+            execute(
+                plan,
+                self.host,
+                execution,
+                deadline=deadline,
+                on_step=on_step,
+                stubborn=self.tries > 1,
+            )
         except GoneError:
             # A stick that leaves between two tries may well be switching, late: its port will tell.
             if self.tries == 1:

@@ -21,12 +21,15 @@ def watch(
     until: float,
     deadline: float,
     tell: Callable[[str, str], None],
+    others: tuple[AttachedDevice, ...] | None = None,
 ) -> tuple[Verdict, AttachedDevice | None]:
     """Wait for the verdict on the port of `before`; returns it with the device that is there now.
 
     until: when to give up on a stick that stays as it is. deadline: when to give up on one that left, or
     came back as something else (it may be on its way to the target). Both on the host's clock. tell: is
-    called with the kind ("seen", "waiting") and the text of what goes on.
+    called with the kind ("seen", "waiting") and the text of what goes on. others: what else was attached
+    before; when given, a target that is new on a neighbouring port counts too (Cisco's AM10 stays where it
+    is and brings its target up beside it).
     """
     seen = None
     while True:
@@ -35,11 +38,32 @@ def watch(
         if verdict is not seen:
             tell("seen", f"{verdict.value}: {now.describe() if now is not None else before.port}")
             seen = verdict
+        neighbour = None if others is None else _new_neighbour(host, before, entry, others)
+        if neighbour is not None:
+            tell("seen", f"switched, beside it: {neighbour.describe()}")
+            return Verdict.SWITCHED, neighbour
         left = (until if verdict is Verdict.UNCHANGED else deadline) - host.now()
         if verdict.is_switch or left <= 0:
             return verdict, now
         tell("waiting", f"waiting for port {before.port}")
         host.wait(left)
+
+
+def _new_neighbour(
+    host: Host, before: AttachedDevice, entry: Entry, others: tuple[AttachedDevice, ...]
+) -> AttachedDevice | None:
+    """A target on another port of the same hub that was not there before."""
+    known = {(device.port, device.device_number) for device in others}
+    for device in host.devices():
+        beside = parent_of(device.port) == parent_of(before.port) and device.port != before.port
+        if beside and device.id in entry.targets and (device.port, device.device_number) not in known:
+            return device
+    return None
+
+
+def parent_of(port: str) -> str:
+    """The hub that a port belongs to: `1-2` for `1-2.4`, the bus (`1`) for `1-2`."""
+    return port.rpartition("." if "." in port else "-")[0]
 
 
 def await_nodes(host: Host, device: AttachedDevice) -> tuple[AttachedDevice, tuple[Node, ...]]:

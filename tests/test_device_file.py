@@ -134,6 +134,8 @@ def test_slips_warn_and_fail_when_strict(text: str, message: str) -> None:
         ("HuaweiNewMode=1\nStandardEject=1", "StandardEject is ignored beside HuaweiNewMode"),
         ("SonyMode=1\nMessageContent=55", "MessageContent is ignored beside SonyMode"),
         ("StandardEject=1\nMessageContent2=55", "MessageContent2 is ignored beside StandardEject"),
+        ("MessageContent3=55", "MessageContent3 is ignored without MessageContent"),
+        ("DetachStorageOnly=1\nStandardEject=1", "StandardEject is ignored beside DetachStorageOnly"),
         ("TargetProduct=1\nTargetProductList=2", "ignored beside TargetProductList"),
     ],
 )
