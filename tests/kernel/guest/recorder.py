@@ -1,0 +1,125 @@
+"""The guest's half of `python -m tests.kernel.record`: the reference, run on one recording stick a case.
+
+What a stick notes is the tool's doing alone: no USB driver is there to talk to it, and noting begins when
+it is configured and the tool is about to start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pymodeswitch.data_import import read_source
+from tests.kernel.guest import linux
+from tests.kernel.usbip import Plugged, UsbipServer
+from tests.recording import RecordingStick
+from tests.reference import EXTRA, PUBLIC, Case, Outcome, extra_cases, public_cases, save
+
+DRIVERS = (
+    "sr_mod",
+    "usb-storage",
+    "option",
+    "cdc_acm",
+    "huawei_cdc_ncm",
+    "cdc_mbim",
+    "qmi_wwan",
+    "cdc_ether",
+)
+PACK = "usr/share/usb_modeswitch/configPack.tar.gz"
+TOOL_LIMIT_S = 120.0
+AT_ONCE = 8  # plugged together, as enumerating is mostly waiting
+
+
+@contextmanager
+def quiet_kernel() -> Iterator[None]:
+    """Without USB drivers, and without udev, which would load them again."""
+    linux.settle()
+    linux.run_command("udevadm", "control", "--exit")
+    linux.run_command("modprobe", "-r", *DRIVERS)
+    left = [name for name in ("usb_storage", "usbhid") if Path("/sys/module", name).exists()]
+    assert not left, f"still loaded: {', '.join(left)}"
+    yield
+    linux.run_command("modprobe", "-a", *DRIVERS)
+    linux.run_command("/lib/systemd/systemd-udevd", "--daemon")
+
+
+@contextmanager
+def plugged(usb: UsbipServer, sticks: Sequence[RecordingStick]) -> Iterator[list[Plugged]]:
+    """The sticks in slots, enumerated and configured; afterwards the slots are empty."""
+    places = [usb.plug(stick, slot) for slot, stick in enumerate(sticks)]
+    for place in places:
+        linux.wait_for(f"a configured device on {place.port}", lambda p=place: configured(p))  # type: ignore[misc]
+    usb.check()
+    yield places
+    for place in places:
+        usb.unplug(place.slot)
+    for place in places:
+        linux.wait_for(f"{place.port} empty", lambda p=place: linux.usb_id(p.port) is None)  # type: ignore[misc]
+    usb.check()
+
+
+def configured(place: Plugged) -> bool:
+    """Whether the kernel is done with it: the interfaces are made after SET_CONFIGURATION."""
+    return any(linux.DEVICES.glob(f"{place.port}:*/bInterfaceNumber"))
+
+
+def run_reference(case: Case, place: Plugged, stick: RecordingStick) -> Outcome:
+    """The C tool, with the arguments that the dispatcher gives it."""
+    if case.device_file.configuration == 0:
+        return Outcome((), None)  # the dispatcher does nothing then, on purpose
+    several = len(stick.identity.configurations) > 1
+    bus = place.port.partition("-")[0]
+    vendor, product = case.file_name[:4], case.file_name[5:9]
+    words = (
+        *("-Q", "-D", *(() if several else ("-u", "-1"))),
+        *("-b", bus, "-g", str(linux.devnum(place.port)), "-v", vendor, "-p", product, "-f", case.text),
+    )
+    stick.start()
+    try:
+        done = linux.usb_modeswitch(*words)
+    finally:
+        stick.stop()
+    return Outcome(tuple(stick.trace), done.returncode, done.stdout.strip())
+
+
+def record(usb: UsbipServer, cases: Sequence[Case]) -> dict[str, Outcome]:
+    """The reference's outcome for each case."""
+    outcomes = {}
+    # Neighbours in the list are often each other's targets: never plug those together.
+    stride = -(-len(cases) // AT_ONCE)
+    for first in range(stride):
+        batch = cases[first::stride]
+        sticks = [case.stick() for case in batch]
+        with plugged(usb, sticks) as places:
+            for case, place, stick in zip(batch, places, sticks, strict=True):
+                begun = time.monotonic()
+                outcomes[case.name] = run_reference(case, place, stick)
+                print(f"{case.name}: {outcome_line(outcomes[case.name])}, {time.monotonic() - begun:.1f} s")
+                if "RECORD_TIMES" in os.environ:
+                    for note in stick.notes:
+                        print(f"   {note.seconds - begun:7.3f} {note.text}")
+    return outcomes
+
+
+def outcome_line(outcome: Outcome) -> str:
+    return f"{len(outcome.trace)} notes, exit {outcome.exit_code}, {outcome.report!r}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Record everything, or only the cases named; the arguments: versions of the reference, names."""
+    reference, *names = arguments
+    packed = public_cases(read_source(str(linux.REFERENCE / PACK)))
+    with quiet_kernel(), UsbipServer() as usb:
+        for kind, cases in ((EXTRA, extra_cases()), (PUBLIC, packed)):
+            chosen = [case for case in cases if not names or case.name in names or kind in names]
+            outcomes = record(usb, chosen)
+            save(kind, reference, outcomes, Path("/run/rig"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
