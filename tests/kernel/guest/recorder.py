@@ -30,8 +30,8 @@ DRIVERS = (
     "cdc_ether",
 )
 PACK = "usr/share/usb_modeswitch/configPack.tar.gz"
-TOOL_LIMIT_S = 120.0
-AT_ONCE = 8  # plugged together, as enumerating is mostly waiting
+PANTECH_WAIT = 3
+AT_ONCE = 16  # plugged together, as much of enumerating is waiting
 
 
 @contextmanager
@@ -69,8 +69,8 @@ def configured(place: Plugged) -> bool:
 
 def run_reference(case: Case, place: Plugged, stick: RecordingStick) -> Outcome:
     """The C tool, with the arguments that the dispatcher gives it."""
-    if case.device_file.configuration == 0:
-        return Outcome((), None)  # the dispatcher does nothing then, on purpose
+    if case.device_file.configuration == 0 or case.device_file.pantech_mode == PANTECH_WAIT:
+        return Outcome((), None)  # the dispatcher never runs the tool then
     several = len(stick.identity.configurations) > 1
     bus = place.port.partition("-")[0]
     vendor, product = case.file_name[:4], case.file_name[5:9]

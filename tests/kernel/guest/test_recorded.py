@@ -1,0 +1,116 @@
+"""Ours on the real kernel beside the recorded reference: every entry, on the stick that recorded it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pymodeswitch import DeviceFileError, Port, switch
+from pymodeswitch.host import LinuxHost
+from pymodeswitch.keys import SPECIAL_METHODS
+from pymodeswitch.model import DeviceFile
+from pymodeswitch.settings import Settings
+from pymodeswitch.transport import load_backend
+from tests.differences import expected
+from tests.kernel.guest.recorder import AT_ONCE, plugged, quiet_kernel
+from tests.kernel.usbip import UsbipServer
+from tests.reference import EXTRA, PUBLIC, Case, extra_cases, load, shipped_cases
+
+CHUNK = 48  # so many take about a minute
+RARE = 8
+
+
+class Host(LinuxHost):
+    """Without the drivers that a choice of mode would depend on: what the device file says is done."""
+
+    def has_driver(self, name: str) -> bool:
+        return False
+
+
+def method(device_file: DeviceFile) -> str:
+    """What the chunks of the comparison are named after."""
+    if device_file.configuration == 0:
+        return "Configuration=0"
+    for key in SPECIAL_METHODS:
+        if getattr(device_file, key.attribute):
+            return key.name
+    if device_file.standard_eject:
+        return "StandardEject"
+    return "MessageContent" if device_file.messages else "Configuration"
+
+
+def chunks() -> dict[str, list[Case]]:
+    """The cases by method, rare methods together, frequent ones in parts."""
+    by_method: dict[str, list[Case]] = {}
+    for case in shipped_cases():
+        by_method.setdefault(method(case.device_file), []).append(case)
+    result: dict[str, list[Case]] = {"extra": extra_cases()}
+    for name, cases in sorted(by_method.items()):
+        if len(cases) < RARE:
+            result.setdefault("rare methods", []).extend(cases)
+            continue
+        for first in range(0, len(cases), CHUNK):
+            result[f"{name} {first + 1}"] = cases[first : first + CHUNK]
+    return result
+
+
+CHUNKS = chunks()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet() -> Iterator[None]:
+    with quiet_kernel():
+        yield
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    host = Host(backend=load_backend())
+    yield host
+    host.close()
+
+
+def our_traces(cases: list[Case], host: Host) -> dict[str, tuple[str, ...] | None]:
+    """What `switch()` asks of the stick of each case; None: it refused the device file."""
+    traces: dict[str, tuple[str, ...] | None] = {}
+    with UsbipServer() as usb:
+        # As when recording: neighbours are often each other's targets, so they are not plugged together.
+        stride = -(-len(cases) // AT_ONCE)
+        for first in range(stride):
+            batch = cases[first::stride]
+            sticks = [case.stick() for case in batch]
+            with plugged(usb, sticks) as places:
+                for case, place, stick in zip(batch, places, sticks, strict=True):
+                    stick.start()
+                    try:
+                        switch(
+                            stick.identity.vendor,
+                            stick.identity.product,
+                            port=Port(place.port),
+                            config=case.device_file,
+                            wait=False,
+                            settings=Settings(),
+                            host=host,
+                        )
+                        traces[case.name] = tuple(stick.trace)
+                    except DeviceFileError:
+                        traces[case.name] = None
+                    stick.stop()
+    return traces
+
+
+@pytest.mark.parametrize("name", CHUNKS)
+def test_as_recorded(name: str, host: Host) -> None:
+    record = load(PUBLIC) | load(EXTRA)
+    traces = our_traces(CHUNKS[name], host)
+    wanted = {name: expected(name, record[name]) for name in traces}
+    differing = {name: (traces[name], wanted[name]) for name in traces if traces[name] != wanted[name]}
+    assert differing == {}
+    print(f"{len(traces)} equal")
+
+
+def test_all_entries_are_in_a_chunk() -> None:
+    assert sorted(case.name for cases in CHUNKS.values() for case in cases) == sorted(
+        load(PUBLIC) | load(EXTRA)
+    )
