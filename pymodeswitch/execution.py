@@ -70,7 +70,7 @@ def execute(
     and more messages may disturb it). Raises what Host.open raises, and AccessError, BusyError, GoneError
     or TransferError while nothing was sent.
     """
-    run = _Run(plan, host, execution)
+    run = _Run(plan, host, execution, deadline)
     try:
         for step in plan.steps:
             late = execution.started and host.now() >= deadline
@@ -103,8 +103,9 @@ def give_back(transport: Transport, execution: Execution) -> list[Fault]:
 class _Run:
     """A plan on its way: the opened device, whether it has left, whether the plan ended early."""
 
-    def __init__(self, plan: Plan, host: Host, execution: Execution) -> None:
+    def __init__(self, plan: Plan, host: Host, execution: Execution, deadline: float) -> None:
         self.plan = plan
+        self.deadline = deadline
         self.host = host
         self.execution = execution
         self.left = False
@@ -121,8 +122,8 @@ class _Run:
     def carry_out(self, step: Step) -> Fault | None:
         """One step; returns the fault that it met and that is tolerated."""
         fault = self._dispatch(step)
-        if fault in LEAVING:
-            self.left = True
+        if fault in LEAVING and self.execution.started:
+            self.left = True  # before that, the next step will tell what it means
         return fault
 
     def _dispatch(self, step: Step) -> Fault | None:
@@ -159,8 +160,8 @@ class _Run:
             case Reset():
                 execution.started = True
                 return _tolerate(transport.reset)
-            case AwaitReturn(timeout_ms):
-                return self._await_return(timeout_ms)
+            case AwaitReturn():
+                return self._await_return(step)
 
     def _detach(self) -> Fault | None:
         """Every interface: claiming and SET_CONFIGURATION fail while any of them has a driver."""
@@ -241,17 +242,19 @@ class _Run:
         self.execution.detached.clear()  # the interfaces of the new configuration get drivers anew
         return None
 
-    def _await_return(self, timeout_ms: int) -> Fault | None:
+    def _await_return(self, step: AwaitReturn) -> Fault | None:
         """Open the device in its next stay; without one the rest of the plan has no addressee."""
-        device = self.execution.device
-        deadline = self.host.now() + timeout_ms / 1000
-        while (left := deadline - self.host.now()) > 0:
+        device, start = self.execution.device, self.host.now()
+        while True:
             now = self.host.at(device.port)
             if now is not None and now.device_number != device.device_number:
                 return self._reopen(now)
+            bound = step.timeout_ms if now is None else step.leave_ms
+            left = min(self.deadline, start + bound / 1000) - self.host.now()
+            if left <= 0:
+                self.left = True
+                return Fault.TIMEOUT
             self.host.wait(left)
-        self.left = True
-        return Fault.TIMEOUT
 
     def _reopen(self, device: AttachedDevice) -> Fault | None:
         self.close()

@@ -58,7 +58,7 @@ def describe_step(step: Step) -> str:
             return f"SET_INTERFACE: altsetting {altsetting} of interface {interface}"
         case Reset():
             return "reset the port"
-        case AwaitReturn(timeout_ms):
+        case AwaitReturn(_, timeout_ms):
             return f"wait until the stick has left and is back, at most {timeout_ms // 1000} s"
         case ClearHalt(endpoint):
             return f"clear the halt of endpoint 0x{endpoint:02x}"

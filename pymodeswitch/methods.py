@@ -29,6 +29,7 @@ STORAGE_METHODS = {
 }
 
 SONY_TIMEOUT_MS = 100
+SONY_LEAVE_MS = 10_000  # a stick that is still there has not taken the request
 SONY_RETURN_MS = 35_000  # the stick takes 5 to 30 s
 SONY_SETTLE_MS = 1_000
 
@@ -94,7 +95,7 @@ def sony_mode(value: int, interface: int) -> tuple[Step, ...]:
     return (
         Detach(),
         request,
-        AwaitReturn(SONY_RETURN_MS),
+        AwaitReturn(SONY_LEAVE_MS, SONY_RETURN_MS),
         Pause(SONY_SETTLE_MS, "the stick is only just back"),
         request,
     )

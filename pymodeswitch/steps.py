@@ -108,8 +108,12 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class AwaitReturn:
-    """Wait until the device has left and come back to its port; what follows goes to the new stay."""
+    """Wait until the device has left and come back to its port; what follows goes to the new stay.
 
+    leave_ms: the bound for leaving; timeout_ms: for both.
+    """
+
+    leave_ms: int
     timeout_ms: int
 
 

@@ -7,6 +7,15 @@ pymodeswitch.switch(0x19d2, 0x1201, backend=VirtualBackend(bus))
 
 from .backend import VirtualBackend
 from .bus import Attached, Clock, RealClock, SimulatedClock, VirtualBus
+from .reactions import (
+    Request,
+    control_stick,
+    message_stick,
+    mobile_action_stick,
+    storage_mode,
+    two_configurations,
+    waits_for_requests,
+)
 from .stick import Function, Leave, Mode, Setup, Stall, Stick
 from .sticks import is_eject, mf691, modem_mode, storage_interface
 from .storage import Command, MassStorage, Reply
@@ -21,14 +30,21 @@ __all__ = [
     "Mode",
     "RealClock",
     "Reply",
+    "Request",
     "Setup",
     "SimulatedClock",
     "Stall",
     "Stick",
     "VirtualBackend",
     "VirtualBus",
+    "control_stick",
     "is_eject",
+    "message_stick",
     "mf691",
+    "mobile_action_stick",
     "modem_mode",
     "storage_interface",
+    "storage_mode",
+    "two_configurations",
+    "waits_for_requests",
 ]

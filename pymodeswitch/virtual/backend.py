@@ -43,14 +43,16 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
     """The sticks of a `VirtualBus`, behind pyusb's backend interface.
 
     transfers: every transfer asked for, as (kind, endpoint or setup bytes, OUT data), for tests.
-    before_transfer: called before each transfer with its name; may raise a USBError to inject a fault.
+    before_call: called before each call to a device with its name; may raise a USBError to inject a fault.
+    alter_read: changes what bulk and interrupt IN transfers bring.
     """
 
     def __init__(self, bus: VirtualBus) -> None:
         super().__init__()
         self.bus = bus
         self.transfers: list[tuple[str, int | bytes, bytes]] = []
-        self.before_transfer: Callable[[str], None] | None = None
+        self.before_call: Callable[[str], None] | None = None
+        self.alter_read: Callable[[bytes], bytes] | None = None
 
     # Descriptors
 
@@ -160,6 +162,7 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
     def set_configuration(self, dev_handle: Handle, config_value: int) -> None:
         """EBUSY while a kernel driver or a claim holds an interface."""
         dev = dev_handle.device
+        self._before("set_configuration")
         self._alive(dev)
         if dev.drivers or dev.claimed or dev.taken:
             raise usb_error(errno.EBUSY)
@@ -175,12 +178,14 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
 
     def set_interface_altsetting(self, dev_handle: Handle, intf: int, altsetting: int) -> None:
         """SET_INTERFACE; the interface must be claimed."""
+        self._before("set_interface_altsetting")
         self._claimed(dev_handle.device, intf)
         self._control(dev_handle.device, bytes([0x01, 11, altsetting, 0, intf, 0, 0, 0]), b"")
 
     def claim_interface(self, dev_handle: Handle, intf: int) -> None:
         """EBUSY under a kernel driver or another program, ENOENT for an unknown interface."""
         dev = dev_handle.device
+        self._before("claim_interface")
         self._alive(dev)
         self._interface_exists(dev, intf)
         if intf in dev.drivers or intf in dev.taken:
@@ -189,6 +194,7 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
 
     def release_interface(self, dev_handle: Handle, intf: int) -> None:
         """ENOENT when it was not claimed."""
+        self._before("release_interface")
         self._claimed(dev_handle.device, intf)
         dev_handle.device.claimed.discard(intf)
 
@@ -199,6 +205,7 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
 
     def detach_kernel_driver(self, dev_handle: Handle, intf: int) -> None:
         """ENOENT when none is bound."""
+        self._before("detach_kernel_driver")
         self._alive(dev_handle.device)
         if dev_handle.device.drivers.pop(intf, None) is None:
             raise usb_error(errno.ENOENT)
@@ -237,6 +244,8 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
             if left <= 0:
                 raise usb_error(errno.ETIMEDOUT)
             self.bus.clock.sleep(min(left, 0.05))
+        if self.alter_read is not None:
+            answer = self.alter_read(answer)
         if len(answer) > len(buff):
             raise usb_error(errno.EOVERFLOW)
         buff[: len(answer)] = array("B", answer)
@@ -288,6 +297,12 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
         value = dev.stick.configuration_value
         dev.stick.reset()
         dev.stick.configuration_value = value
+        if dev.stick.mode.on_reset is not None:
+            dev.stick.mode.on_reset(dev.stick)
+            self.bus.settle()
+        if dev.gone:
+            # libusb finds other descriptors than before: the device is to be looked for anew.
+            raise usb_error(errno.ENOENT)
 
     # Helpers
 
@@ -317,8 +332,8 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
             raise usb_error(errno.ENOENT)
 
     def _before(self, kind: str) -> None:
-        if self.before_transfer is not None:
-            self.before_transfer(kind)
+        if self.before_call is not None:
+            self.before_call(kind)
 
     def _control(self, dev: Attached, setup: bytes, data: bytes) -> bytes:
         self.transfers.append(("control", setup, data))

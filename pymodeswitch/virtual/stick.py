@@ -81,11 +81,16 @@ class Function(Protocol):
 
 @dataclass(slots=True)
 class Mode:
-    """One face of a stick: what it shows, and the functions behind it."""
+    """One face of a stick: what it shows, and the functions behind it.
+
+    on_control: sees control requests before all else; None leaves them to the others. on_reset: called
+    after a port reset.
+    """
 
     identity: Identity
     functions: tuple[Function, ...] = ()
     on_control: Callable[[Stick, Setup, bytes], bytes | None] | None = None
+    on_reset: Callable[[Stick], None] | None = None
 
 
 @dataclass(slots=True)
