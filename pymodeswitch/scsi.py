@@ -52,24 +52,35 @@ def _ask(host: Host, device: AttachedDevice, interface: Interface) -> tuple[str,
     except ModeSwitchError as error:
         logger.debug("no INQUIRY: %s", error)
         return None
-    number, detached = interface.number, False
+    detached = _detached(transport, interface.number)
     try:
-        detached = _detached(transport, number)
-        transport.claim(number)
-        try:
-            transport.bulk_out(interface.bulk_out, messages.INQUIRY[0], BULK_TIMEOUT_MS)
-            data = transport.bulk_in(interface.bulk_in, INQUIRY_LENGTH, BULK_TIMEOUT_MS)
-            transport.bulk_in(interface.bulk_in, CSW_LENGTH, BULK_TIMEOUT_MS)
-        finally:
-            transport.release(number)
-            if detached:
-                transport.attach(number)
+        data = _inquiry(transport, interface.number, interface.bulk_out, interface.bulk_in)
     except UsbFault as fault:
         logger.debug("no INQUIRY of %s: %s", device.describe(), fault)
         return None
     finally:
+        if detached:
+            _attach(transport, device, interface.number)
         transport.close()
     return parse_inquiry(data)
+
+
+def _inquiry(transport: Transport, interface: int, out: int, answer: int) -> bytes:
+    transport.claim(interface)
+    try:
+        transport.bulk_out(out, messages.INQUIRY[0], BULK_TIMEOUT_MS)
+        data = transport.bulk_in(answer, INQUIRY_LENGTH, BULK_TIMEOUT_MS)
+        transport.bulk_in(answer, CSW_LENGTH, BULK_TIMEOUT_MS)
+        return data
+    finally:
+        transport.release(interface)
+
+
+def _attach(transport: Transport, device: AttachedDevice, interface: int) -> None:
+    try:
+        transport.attach(interface)
+    except UsbFault as fault:
+        logger.warning("the kernel driver of %s stays detached: %s", device.describe(), fault)
 
 
 def _detached(transport: Transport, interface: int) -> bool:
