@@ -84,10 +84,10 @@ class AttachedDevice:
     """A snapshot of one attached device.
 
     device_number: libusb's address; grows with each enumeration, so a new one on the same port means
-        that the device left and came back.
+    that the device left and came back.
     configuration: active bConfigurationValue, 0 while the device is not configured.
     mbim_configuration: bConfigurationValue of the first configuration with an MBIM interface, if there are
-        several configurations.
+    several configurations.
     """
 
     port: Port

@@ -52,7 +52,7 @@ def mf691(
     """A T-Mobile webConnect Rocket 2.0 (ZTE MF691): 19d2:1201, then 19d2:1203 with two ACM ports.
 
     switches_on: tells the command that switches it; by default an eject. The real stick takes the
-        StandardEject sequence as well as the single eject of 2011.
+    StandardEject sequence as well as the single eject of 2011.
     leave: how it leaves the bus then; None is a stick that answers and stays.
     before_status: it leaves without the CSW; by default the CSW can be read.
     csw_status: bCSWStatus of that command (0 passed, 1 failed).

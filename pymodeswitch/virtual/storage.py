@@ -55,7 +55,7 @@ class MassStorage:
     vendor, model, revision: INQUIRY strings of at most 8, 16 and 4 characters.
     hook: sees each command before the built-in ones do.
     raw_hook: sees each OUT transfer that is not a valid CBW; True when it was for it. Otherwise the
-        stick stalls both endpoints, as section 6.6.1 wants.
+    stick stalls both endpoints, as section 6.6.1 wants.
     commands: all commands seen so far, for tests.
     """
 
