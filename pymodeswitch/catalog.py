@@ -148,10 +148,7 @@ class Catalog:
 
     def _named(self, prefixes: tuple[str, ...] | None = None) -> Iterator[Candidate]:
         for folder in self.folders:
-            try:
-                names = os.listdir(folder)
-            except OSError:
-                continue
+            names = _names(folder)
             for name in sorted(names, key=lambda n: n.lower().replace("@", ":"), reverse=True):
                 if prefixes is not None and not name.lower().startswith(prefixes):
                     continue
@@ -194,6 +191,15 @@ class Catalog:
                 seen.add(name)
                 yield candidate
 
+    def fallback_vendors(self) -> set[int]:
+        """Vendors that there is a fallback for."""
+        return {
+            int(name[:4], 16)
+            for folder in self.folders
+            for name in _names(folder)
+            if name[4:] in (f":{FALLBACK}", f"-{FALLBACK}") and not set(name[:4]) - set(HEX)
+        }
+
     def initial_ids(self) -> list[UsbId]:
         """All IDs that there is a file for, sorted."""
         return sorted({candidate.id for candidate in self._named()})
@@ -221,6 +227,13 @@ class Catalog:
         return NoEntryError(
             f"no device file for {usb_id} in {', '.join(self.folders)}: see the guide to an unknown stick"
         )
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:  # a folder that this system does not have
+        return []
 
 
 def _join(words: list[str], most: int = 4) -> str:

@@ -22,10 +22,10 @@ def default_command() -> str:
     return f"{sys.executable} -m pymodeswitch --no-wait --port %k $attr{{idVendor}}:$attr{{idProduct}}"
 
 
-def rules(initial_ids: Iterable[UsbId], command: str) -> str:
+def rules(initial_ids: Iterable[UsbId], command: str, *, whole_vendors: Iterable[int] = ()) -> str:
     """The text of a rules file that starts `command` for each of the IDs.
 
-    command: what RUN starts, with an absolute path and udev's substitutions (udev(7)). UsageError when
+    whole_vendors: vendors of which any product starts it. command: what RUN starts, with an absolute path and udev's substitutions (udev(7)). UsageError when
     it cannot be written into a rule.
     """
     if '"' in command or "\n" in command or not command.strip():
@@ -39,8 +39,10 @@ def rules(initial_ids: Iterable[UsbId], command: str) -> str:
         'SUBSYSTEM!="usb", GOTO="pymodeswitch_end"',
         'ENV{DEVTYPE}!="usb_device", GOTO="pymodeswitch_end"',
     ]
-    for vendor, products in sorted(by_vendor.items()):
-        alternatives = "|".join(f"{product:04x}" for product in sorted(set(products)))
+    whole = set(whole_vendors)
+    for vendor in sorted(by_vendor.keys() | whole):
+        products = sorted(set(by_vendor.get(vendor, ())))
+        alternatives = "*" if vendor in whole else "|".join(f"{product:04x}" for product in products)
         line = f'ATTR{{idVendor}}=="{vendor:04x}", ATTR{{idProduct}}=="{alternatives}", RUN+="{command}"'
         if len(line) > MAX_LINE:
             raise UsageError(f"the rule for vendor {vendor:04x} is longer than udev reads")

@@ -185,7 +185,7 @@ def run_rules(options: argparse.Namespace) -> int:
 
     catalog = default_catalog(options.data)
     command = default_command() if options.command is None else options.command
-    text = rules(catalog.initial_ids(), command)
+    text = rules(catalog.initial_ids(), command, whole_vendors=catalog.fallback_vendors())
     if options.json:
         print_json({"rules": text, "command": command})
     else:

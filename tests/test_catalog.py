@@ -166,6 +166,7 @@ def test_fallback_for_a_vendor(tmp_path: Path) -> None:
     assert [c.file_name for c in catalog.candidates(UsbId(0x05C6, 0x1001))] == ["05c6-1001", "05c6:#linux"]
     assert [c.file_name for c in catalog.candidates(UsbId(0x12D1, 0x1F01))] == ["12d1-#linux"]
     assert catalog.candidates(UsbId(0x1199, 0x0FFF)) == ()
+    assert catalog.fallback_vendors() == {0x05C6, 0x12D1}
 
 
 def test_a_bad_file_does_not_hide_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

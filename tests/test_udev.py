@@ -36,6 +36,14 @@ def test_default_command_is_absolute_and_does_not_wait() -> None:
     assert "--no-wait --port %k" in command
 
 
+def test_a_vendor_with_a_fallback_is_there_as_a_whole() -> None:
+    text = rules([UsbId(0x12D1, 1), UsbId(0x12D1, 2)], COMMAND, whole_vendors=[0x12D1, 0x05C6])
+    lines = [
+        m for line in text.splitlines() if (m := re.match(r'ATTR{idVendor}=="(.*?)".*?=="(.*?)"', line))
+    ]
+    assert [m.groups() for m in lines] == [("05c6", "*"), ("12d1", "*")]
+
+
 @pytest.mark.parametrize("command", ["", " ", 'say "hi"', "a\nb"])
 def test_commands_that_fit_in_no_rule(command: str) -> None:
     with pytest.raises(UsageError, match="bad command"):

@@ -12,13 +12,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.kernel.prepare import Kit, RigError, cache_folder, prepare
+from tests.kernel.conftest import unavailable
+from tests.kernel.prepare import Kit, RigError
 from tests.kernel.rig import CHECKOUT, DEFAULT_TIMEOUT, GUEST_TESTS, RIG_FAILED, boot, main, pytest_command
 
 pytestmark = pytest.mark.kernel
@@ -80,23 +81,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(
             "guest_test", names, ids=[name.removeprefix(f"{GUEST_TESTS}/") for name in names]
         )
-
-
-def unavailable(reason: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Skip, or fail where the tier is wanted."""
-    if environment.get("CI") or environment.get("PYMODESWITCH_KERNEL") == "require":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def kit() -> Kit:
-    """What a boot needs; this is where a test is skipped when the rig cannot run."""
-    try:
-        return prepare(cache_folder())
-    except RigError as error:
-        unavailable(str(error))
-        raise
 
 
 @pytest.fixture(scope="session")
