@@ -25,8 +25,8 @@ def default_command() -> str:
 def rules(initial_ids: Iterable[UsbId], command: str, *, whole_vendors: Iterable[int] = ()) -> str:
     """The text of a rules file that starts `command` for each of the IDs.
 
-    whole_vendors: vendors of which any product starts it. command: what RUN starts, with an absolute path and udev's substitutions (udev(7)). UsageError when
-    it cannot be written into a rule.
+    whole_vendors: vendors of which any product starts it. command: what RUN starts, with an absolute path
+    and udev's substitutions (udev(7)). UsageError when it cannot be written into a rule.
     """
     if '"' in command or "\n" in command or not command.strip():
         raise UsageError(f"bad command {command!r}: udev rules hold no quotes and no line ends")

@@ -1,4 +1,4 @@
-"""The shipped device files against the public package, fetched from Debian: nothing lost, nothing changed."""
+"""The shipped device files against Debian's package of the public ones: nothing lost or changed."""
 
 from __future__ import annotations
 
