@@ -306,15 +306,19 @@ class _Operation:
         others = self.host.devices() if entry.device_file.cisco_mode else None
         now: AttachedDevice | None = device
         try:
-            for end in TRY_ENDS:
-                if self.tries:
+            for number, end in enumerate(TRY_ENDS, 1):
+                if number > 1:
                     self.tell("try", "unchanged: once more, slower")
                     self.host.sleep(SETTLE_BEFORE_RETRY_S)
                 if now is not None and now.device_number != execution.device.device_number:
                     # It came back as it was: with a new number, and with its drivers.
                     execution, plan = Execution(now), make_plan(entry.device_file, now)
-                self.tries += 1
-                self._send(plan, execution, deadline)
+                execution.started = False
+                if plan.by_itself:
+                    end = 1.0  # nothing to send again: it gets the whole time
+                else:
+                    self._send(number, plan, execution, deadline)
+                self.tries += execution.started
                 if not wait:
                     execution.detached.clear()  # nobody will know whether it stays
                     return self.result(Status.SENT)
@@ -329,7 +333,7 @@ class _Operation:
                     others=others,
                 )
                 self.after = now
-                if verdict is not Verdict.UNCHANGED:
+                if verdict is not Verdict.UNCHANGED or plan.by_itself:
                     break
         finally:
             self._give_back(execution)
@@ -337,9 +341,9 @@ class _Operation:
             return self._switched(verdict, now, entry)
         raise failure(verdict, device, now, seconds=timeout, tries=self.tries)
 
-    def _send(self, plan: Plan, execution: Execution, deadline: float) -> None:
-        """Open the device and run the plan."""
-        self.tell("try", f"try {self.tries}: {plan.method}")
+    def _send(self, number: int, plan: Plan, execution: Execution, deadline: float) -> None:
+        """Open the device and run the plan: the try with that number."""
+        self.tell("try", f"try {number}: {plan.method}")
 
         def on_step(step: Step, fault: Fault | None) -> None:
             self.tell("step", "ok" if fault is None else fault.value, step)
@@ -351,11 +355,11 @@ class _Operation:
                 execution,
                 deadline=deadline,
                 on_step=on_step,
-                stubborn=self.tries > 1,
+                stubborn=number > 1,
             )
         except GoneError:
             # A stick that leaves between two tries may well be switching, late: its port will tell.
-            if self.tries == 1:
+            if number == 1:
                 raise
 
     def _give_back(self, execution: Execution) -> None:

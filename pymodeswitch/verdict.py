@@ -82,9 +82,8 @@ def failure(
     bound = f"{seconds:g} s"
     if verdict is Verdict.UNCHANGED:
         times = "once" if tries == 1 else f"{tries} times"
-        return UnchangedError(
-            f"{before.describe()} is unchanged after {bound}; the message was sent {times}"
-        )
+        what = f"the message was sent {times}" if tries else "nothing was sent, on purpose"
+        return UnchangedError(f"{before.describe()} is unchanged after {bound}; {what}")
     if verdict is Verdict.OTHER_STORAGE and now is not None:
         return UnexpectedDeviceError(f"{before.describe()} came back as {now.id}, still a storage device")
     if verdict is Verdict.SETTLING:

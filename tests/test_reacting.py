@@ -149,8 +149,11 @@ def test_pantech_by_itself(bus: VirtualBus, backend: VirtualBackend) -> None:
 
 def test_pantech_that_stays(bus: VirtualBus, backend: VirtualBackend) -> None:
     bus.plug(Stick([storage_mode(VENDOR, PRODUCT)]))
-    with pytest.raises(UnchangedError):
+    with pytest.raises(UnchangedError, match="nothing was sent, on purpose") as caught:
         run(backend, DeviceFile(pantech_mode=1))
+    assert caught.value.result is not None
+    assert caught.value.result.tries == 0
+    assert 20 <= bus.clock.now() < 20.2
     assert backend.transfers == []
 
 
