@@ -308,6 +308,8 @@ class _Operation:
         try:
             for number, end in enumerate(TRY_ENDS, 1):
                 if number > 1:
+                    if self.host.now() >= deadline:
+                        break
                     self.tell("try", "unchanged: once more, slower")
                     self.host.sleep(SETTLE_BEFORE_RETRY_S)
                 if now is not None and now.device_number != execution.device.device_number:
