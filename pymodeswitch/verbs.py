@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 from .catalog import Candidate, Catalog, default_catalog, entry_from_file, read_bytes, read_entry
@@ -14,9 +15,11 @@ from .errors import DeviceFileError, ModeSwitchError
 from .host import Host, default_host
 from .model import AttachedDevice, DeviceFile, Diagnostic, Entry, Severity, UsbId, parse_port
 from .plan import make_plan, typical_device
-from .policy import decide, mode_names
+from .policy import Decision, decide, mode_names
 from .report import device_data, diagnostic_data, entry_data
 from .settings import read_settings
+from .steps import Plan
+from .verdict import is_target
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -43,8 +46,6 @@ def run_list(options: argparse.Namespace) -> int:
 
 def _state(device: AttachedDevice, catalog: Catalog, host: Host) -> tuple[str, Entry | None]:
     """The state in words, and the entry that says so."""
-    from .verdict import is_target
-
     candidate = catalog.choose(device, lambda: host.scsi_strings(device)).candidate
     if candidate is not None:
         entry = read_entry(candidate)
@@ -57,10 +58,18 @@ def _state(device: AttachedDevice, catalog: Catalog, host: Host) -> tuple[str, E
     return ("storage, no entry" if device.is_storage else "unknown"), None
 
 
-def run_explain(options: argparse.Namespace) -> int:
-    """The entry of an ID, where it is from, and its plan in words."""
-    from .explain import plan_lines, step_data
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One entry, what was decided about it, and its plan; or the problem that leaves it without one."""
 
+    entry: Entry
+    decision: Decision
+    plan: Plan | None
+    problem: str = ""
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """The entry of an ID, where it is from, why it was chosen, and its plan in words."""
     usb_id = initial_id(options)
     catalog = default_catalog(options.data)
     if options.config is None and not catalog.candidates(usb_id):
@@ -76,55 +85,73 @@ def run_explain(options: argparse.Namespace) -> int:
         entries = [read_entry(choice.candidate)] if choice.candidate is not None else []
     else:
         entries = [read_entry(candidate) for candidate in catalog.candidates(usb_id)]
-    settings = read_settings()
-    planned_for = device or typical_device(usb_id)
-    described = []
-    for entry in entries:
-        decision = decide(
-            entry.device_file,
-            planned_for,
-            mode=options.mode or settings.modes.get(usb_id),
-            mbim=settings.mbim and not options.no_mbim,
-            has_driver=host.has_driver,
-        )
-        plan = make_plan(decision.device_file, planned_for)
-        described.append((entry, decision, plan))
+    found = [_explanation(entry, device, options, host) for entry in entries]
     if options.json:
+        choice_data = [{"path": c.path, "reason": reason} for c, reason in reasons]
+        data = [_explanation_data(explanation, device) for explanation in found]
         print_json(
-            {
-                "id": str(usb_id),
-                "device": device_data(device),
-                "choice": [{"path": c.path, "reason": reason} for c, reason in reasons],
-                "entries": [
-                    {
-                        **(entry_data(entry) or {}),
-                        "modes": list(mode_names(entry.device_file, device)),
-                        "reasons": list(decision.reasons),
-                        "method": plan.method,
-                        "plan": [step_data(step) for step in plan.steps],
-                    }
-                    for entry, decision, plan in described
-                ],
-            }
+            {"id": str(usb_id), "device": device_data(device), "choice": choice_data, "entries": data}
         )
         return 0
     where = device.describe() if device else f"{usb_id}, not attached: endpoints are assumed"
     print(f"device:   {where}")
     for candidate, reason in reasons:
         print(f"file:     {candidate.path}: {reason}")
-    for entry, decision, plan in described:
-        print(f"entry:    {entry.name} ({entry.path})")
-        print(f"product:  {entry.device_file.product_name or '-'}")
-        print(f"source:   {entry.device_file.source or '-'}")
-        print(f"targets:  {_targets(entry.id, decision.device_file)}")
-        names = mode_names(entry.device_file, device)
-        if names:
-            print(f"modes:    {', '.join(names)}")
-        for reason in decision.reasons:
-            print(f"decided:  {reason}")
-        print(f"method:   {plan.method}")
-        print("\n".join(plan_lines(plan)))
+    for explanation in found:
+        print("\n".join(_explanation_lines(explanation, device)))
     return 0
+
+
+def _explanation(
+    entry: Entry, device: AttachedDevice | None, options: argparse.Namespace, host: Host
+) -> Explanation:
+    settings = read_settings()
+    planned_for = device or typical_device(entry.id)
+    decision = decide(
+        entry.device_file,
+        planned_for,
+        mode=options.mode or settings.modes.get(entry.id),
+        mbim=settings.mbim and not options.no_mbim,
+        has_driver=host.has_driver,
+    )
+    try:
+        return Explanation(entry, decision, make_plan(decision.device_file, planned_for))
+    except ModeSwitchError as error:  # it is still worth to see which entry that is
+        return Explanation(entry, decision, None, str(error))
+
+
+def _explanation_data(explanation: Explanation, device: AttachedDevice | None) -> dict[str, Any]:
+    from .explain import step_data
+
+    entry, plan = explanation.entry, explanation.plan
+    return {
+        **(entry_data(entry) or {}),
+        "modes": list(mode_names(entry.device_file, device)),
+        "reasons": list(explanation.decision.reasons),
+        "method": plan.method if plan else None,
+        "plan": [step_data(step) for step in plan.steps] if plan else None,
+        "problem": explanation.problem or None,
+    }
+
+
+def _explanation_lines(explanation: Explanation, device: AttachedDevice | None) -> list[str]:
+    from .explain import plan_lines
+
+    entry, decision = explanation.entry, explanation.decision
+    names = mode_names(entry.device_file, device)
+    lines = [
+        f"entry:    {entry.name} ({entry.path})",
+        f"product:  {entry.device_file.product_name or '-'}",
+        f"source:   {entry.device_file.source or '-'}",
+        f"targets:  {_targets(entry.id, decision.device_file)}",
+        *([f"modes:    {', '.join(names)}"] if names else []),
+        *(f"decided:  {reason}" for reason in decision.reasons),
+    ]
+    if device is not None and is_target(device, entry):
+        lines.append("state:    already switched")
+    if explanation.plan is None:
+        return [*lines, f"plan:     none: {explanation.problem}"]
+    return [*lines, f"method:   {explanation.plan.method}", *plan_lines(explanation.plan)]
 
 
 def _targets(initial: UsbId, device_file: DeviceFile) -> str:

@@ -269,6 +269,19 @@ def test_explain(run: Any, bus: VirtualBus) -> None:
     assert [step["step"] for step in entry["plan"]][:3] == ["Detach", "Claim", "BulkOut"]
 
 
+def test_explain_a_stick_that_is_switched_already(run: Any, bus: VirtualBus) -> None:
+    bus.plug(Stick([modem_mode(0x3566, 0x2001)]))
+    code, out, _ = run("explain", "3566:2001")
+    assert code == 0
+    assert "modes:    modem, network" in out
+    assert "plan:     none: 3566:2001 on port 1-1 shows class 0x02, not mass storage" in out
+    code, out, _ = run("explain", "3566:2001", "--json", "--mode", "network")
+    (entry,) = json.loads(out)["entries"]
+    assert (entry["plan"], entry["reasons"]) == (None, ["mode network, as asked for"])
+    assert entry["problem"].startswith("3566:2001 on port 1-1 shows class 0x02")
+    assert run("explain", "3566:2001", "--mode", "zebra")[0] == 2
+
+
 def test_explain_shows_all_candidates_of_a_stick_that_is_not_attached(run: Any) -> None:
     code, out, _ = run("explain", "0e8d:0002")
     assert code == 0
