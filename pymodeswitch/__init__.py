@@ -7,6 +7,8 @@
 Public: `switch` and what it takes, returns and raises. `pymodeswitch.virtual` has sticks without hardware.
 """
 
+import logging
+
 from .errors import (
     AccessError,
     BusyError,
@@ -37,9 +39,13 @@ from .model import (
     SwitchResult,
     UsbId,
 )
+from .settings import Settings
 from .switching import Progress, switch
 
 __version__ = "0.1.0"
+
+# A library does not print: whoever wants its log adds a handler.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "AccessError",
@@ -59,6 +65,7 @@ __all__ = [
     "NotStorageError",
     "Port",
     "Progress",
+    "Settings",
     "SettingsError",
     "SeveralDevicesError",
     "Severity",

@@ -2,7 +2,16 @@
 
 import sys
 
-from .cli import main
+
+def run() -> int:
+    """The command, with Ctrl-C answered while it is still being loaded."""
+    try:
+        from .cli import main
+
+        return main()
+    except KeyboardInterrupt:
+        return 130  # 128 + SIGINT
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

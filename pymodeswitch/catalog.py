@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,7 @@ SYSTEM_FOLDERS = ("/etc/pymodeswitch.d", "/etc/usb_modeswitch.d", "/usr/share/us
 USB_QUALIFIERS = {"uMa": "manufacturer", "uPr": "product", "uSe": "serial"}
 SCSI_QUALIFIERS = {"sVe": 0, "sMo": 1, "sRe": 2}
 
+MAY_FIT = "fits"
 UNKNOWN_SCSI = "the SCSI strings are not known"
 
 FALLBACK = "#linux"  # the reference has #android beside it, for Android
@@ -43,7 +45,12 @@ def parse_name(name: str) -> tuple[UsbId, tuple[tuple[str, str], ...]] | None:
 
     Leftovers of package managers and editors (`.dpkg-old`, `.rpmnew`, `~`) do not match.
     """
-    if len(name) < 9 or name[4] not in ":-" or any(c not in HEX for c in name[:4] + name[5:9]):
+    if (
+        not name.isprintable()
+        or len(name) < 9
+        or name[4] not in ":-"
+        or any(c not in HEX for c in name[:4] + name[5:9])
+    ):
         return None
     usb_id = UsbId(int(name[:4], 16), int(name[5:9], 16))
     rest = name[9:]
@@ -63,10 +70,30 @@ def parse_name(name: str) -> tuple[UsbId, tuple[tuple[str, str], ...]] | None:
         ]
         end = min(ends, default=len(value))
         value, rest = value[:end], value[end:]
-        if ".dpkg-" in value or value.endswith(("~", ".rpmnew", ".rpmsave", ".rpmorig", ".bak")):
+        if (
+            not value
+            or ".dpkg-" in value
+            or value.endswith(("~", ".rpmnew", ".rpmsave", ".rpmorig", ".bak"))
+        ):
             return None
         qualifiers.append((key, value))
     return usb_id, tuple(qualifiers)
+
+
+def fallback_vendor(name: str) -> int | None:
+    """The vendor that a file `12d1:#linux` is for, None for any other name."""
+    if name[4:] not in (f":{FALLBACK}", f"-{FALLBACK}") or any(c not in HEX for c in name[:4]):
+        return None
+    return int(name[:4], 16)
+
+
+def name_problem(name: str) -> str:
+    """Why a name is not that of a device file, for a message."""
+    looks_right = len(name) > 9 and name[4] in ":-" and not set(name[:4] + name[5:9]) - set(HEX)
+    if not looks_right:
+        return "the name is not like 19d2-1201"
+    known = ", ".join((*USB_QUALIFIERS, *SCSI_QUALIFIERS))
+    return f"the name goes on with {name[9:]!r}, which is no qualifier (@KEY=VALUE; keys are {known})"
 
 
 def canonical_name(usb_id: UsbId, qualifiers: Iterable[tuple[str, str]] = ()) -> str:
@@ -126,6 +153,11 @@ class Choice:
     candidate: Candidate | None
     reasons: tuple[tuple[Candidate, str], ...]
 
+    @property
+    def undecided(self) -> bool:
+        """Whether none fits, and SCSI strings that are not known might change that."""
+        return self.candidate is None and any(r.endswith(UNKNOWN_SCSI) for _, r in self.reasons)
+
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
@@ -182,6 +214,22 @@ class Catalog:
             reasons.append((candidate, mismatch or candidate.fit()))
         return Choice(chosen, tuple(reasons))
 
+    def without_device(self, usb_id: UsbId) -> Choice:
+        """What can be said of an ID that is not attached: which candidates may fit, which never will."""
+        plain = None
+        reasons = []
+        for candidate in self.candidates(usb_id):
+            if plain is not None:
+                reasons.append((candidate, f"never looked at: {plain.path} fits before it"))
+                continue
+            if candidate.qualifiers:
+                words = " and ".join(f"{key}={value}" for key, value in candidate.qualifiers)
+                reasons.append((candidate, f"{MAY_FIT} a device with {words}"))
+            else:
+                reasons.append((candidate, f"{MAY_FIT} any such device"))
+                plain = candidate
+        return Choice(plain, tuple(reasons))
+
     def all(self) -> Iterator[Candidate]:
         """Every file, with the ones that a file of the same name in an earlier folder hides left out."""
         seen = set()
@@ -193,12 +241,8 @@ class Catalog:
 
     def fallback_vendors(self) -> set[int]:
         """Vendors that there is a fallback for."""
-        return {
-            int(name[:4], 16)
-            for folder in self.folders
-            for name in _names(folder)
-            if name[4:] in (f":{FALLBACK}", f"-{FALLBACK}") and not set(name[:4]) - set(HEX)
-        }
+        found = (fallback_vendor(name) for folder in self.folders for name in _names(folder))
+        return {vendor for vendor in found if vendor is not None}
 
     def initial_ids(self) -> list[UsbId]:
         """All IDs that there is a file for, sorted."""
@@ -227,6 +271,12 @@ class Catalog:
         return NoEntryError(
             f"no device file for {usb_id} in {', '.join(self.folders)}: see the guide to an unknown stick"
         )
+
+
+def nothing_fits(device: AttachedDevice, choice: Choice) -> NoEntryError:
+    """The error for a device that no candidate fits, with all reasons."""
+    reasons = "; ".join(reason for _, reason in choice.reasons)
+    return NoEntryError(f"no device file for {device.id} fits {device.describe()}: {reasons}")
 
 
 def _names(folder: str) -> list[str]:
@@ -260,12 +310,24 @@ def read_file(path: str, *, strict: bool = False) -> tuple[DeviceFile, tuple[Dia
 
 
 def read_bytes(path: str) -> bytes:
-    """The file's bytes, never more than a device file may have (plus one, so that the parser sees it)."""
+    """The file's bytes, never more than a device file may have (plus one, so that the parser sees it).
+
+    DeviceFileError for what cannot be read, and for pipes and devices, which might never end.
+    """
     try:
-        with open(path, "rb") as file:
+        # Non-blocking: opening a pipe would wait for somebody to write.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise DeviceFileError(f"{path}: cannot be read: not a regular file")
             return file.read(device_file.MAX_BYTES + 1)
-    except OSError as error:
-        raise DeviceFileError(f"{path}: cannot be read: {error.strerror}") from error
+    except IsADirectoryError as error:
+        raise DeviceFileError(f"{path}: cannot be read: Is a directory") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if isinstance(error, DeviceFileError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise DeviceFileError(f"{path}: cannot be read: {reason}") from error
 
 
 def entry_from_file(path: str, usb_id: UsbId | None) -> Entry:
@@ -280,10 +342,13 @@ def entry_from_file(path: str, usb_id: UsbId | None) -> Entry:
     written = None
     if parsed.default_vendor is not None and parsed.default_product is not None:
         written = UsbId(parsed.default_vendor, parsed.default_product)
+    vendor = fallback_vendor(name)
     own = written or (named[0] if named else None)
+    if own is None and vendor is not None:
+        own = UsbId(vendor, 0)  # a fallback is for all of them
     if usb_id is None and own is None:
         raise DeviceFileError(
-            f"{path}: no ID: neither DefaultVendor and DefaultProduct nor a name like 19d2:1201"
+            f"{path}: no ID: DefaultVendor and DefaultProduct are not set, and {name_problem(name)}"
         )
     if usb_id is not None and written is not None and written != usb_id:
         raise DeviceFileError(f"{path}: is for {written}, not for {usb_id}")

@@ -12,18 +12,33 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from .console import Console, initial_id, print_json
+from .console import (
+    OutputError,
+    Progress,
+    complain,
+    data_folders,
+    flush,
+    initial_id,
+    open_streams,
+    print_json,
+    printable,
+    show,
+)
 from .errors import ModeSwitchError, UsageError
 
 VERBS = ("switch", "list", "explain", "lint", "rules", "demo", "data")
 
-EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 130, 141  # 128 + SIGINT, 128 + SIGPIPE
+EXIT_INTERNAL = 1
+EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_TERMINATED = 130, 141, 143  # 128 + the signal's number
 
 DESCRIPTION = "Switches USB sticks that show up as a CD-ROM into the modem or Wi-Fi card they are."
 
 
 class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises, so that every error leaves in the same form."""
+    """An ArgumentParser that raises, so that every error leaves in the same form; no abbreviations."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")
@@ -89,7 +104,7 @@ def with_verb(arguments: Sequence[str]) -> list[str]:
     """`19d2:1201` alone means `switch 19d2:1201`; flags may stand before the verb."""
     flags: list[str] = []
     rest = list(arguments)
-    while rest and rest[0] in ("--json", "-v", "--verbose", "-q", "--quiet"):
+    while rest and (rest[0] in ("--json", "--verbose", "--quiet") or _is_short_flags(rest[0])):
         flags.append(rest.pop(0))
     if rest and (rest[0] in VERBS or rest[0] in ("-h", "--help", "--version")):
         return [rest[0], *flags, *rest[1:]] if rest[0] != "data" else [*rest, *flags]
@@ -98,36 +113,59 @@ def with_verb(arguments: Sequence[str]) -> list[str]:
     return ["switch", *flags, *rest]
 
 
+def _is_short_flags(word: str) -> bool:
+    return len(word) > 1 and word[0] == "-" and not set(word[1:]) - set("vq")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
+    open_streams()
     words = with_verb(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _run(words)
-        sys.stdout.flush()
-        return code
-    except SystemExit as exit_:  # --help and --version
-        return exit_.code if isinstance(exit_.code, int) else 0
-    except ModeSwitchError as error:
-        return _fail(error, as_json="--json" in words)
-    except KeyboardInterrupt:
-        print("pymodeswitch: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return _run(words)
+    except OutputError as error:
+        complain(f"cannot write the output: {error}")
+        return EXIT_INTERNAL
     except BrokenPipeError:
         # Whoever read us has what he wanted. Python would complain when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
-    except Exception as error:  # the last resort: a bug of ours becomes one line, not a traceback
-        if "-v" in words or "--verbose" in words:
-            raise
-        print(
-            f"pymodeswitch: internal error: {type(error).__name__}: {error} (-v shows where; "
-            "please report it)",
-            file=sys.stderr,
-        )
-        return EXIT_INTERNAL
 
 
 def _run(words: list[str]) -> int:
+    """Run and report what goes wrong."""
+    as_json = "--json" in words
+    try:
+        code = _dispatch(words)
+    except SystemExit as exit_:  # --help and --version
+        code = exit_.code if isinstance(exit_.code, int) else 0
+    except ModeSwitchError as error:
+        code = _fail(error, as_json=as_json)
+    except Terminated:
+        code = _tell("Terminated", "terminated", EXIT_TERMINATED, as_json=as_json)
+    except KeyboardInterrupt:
+        code = _tell("KeyboardInterrupt", "interrupted", EXIT_INTERRUPTED, as_json=as_json)
+    except (OutputError, BrokenPipeError):
+        raise
+    except Exception as error:  # the last resort: a bug of ours becomes one line, not a traceback
+        if "-v" in words or "--verbose" in words:
+            raise
+        name = type(error).__name__
+        message = f"internal error: {name}: {error} (-v shows where; please report it)"
+        code = _tell(name, message, EXIT_INTERNAL, as_json=as_json)
+    flush()
+    return code
+
+
+class Terminated(BaseException):
+    """SIGTERM: as with Ctrl-C, a stick that stays gets its interface and its drivers back."""
+
+
+def _on_sigterm(signum: int, frame: object) -> NoReturn:
+    raise Terminated
+
+
+def _dispatch(words: list[str]) -> int:
     options = parser().parse_args(words)
     if options.verb == "switch":
         return _switch(options)
@@ -138,24 +176,38 @@ def _run(words: list[str]) -> int:
     return int(verb(options))
 
 
+def _tell(name: str, message: str, code: int, *, as_json: bool) -> int:
+    if as_json:
+        print_json({"error": name, "message": message, "exit_code": code})
+    complain(message)
+    return code
+
+
 def _fail(error: ModeSwitchError, *, as_json: bool) -> int:
     if as_json:
         from .report import error_data
 
         print_json(error_data(error))
-    else:
-        for warning in error.result.warnings if error.result else ():
-            print(f"pymodeswitch: warning: {warning}", file=sys.stderr)
-    # One line, whatever an ID or a path may hold.
-    print(f"pymodeswitch: {' '.join(str(error).splitlines())}", file=sys.stderr)
+    elif error.result is not None:
+        _warn(error.result.warnings)
+    complain(str(error))
     return error.exit_code
 
 
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        complain(warning if ": warning: " in warning else f"warning: {warning}")
+
+
 def _switch(options: argparse.Namespace) -> int:
+    import signal
+
     from .switching import switch
 
     usb_id = initial_id(options)
-    console = Console(options)
+    folders = data_folders(options)
+    progress = Progress(options)
+    before = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
         result = switch(
             usb_id.vendor,
@@ -167,11 +219,12 @@ def _switch(options: argparse.Namespace) -> int:
             dry_run=options.dry_run,
             mode=options.mode,
             mbim=False if options.no_mbim else None,
-            data=options.data,
-            observer=console.observe if console.wanted else None,
+            data=folders,
+            observer=progress.observe if progress.wanted else None,
         )
     finally:
-        console.clear()
+        signal.signal(signal.SIGTERM, before)
+        progress.clear()
     if options.json:
         from .report import result_data
 
@@ -181,15 +234,14 @@ def _switch(options: argparse.Namespace) -> int:
 
             data["plan"] = [step_data(step) for step in result.plan.steps] if result.plan else []
         print_json(data)
-    elif not options.quiet:
+        return 0
+    if not options.quiet:
         from .report import result_line
 
-        print(result_line(result))
+        show(printable(result_line(result)))
         if options.dry_run and result.plan is not None:
             from .explain import plan_lines
 
-            print("\n".join(plan_lines(result.plan)))
-    if not options.json:
-        for warning in result.warnings:
-            print(f"pymodeswitch: warning: {warning}", file=sys.stderr)
+            show("\n".join(plan_lines(result.plan)))
+        _warn(result.warnings)
     return 0

@@ -1,19 +1,76 @@
-"""What the verbs of the command share: its ID argument, JSON on stdout, progress on stderr."""
+"""What the verbs of the command share: stdout and stderr, the ID argument, progress."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any
 
 from .errors import UsageError
 
 
+class OutputError(Exception):
+    """Standard output cannot be written: a full disk, say."""
+
+
+def open_streams() -> None:
+    """Make both streams usable, whatever they were started with.
+
+    A closed one (`>&-`) is None in Python, and printing to None goes to the other one; characters that
+    the terminal's encoding lacks are shown as escapes instead of ending the program.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # kept to the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def printable(text: str) -> str:
+    """Control characters as escapes: IDs, paths and strings of devices come from elsewhere."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def show(text: str = "", end: str = "\n") -> None:
+    """Print to stdout. OutputError; BrokenPipeError when nobody reads any more."""
+    try:
+        print(text, end=end)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.strerror) from error
+
+
+def flush() -> None:
+    """Have all of stdout written: what fails, fails now."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.strerror) from error
+
+
+def note(text: str, end: str = "\n") -> None:
+    """Print to stderr; when that fails there is nobody to tell, and the work goes on."""
+    try:
+        print(text, end=end, file=sys.stderr, flush=True)
+    except OSError:
+        pass
+
+
+def complain(text: str) -> None:
+    """One line of complaint, whatever is in it."""
+    note(f"pymodeswitch: {printable(' '.join(text.splitlines()))}")
+
+
 def print_json(data: dict[str, Any]) -> None:
-    """One JSON object on stdout."""
+    """One JSON object on stdout, in ASCII."""
     import json
 
-    print(json.dumps(data, indent=2))
+    show(json.dumps(data, indent=2))
 
 
 def initial_id(options: argparse.Namespace) -> Any:
@@ -29,7 +86,15 @@ def initial_id(options: argparse.Namespace) -> Any:
     return entry_from_file(options.config, None).id
 
 
-class Console:
+def data_folders(options: argparse.Namespace) -> list[str]:
+    """The folders of --data; UsageError for one that is not there."""
+    for folder in options.data:
+        if not os.path.isdir(folder):
+            raise UsageError(f"--data {folder}: no such folder")
+    return list(options.data)
+
+
+class Progress:
     """Shows progress on stderr: every event with -v, else on a terminal that it is waiting."""
 
     def __init__(self, options: argparse.Namespace) -> None:
@@ -42,23 +107,23 @@ class Console:
         """Whether there is anything to show at all."""
         return self.verbose or self.live
 
-    def observe(self, progress: Any) -> None:
+    def observe(self, event: Any) -> None:
         """The observer for `switch()`."""
-        if self.live and progress.kind in ("waiting", "try"):
-            text = f"{progress.text} ... {progress.seconds:.0f} s"
+        if self.live and event.kind in ("waiting", "try"):
+            text = f"{event.text} ... {event.seconds:.0f} s"
             if text != self.shown:
-                print(f"\r{text:<{len(self.shown)}}", end="", file=sys.stderr, flush=True)
+                note(f"\r{text:<{len(self.shown)}}", end="")
                 self.shown = text
-        elif self.verbose and progress.kind != "waiting":
-            text = progress.text
-            if progress.step is not None:
+        elif self.verbose and event.kind != "waiting":
+            text = event.text
+            if event.step is not None:
                 from .explain import describe_step
 
-                text = f"{describe_step(progress.step)}: {text}"
-            print(f"{progress.seconds:7.3f} s  {text}", file=sys.stderr)
+                text = f"{describe_step(event.step)}: {text}"
+            note(printable(f"{event.seconds:7.3f} s  {text}"))
 
     def clear(self) -> None:
         """Wipe the waiting line."""
         if self.shown:
-            print(f"\r{'':<{len(self.shown)}}\r", end="", file=sys.stderr, flush=True)
+            note(f"\r{'':<{len(self.shown)}}\r", end="")
             self.shown = ""

@@ -7,14 +7,18 @@ other comments do not. File names lose their `:`, which Windows cannot store.
 from __future__ import annotations
 
 import os
+import stat
 import tarfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from .catalog import canonical_name, parse_name, read_bytes
+from .catalog import FALLBACK, canonical_name, fallback_vendor, parse_name, read_bytes
 from .device_file import MAX_BYTES, parse, write
 from .errors import DeviceFileError
 from .model import DeviceFile
+
+PACK = "configPack.tar.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,51 +33,98 @@ class Import:
 def import_device_files(source: str, folder: str, *, source_name: str = "") -> Import:
     """Write the device files of `source` (a folder, or a tar archive) into `folder`.
 
-    source_name: noted in each file that names no source itself. A file of the same name is overwritten;
-    a file with an error is left out and reported. DeviceFileError when the source cannot be read.
+    source_name: noted in each file that names no source itself. A file of the same name is replaced; one
+    with an error is left out and reported. DeviceFileError when the source cannot be read or has no device
+    file, or the folder cannot be written.
     """
-    os.makedirs(folder, exist_ok=True)
-    written, unchanged, errors = [], [], []
-    for name, data in read_source(source):
-        parsed = parse_name(name)
-        if parsed is None:
+    files = list(read_source(source))
+    if not any(_target_name(name) for name, _ in files):
+        raise DeviceFileError(f"{source}: no device file in it")
+    _write_to(folder, lambda: os.makedirs(folder, exist_ok=True))
+    done: dict[str, bool] = {}
+    errors = []
+    for name, data in files:
+        target = _target_name(name)
+        if target is None:
             continue
-        target = canonical_name(*parsed)
         try:
+            if target in done:
+                raise DeviceFileError(f"{name}: another file is for {target}, too: left out")
             text = write(normalized(parse(data, name, strict=True)[0], source_name))
+            done[target] = _put(os.path.join(folder, target), text.encode())
         except DeviceFileError as error:
             errors.append(str(error))
-            continue
-        path = os.path.join(folder, target)
-        if os.path.exists(path) and read_bytes(path) == text.encode():
-            unchanged.append(target)
-            continue
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        written.append(target)
-    return Import(tuple(written), tuple(unchanged), tuple(errors))
+    written = tuple(name for name, new in done.items() if new)
+    unchanged = tuple(name for name, new in done.items() if not new)
+    return Import(written, unchanged, tuple(errors))
+
+
+def _target_name(name: str) -> str | None:
+    vendor = fallback_vendor(name)
+    if vendor is not None:
+        return f"{vendor:04x}-{FALLBACK}"
+    parsed = parse_name(name)
+    return canonical_name(*parsed) if parsed is not None else None
+
+
+def _put(path: str, data: bytes) -> bool:
+    """Write a file unless it is there with the same content; a link is replaced, not followed."""
+    if os.path.isfile(path) and not os.path.islink(path) and read_bytes(path) == data:
+        return False
+
+    def put() -> None:
+        part = f"{path}.part"
+        with open(part, "wb") as file:
+            file.write(data)
+        os.replace(part, path)
+
+    _write_to(path, put)
+    return True
+
+
+def _write_to(path: str, action: Callable[[], None]) -> None:
+    try:
+        action()
+    except OSError as error:
+        raise DeviceFileError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def normalized(device_file: DeviceFile, source_name: str) -> DeviceFile:
     """The device file with two comments: product name and source."""
-    source = device_file.source or source_name
+    source = device_file.source or " ".join(source_name.split())
     comments = (device_file.product_name, f"source: {source}" if source else "")
     return replace(device_file, comments=tuple(comment for comment in comments if comment))
 
 
 def read_source(source: str) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the files in a folder or a tar archive, sorted by name."""
+    """Names and contents of the files in a folder or a tar archive, sorted by name.
+
+    A configPack.tar.gz in a folder is read after the files beside it, for what they do not have.
+    DeviceFileError for anything else.
+    """
     if os.path.isdir(source):
-        for name in sorted(os.listdir(source)):
+        names = sorted(os.listdir(source))
+        for name in names:
             path = os.path.join(source, name)
             if os.path.isfile(path):
                 yield name, read_bytes(path)
-        return
+        if PACK in names:
+            beside = {_target_name(name) for name in names}
+            for name, data in _read_archive(os.path.join(source, PACK)):
+                if _target_name(name) not in beside:
+                    yield name, data
+    else:
+        yield from _read_archive(source)
+
+
+def _read_archive(path: str) -> Iterator[tuple[str, bytes]]:
     try:
-        with tarfile.open(source) as archive:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise tarfile.TarError("not a regular file")
+        with tarfile.open(path) as archive:
             for member in sorted(archive.getmembers(), key=lambda m: m.name):
                 file = archive.extractfile(member) if member.isfile() else None
                 if file is not None:
                     yield os.path.basename(member.name), file.read(MAX_BYTES + 1)
-    except (OSError, tarfile.TarError, EOFError) as error:
-        raise DeviceFileError(f"{source}: neither a folder nor a tar archive: {error}") from error
+    except (OSError, ValueError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise DeviceFileError(f"{path}: neither a folder nor a tar archive: {error}") from error

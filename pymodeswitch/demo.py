@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
-from .console import print_json
+from .catalog import shipped_folder
+from .console import complain, print_json, show
 from .explain import describe_step
 from .model import AttachedDevice
 from .report import result_data
+from .settings import Settings
 from .switching import Progress, switch
 from .transport import UsbFault, devices, open_device
 from .virtual import RealClock, VirtualBackend, VirtualBus, mf691
@@ -22,16 +22,16 @@ def run(*, quiet: bool = False, as_json: bool = False) -> int:
     bus.plug(mf691(), "1-1")
     silent = quiet or as_json
 
-    def show(text: str = "") -> None:
+    def tell(text: str = "") -> None:
         if not silent:
-            print(text)
+            show(text)
 
-    show("A T-Mobile webConnect Rocket 2.0 (ZTE MF691) is plugged into a virtual port.")
-    show("Everything from here on is what happens with hardware too; only the USB below is virtual.")
-    show()
+    tell("A T-Mobile webConnect Rocket 2.0 (ZTE MF691) is plugged into a virtual port.")
+    tell("Everything from here on is what happens with hardware too; only the USB below is virtual.")
+    tell()
     for device in devices(backend):
-        show(f"attached: {_faces(device)}")
-    show()
+        tell(f"attached: {_faces(device)}")
+    tell()
 
     def observe(progress: Progress) -> None:
         if progress.kind == "waiting":
@@ -39,26 +39,32 @@ def run(*, quiet: bool = False, as_json: bool = False) -> int:
         text = progress.text
         if progress.step is not None:
             text = f"  {describe_step(progress.step)}: {text}"
-        show(f"{progress.seconds:6.2f} s  {text}")
+        tell(f"{progress.seconds:6.2f} s  {text}")
 
-    result = switch(0x19D2, 0x1201, backend=backend, observer=observe)
-    show()
+    result = switch(
+        *(0x19D2, 0x1201),
+        backend=backend,
+        data=shipped_folder(),  # whatever this computer's folders and settings hold
+        settings=Settings(),
+        observer=observe,
+    )
+    tell()
     for device in devices(backend):
-        show(f"attached: {_faces(device)}")
-    show()
+        tell(f"attached: {_faces(device)}")
+    tell()
     answer = ""
     if result.after is not None:
         answer = ask_modem(backend, result.after, "ATI")
-        show("The modem's first port is asked ATI:")
-        show("\n".join(f"    {line}" for line in answer.splitlines() if line))
+        tell("The modem's first port is asked ATI:")
+        tell("\n".join(f"    {line}" for line in answer.splitlines() if line))
     ok = answer.rstrip().endswith("OK")
     if as_json:
         print_json({**result_data(result), "modem": answer})
     elif ok:
-        show()
-        show(f"Done in {result.seconds:.1f} s: {result.id} became a modem, and it answers.")
+        tell()
+        tell(f"Done in {result.seconds:.1f} s: {result.id} became a modem, and it answers.")
     else:
-        print("pymodeswitch: the virtual modem did not answer", file=sys.stderr)
+        complain("the virtual modem did not answer")
     return 0 if ok else 1
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from .errors import DeviceFileError
 from .keys import COMBINED_WITH_MESSAGE, KEYS, SPECIAL_METHODS, Key
-from .model import DeviceFile, Diagnostic, Severity
+from .model import MASS_STORAGE_CLASS, DeviceFile, Diagnostic, Severity
 from .values import BLANKS, BadValue, convert
 
 MAX_BYTES = 65_536  # far above any device file; keeps a wrong path from being read into memory
@@ -139,17 +139,21 @@ class _Reader:
                 self._assignment(first, number, line, 0)
             elif len(self.sections) > 1 and mark == 0 and equals > 0:
                 self._assignment(self.sections[-1], number, line, 1)
-            elif line.lstrip(BLANKS).startswith("#") and not first.seen:
-                comments.append(line.lstrip(BLANKS)[1:].strip(BLANKS))
             else:
+                if line.lstrip(BLANKS).startswith("#") and not first.seen:
+                    comments.append(line.lstrip(BLANKS)[1:].strip(BLANKS))
                 self._check_comment(number, line)
+            if "\r" in line:
+                column = line.index("\r")
+                self._add(self.mistake, "a line end of CR alone: save with LF or CR LF", number, column)
         first.values["comments"] = tuple(comment for comment in comments if comment)
         for section in self.sections:
             self._check_combinations(section)
 
     def _open_mode(self, number: int, line: str) -> None:
-        name = line[len(MODE_MARK) :].strip(BLANKS)
-        place = (number, len(MODE_MARK), max(1, len(name)))
+        rest = line[len(MODE_MARK) :]
+        name = rest.strip(BLANKS)
+        place = (number, len(line) - len(rest.lstrip(BLANKS)), max(1, len(name)))
         if not name or not name.isascii() or not name.replace("-", "").isalnum():
             self._add(Severity.ERROR, f"{name!r} is no name of a mode", *place)
         if name in (section.values.get("mode") for section in self.sections):
@@ -183,11 +187,18 @@ class _Reader:
             return data.decode("latin-1")
 
     def _check_comment(self, number: int, line: str) -> None:
-        """A line that names a key but has no `=` is a comment by the rules, and a slip by its look."""
-        word = line.strip(BLANKS)
-        if any(key.name == word for key in KEYS):
-            column = line.find(word)
-            self._add(self.mistake, f"{word} without '=' is a comment", number, column, len(word))
+        """What is a comment by the rules and a slip by its look: a key without `=`, `# mode`."""
+        words = line.replace(":", " ").split()
+        if words and words[0] in _KEYS_BY_NAME:
+            column = line.find(words[0])
+            message = f"{words[0]} without '=' is a comment"
+            self._add(self.mistake, message, number, column, len(words[0]))
+        elif words[:2] == ["#", "mode"] and len(words) == 3 and any(map(self._is_key_line, self.lines)):
+            self._add(self.mistake, "a mode begins with '#mode', without a blank", number, 0, len(line))
+
+    @staticmethod
+    def _is_key_line(line: str) -> bool:
+        return line[:1] == "#" and line[1:].partition("=")[0].strip(BLANKS) in _KEYS_BY_NAME
 
     def _assignment(self, section: _Section, number: int, line: str, begin: int) -> None:
         """`Key=Value` from column `begin` on."""
@@ -206,6 +217,9 @@ class _Reader:
         section.seen[name] = number
         section.places[key.attribute] = (number, column, len(name))
         value, start = _unquote(line, equals + 1)
+        if value.startswith('"'):
+            self._add(Severity.ERROR, f"{name}: the quote is not closed", number, start, len(value))
+            return
         try:
             section.values[key.attribute], rest = convert(key, value)
         except BadValue as bad:
@@ -239,6 +253,15 @@ class _Reader:
                     at(key, Severity.WARNING, f"{key.name} is ignored beside StandardEject")
                 elif not values.get("message_content"):
                     at(key, Severity.WARNING, f"{key.name} is ignored without MessageContent")
+        if values.get("target_class") == MASS_STORAGE_CLASS:
+            message = "TargetClass=0x08 is the class that the stick has before: it would be left alone"
+            at(_KEYS_BY_NAME["TargetClass"], self.mistake, message)
+        products = ("target_product", "target_product_list", "target_id_list")
+        if values.get("target_vendor") is not None and not any(
+            values.get(attribute) not in (None, ()) for attribute in products
+        ):
+            message = "TargetVendor is ignored without TargetProduct or TargetProductList"
+            at(_KEYS_BY_NAME["TargetVendor"], Severity.WARNING, message)
         if values.get("target_product_list") and values.get("target_product") is not None:
             key = _KEYS_BY_NAME["TargetProduct"]
             at(key, Severity.WARNING, "TargetProduct is ignored beside TargetProductList")

@@ -22,6 +22,8 @@ MBIM = (0x02, 0x0E)  # class and subclass of its control interface: MBIM 1.0, 6.
 
 def parse_port(text: str) -> Port:
     """A port name such as `1-1.2`; UsageError for anything else."""
+    if not isinstance(text, str):
+        raise UsageError(f"bad port {text!r}: expected a text such as '1-1.2'")
     bus, dash, path = text.partition("-")
     numbers = [bus, *path.split(".")]
     if not dash or not all(n.isascii() and n.isdigit() and len(n) < 4 for n in numbers):
@@ -31,6 +33,8 @@ def parse_port(text: str) -> Port:
 
 def parse_hex(value: int | str, what: str) -> int:
     """A 16-bit number, given as int or as hex digits with or without `0x`; UsageError else."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise UsageError(f"bad {what} {value!r}: expected a number, or hex digits in a text")
     if isinstance(value, int):
         number = value
     else:
@@ -55,7 +59,9 @@ class UsbId:
         """`19d2:1201`, hex digits with or without `0x`; UsageError for anything else."""
         vendor, colon, product = text.partition(":")
         if not colon:
-            raise UsageError(f"bad ID {text!r}: expected VENDOR:PRODUCT in hex, such as 19d2:1201")
+            raise UsageError(
+                f"bad ID {text!r}: expected VENDOR:PRODUCT in hex, such as 19d2:1201, or a verb: see --help"
+            )
         return cls(parse_hex(vendor, "vendor ID"), parse_hex(product, "product ID"))
 
     def __str__(self) -> str:

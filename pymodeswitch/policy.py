@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .errors import UsageError
+from .errors import SettingsError, UsageError
 from .model import AttachedDevice, DeviceFile, UsbId
+from .settings import Settings
 
 MBIM_MODE, LEGACY_MODE = "mbim", "legacy"
 MBIM_DRIVER, QMI_DRIVER = "cdc_mbim", "qmi_wwan"
@@ -54,6 +55,32 @@ def decide(
     if why is None:
         return _pantech(Decision(own), device, has_driver)
     return Decision(_mbim(device_file, device), (why,))
+
+
+def decide_by(
+    settings: Settings,
+    device_file: DeviceFile,
+    device: AttachedDevice,
+    *,
+    mode: str | None,
+    mbim: bool | None,
+    has_driver: Callable[[str], bool],
+) -> Decision:
+    """`decide`, with the administrator's settings for what is not given. SettingsError names their file."""
+    settled = settings.modes.get(device.id) if mode is None else None
+    wanted_mbim = settings.mbim if mbim is None else mbim
+    try:
+        decision = decide(
+            device_file, device, mode=mode or settled, mbim=wanted_mbim, has_driver=has_driver
+        )
+    except UsageError as error:
+        if settled is None:
+            raise
+        raise SettingsError(f"{settings.path}: {error}") from error
+    if settled is None:
+        return decision
+    reason = f"mode {settled}, by {settings.path or 'the settings'}"
+    return replace(decision, reasons=(reason, *decision.reasons[1:]))
 
 
 def _mbim_reason(

@@ -21,17 +21,17 @@ KERNEL_WAIT_S = 10.0
 INQUIRY_LENGTH = 36  # SPC-4, 6.4.2: vendor at 8 (8 bytes), product at 16 (16), revision at 32 (4)
 
 
-def scsi_strings(host: Host, device: AttachedDevice) -> tuple[str, str, str] | None:
+def scsi_strings(host: Host, device: AttachedDevice, *, ask: bool = True) -> tuple[str, str, str] | None:
     """Vendor, model and revision, without padding; None when nobody could read them.
 
     With a storage driver bound its nodes are awaited, 10 s at most: it is going to ask, or has asked.
-    Without one an INQUIRY is sent here, through bulk-only transport.
+    Without one an INQUIRY is sent here, through bulk-only transport; not when `ask` is False.
     """
     storage = [i for i in device.interfaces if i.interface_class == MASS_STORAGE_CLASS]
     if not storage:
         return None
     if not any(interface.driver for interface in storage):
-        return _ask(host, device, storage[0])
+        return _ask(host, device, storage[0]) if ask else None
     deadline = host.now() + KERNEL_WAIT_S
     while (strings := host.scsi_strings(device)) is None:
         left = deadline - host.now()

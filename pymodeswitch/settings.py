@@ -19,10 +19,14 @@ PATH = "/etc/pymodeswitch.conf"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """modes: name of the way of switching, by initial ID. mbim: whether MBIM is preferred."""
+    """modes: name of the way of switching, by initial ID. mbim: whether MBIM is preferred.
+
+    path: the file that they were read from; empty for the defaults.
+    """
 
     modes: dict[UsbId, str] = field(default_factory=dict)
     mbim: bool = True
+    path: str = ""
 
 
 def read_settings(path: str | None = None) -> Settings:
@@ -38,7 +42,7 @@ def read_settings(path: str | None = None) -> Settings:
     import tomllib  # 8 ms that only those pay who have the file
 
     try:
-        return _settings(tomllib.loads(data.decode("utf-8")))
+        return _settings(tomllib.loads(data.decode("utf-8-sig")), path)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, _WrongValue, UsageError) as error:
         raise SettingsError(f"{path}: {error}") from error
 
@@ -47,7 +51,7 @@ class _WrongValue(Exception):
     pass
 
 
-def _settings(table: dict[str, Any]) -> Settings:
+def _settings(table: dict[str, Any], path: str) -> Settings:
     for key in table:
         if key not in ("mbim", "modes"):
             raise _WrongValue(f"unknown key {key!r}: there are mbim and modes")
@@ -56,4 +60,4 @@ def _settings(table: dict[str, Any]) -> Settings:
         raise _WrongValue("mbim has to be true or false")
     if not isinstance(modes, dict) or not all(isinstance(name, str) for name in modes.values()):
         raise _WrongValue('modes has to be a table of lines such as "12d1:1f01" = "modem"')
-    return Settings({UsbId.parse(usb_id): name for usb_id, name in modes.items()}, mbim)
+    return Settings({UsbId.parse(usb_id): name for usb_id, name in modes.items()}, mbim, path)

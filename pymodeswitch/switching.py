@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .catalog import Catalog, default_catalog, entry_from_file, read_entry
+from .catalog import Catalog, default_catalog, entry_from_file, nothing_fits, read_entry
 from .errors import (
+    DeviceFileError,
     GoneError,
     ModeSwitchError,
-    NoEntryError,
     NotAttachedError,
     SeveralDevicesError,
     UsageError,
@@ -32,7 +32,7 @@ from .model import (
     parse_port,
 )
 from .plan import make_plan
-from .policy import decide
+from .policy import decide_by
 from .scsi import scsi_strings
 from .settings import Settings, read_settings
 from .steps import Plan, Step
@@ -81,7 +81,7 @@ def switch(
     mode: str | None = None,
     mbim: bool | None = None,
     settings: Settings | None = None,
-    data: Iterable[str | os.PathLike[str]] = (),
+    data: Iterable[str | os.PathLike[str]] | str | os.PathLike[str] = (),
     backend: Any = None,
     host: Host | None = None,
     observer: Observer | None = None,
@@ -99,23 +99,23 @@ def switch(
     `mbim` or `legacy` for a device with an MBIM configuration. mbim: whether such a configuration is
     preferred where the system has the driver. settings: what counts for mode and mbim when they are not
     given; by default those of /etc/pymodeswitch.conf. data: folders of device files to look at first.
-    backend: a
-    pyusb backend (such as a virtual one) instead of this computer's USB. host: the same, for a Host of
-    one's own. observer: called with Progress.
+    backend: a pyusb backend (such as a virtual one) instead of this computer's USB. host: the same, for a
+    Host of one's own. observer: called with Progress.
 
     Returns SWITCHED, or ALREADY when the stick is in its target class, or only its target is attached.
-    Raises ModeSwitchError, always with `result`: UsageError, NotAttachedError, SeveralDevicesError,
-    NoEntryError, DeviceFileError, NotStorageError, AccessError, BusyError, NoLibusbError,
-    TransferError (all before anything is sent), UnchangedError, GoneError,
-    UnexpectedDeviceError.
+    Raises ModeSwitchError with `result`, before anything is sent: NotAttachedError, SeveralDevicesError,
+    NoEntryError, DeviceFileError, NotStorageError, AccessError, BusyError, NoLibusbError, TransferError;
+    after it: UnchangedError, GoneError, UnexpectedDeviceError. UsageError and SettingsError come before
+    anything is looked at, so their `result` may be None.
     """
     usb_id = UsbId(parse_hex(vendor, "vendor ID"), parse_hex(product, "product ID"))
-    if timeout is not None and not 0 < timeout <= MAX_TIMEOUT_S:
+    if timeout is not None and not (_is_number(timeout) and 0 < timeout <= MAX_TIMEOUT_S):
         raise UsageError(f"bad timeout {timeout!r}: expected seconds, over 0 to {MAX_TIMEOUT_S:.0f}")
     wanted_port = None if port is None else parse_port(port)
     own_host = host is None
     host = host or default_host(backend)
-    catalog = default_catalog(os.fspath(folder) for folder in data)
+    folders = (data,) if isinstance(data, str | os.PathLike) else data
+    catalog = default_catalog(os.fspath(folder) for folder in folders)
     settings = read_settings() if settings is None else settings
     operation = _Operation(host, catalog, usb_id, wanted_port, observer)
     try:
@@ -123,15 +123,10 @@ def switch(
         device = operation.find_device(given, mode)
         if device is None:
             return operation.result(Status.ALREADY)
-        entry = given or operation.choose_entry(device)
+        entry = given or operation.choose_entry(device, ask=not dry_run)
         if operation.is_right_already(device, entry, mode):
             return operation.result(Status.ALREADY)
-        entry = operation.decide(
-            device,
-            entry,
-            mode=mode or settings.modes.get(usb_id),
-            mbim=settings.mbim if mbim is None else mbim,
-        )
+        entry = operation.decide(device, entry, mode, mbim, settings)
         plan = make_plan(entry.device_file, device)
         operation.plan = plan
         operation.warnings += plan.warnings
@@ -151,6 +146,10 @@ def switch(
     finally:
         if own_host:
             host.close()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class _Operation:
@@ -246,7 +245,7 @@ class _Operation:
             self.before = found[0]
             self.tell("device", f"{found[0].describe()} is attached")
             return found[0]
-        for entry in [given] if given else map(read_entry, self.catalog.candidates(self.id)):
+        for entry in [given] if given else self._entries():
             for device in here:
                 if is_target(device, entry, mode):
                     self.entry = entry
@@ -255,20 +254,29 @@ class _Operation:
                     return None
         raise self._not_attached(here)
 
+    def _entries(self) -> list[Entry]:
+        """The entries of the ID that can be read; what is wrong with the others becomes a warning."""
+        entries = []
+        for candidate in self.catalog.candidates(self.id):
+            try:
+                entries.append(read_entry(candidate))
+            except DeviceFileError as error:
+                self.warn(str(error))
+        return entries
+
     def _not_attached(self, here: list[AttachedDevice]) -> NotAttachedError:
         if self.port is not None:
             what = f"{here[0].id} is" if here else "nothing is"
             return NotAttachedError(f"{self.id} is not attached: {what} on port {self.port}")
         return NotAttachedError(f"{self.id} is not attached, nor is any of its targets")
 
-    def choose_entry(self, device: AttachedDevice) -> Entry:
-        """The catalogue's choice for this very device."""
-        choice = self.catalog.choose(device, lambda: scsi_strings(self.host, device))
+    def choose_entry(self, device: AttachedDevice, *, ask: bool) -> Entry:
+        """The catalogue's choice for this very device; `ask`: it may be sent an INQUIRY."""
+        choice = self.catalog.choose(device, lambda: scsi_strings(self.host, device, ask=ask))
         for candidate, reason in choice.reasons:
             self.tell("entry", f"{candidate.path}: {reason}")
         if choice.candidate is None:
-            reasons = "; ".join(reason for _, reason in choice.reasons)
-            raise NoEntryError(f"no device file for {self.id} fits {device.describe()}: {reasons}")
+            raise nothing_fits(device, choice)
         entry = read_entry(choice.candidate)
         self._use(entry)
         return entry
@@ -278,9 +286,18 @@ class _Operation:
         self.warnings += tuple(str(diagnostic) for diagnostic in entry.diagnostics)
         self.tell("entry", f"device file: {entry.path or entry.name}")
 
-    def decide(self, device: AttachedDevice, entry: Entry, *, mode: str | None, mbim: bool) -> Entry:
+    def decide(
+        self,
+        device: AttachedDevice,
+        entry: Entry,
+        mode: str | None,
+        mbim: bool | None,
+        settings: Settings,
+    ) -> Entry:
         """The entry with the way of switching that is asked for, or that fits this system."""
-        decision = decide(entry.device_file, device, mode=mode, mbim=mbim, has_driver=self.host.has_driver)
+        decision = decide_by(
+            settings, entry.device_file, device, mode=mode, mbim=mbim, has_driver=self.host.has_driver
+        )
         for reason in decision.reasons:
             self.tell("entry", reason)
         self.entry = replace(entry, device_file=decision.device_file)
@@ -308,7 +325,7 @@ class _Operation:
         try:
             for number, end in enumerate(TRY_ENDS, 1):
                 if number > 1:
-                    if self.host.now() >= deadline:
+                    if self.host.now() + SETTLE_BEFORE_RETRY_S >= deadline:
                         break
                     self.tell("try", "unchanged: once more, slower")
                     self.host.sleep(SETTLE_BEFORE_RETRY_S)

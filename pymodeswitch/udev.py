@@ -18,8 +18,11 @@ MAX_LINE = 16_000
 
 
 def default_command() -> str:
-    """This very Python; `%k` is the port's kernel name."""
-    return f"{sys.executable} -m pymodeswitch --no-wait --port %k $attr{{idVendor}}:$attr{{idProduct}}"
+    """This very Python, which looks for modules in no folder of the user (-I); `%k` is the port's name."""
+    python = sys.executable
+    if " " in python:
+        python = f"'{python}'"  # udev splits at blanks, and knows single quotes
+    return f"{python} -I -m pymodeswitch --no-wait --port %k $attr{{idVendor}}:$attr{{idProduct}}"
 
 
 def rules(initial_ids: Iterable[UsbId], command: str, *, whole_vendors: Iterable[int] = ()) -> str:
@@ -28,8 +31,13 @@ def rules(initial_ids: Iterable[UsbId], command: str, *, whole_vendors: Iterable
     whole_vendors: vendors of which any product starts it. command: what RUN starts, with an absolute path
     and udev's substitutions (udev(7)). UsageError when it cannot be written into a rule.
     """
-    if '"' in command or "\n" in command or not command.strip():
-        raise UsageError(f"bad command {command!r}: udev rules hold no quotes and no line ends")
+    if not command.strip():
+        raise UsageError("bad command: it is empty")
+    if '"' in command or not command.isprintable() or command.endswith("\\"):
+        raise UsageError(
+            f"bad command {command!r}: a udev rule holds no double quotes, no control characters and no "
+            "backslash at its end"
+        )
     by_vendor: dict[int, list[int]] = {}
     for usb_id in initial_ids:
         by_vendor.setdefault(usb_id.vendor, []).append(usb_id.product)

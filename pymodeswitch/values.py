@@ -37,7 +37,9 @@ def convert(key: Key, value: str) -> tuple[Any, int]:
     if key.kind == "bool":
         if word[0] not in TRUE + FALSE:
             raise BadValue(f"{word!r} is neither 1 nor 0", 0, end)
-        return word[0] in TRUE, end
+        # The first character decides. What follows is reported unless it makes a word.
+        known = word.lower() in ("yes", "true", "no", "false")
+        return word[0] in TRUE, end if known else value.index(word) + 1
     if key.kind == "int":
         if not (word.isascii() and word.isdigit()):
             raise BadValue(f"{word!r} is not a decimal number", 0, end)

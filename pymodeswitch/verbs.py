@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from dataclasses import dataclass
 from typing import Any
 
-from .catalog import Candidate, Catalog, default_catalog, entry_from_file, read_bytes, read_entry
-from .console import initial_id, print_json
+from .catalog import (
+    MAY_FIT,
+    Candidate,
+    Catalog,
+    default_catalog,
+    entry_from_file,
+    fallback_vendor,
+    nothing_fits,
+    parse_name,
+    read_bytes,
+    read_entry,
+)
+from .console import complain, data_folders, initial_id, note, print_json, printable, show
 from .device_file import diagnose
-from .errors import DeviceFileError, ModeSwitchError
-from .host import Host, default_host
+from .errors import DeviceFileError, ModeSwitchError, NoLibusbError, NotAttachedError
+from .host import Host, LinuxHost, default_host
 from .model import AttachedDevice, DeviceFile, Diagnostic, Entry, Severity, UsbId, parse_port
 from .plan import make_plan, typical_device
-from .policy import Decision, decide, mode_names
+from .policy import Decision, decide_by, mode_names
 from .report import device_data, diagnostic_data, entry_data
+from .scsi import scsi_strings
 from .settings import read_settings
 from .steps import Plan
 from .verdict import is_target
@@ -24,7 +35,7 @@ from .verdict import is_target
 
 def run_list(options: argparse.Namespace) -> int:
     """What is attached: switchable, switched already, storage without an entry, or something else."""
-    catalog = default_catalog(options.data)
+    catalog = default_catalog(data_folders(options))
     host = default_host()
     rows = [(device, *_state(device, catalog, host)) for device in host.devices()]
     if options.json:
@@ -38,20 +49,26 @@ def run_list(options: argparse.Namespace) -> int:
         name = f"{device.manufacturer} {device.product}".strip()
         if not name and entry is not None:
             name = entry.device_file.product_name
-        print(f"{device.port:<10} {device.id}  {state:<20} {name}".rstrip())
+        show(printable(f"{device.port:<10} {device.id}  {state:<20} {name}").rstrip())
     if not rows and not options.quiet:
-        print("no USB device is attached", file=sys.stderr)
+        note("no USB device is attached")
     return 0
 
 
 def _state(device: AttachedDevice, catalog: Catalog, host: Host) -> tuple[str, Entry | None]:
-    """The state in words, and the entry that says so."""
-    candidate = catalog.choose(device, lambda: host.scsi_strings(device)).candidate
-    if candidate is not None:
-        entry = read_entry(candidate)
-        if is_target(device, entry) or not device.is_storage:
+    """The state in words, and the entry that says so. Nothing is sent to the device for it."""
+    choice = catalog.choose(device, lambda: host.scsi_strings(device))
+    if choice.candidate is not None:
+        try:
+            entry = read_entry(choice.candidate)
+        except DeviceFileError as error:
+            complain(str(error))
+            return "bad device file", None
+        if is_target(device, entry):
             return "already switched", entry
-        return "switchable", entry
+        return ("switchable" if device.is_storage else "not in storage mode"), entry
+    if choice.undecided:
+        return "perhaps switchable", None
     entries = catalog.leading_to(device.id)
     if entries:
         return "already switched", entries[0]
@@ -71,20 +88,24 @@ class Explanation:
 def run_explain(options: argparse.Namespace) -> int:
     """The entry of an ID, where it is from, why it was chosen, and its plan in words."""
     usb_id = initial_id(options)
-    catalog = default_catalog(options.data)
+    catalog = default_catalog(data_folders(options))
     if options.config is None and not catalog.candidates(usb_id):
         raise catalog.no_entry_error(usb_id)
-    host = default_host()
-    device = _attached(usb_id, options.port, host)
+    host = _host()
+    device, beside = _attached(usb_id, options.port, host)
     reasons: tuple[tuple[Candidate, str], ...] = ()
     if options.config is not None:
         entries = [entry_from_file(options.config, usb_id)]
     elif device is not None:
-        choice = catalog.choose(device, lambda: host.scsi_strings(device))
+        # Only what the kernel has read: explaining sends nothing.
+        choice = catalog.choose(device, lambda: scsi_strings(host, device, ask=False))
         reasons = choice.reasons
-        entries = [read_entry(choice.candidate)] if choice.candidate is not None else []
+        if choice.candidate is None:
+            raise nothing_fits(device, choice)
+        entries = [read_entry(choice.candidate)]
     else:
-        entries = [read_entry(candidate) for candidate in catalog.candidates(usb_id)]
+        reasons = catalog.without_device(usb_id).reasons
+        entries = [read_entry(c) for c, reason in reasons if reason.startswith(MAY_FIT)]
     found = [_explanation(entry, device, options, host) for entry in entries]
     if options.json:
         choice_data = [{"path": c.path, "reason": reason} for c, reason in reasons]
@@ -94,24 +115,36 @@ def run_explain(options: argparse.Namespace) -> int:
         )
         return 0
     where = device.describe() if device else f"{usb_id}, not attached: endpoints are assumed"
-    print(f"device:   {where}")
+    show(f"device:   {where}")
+    for port in beside:
+        show(f"          another one is on port {port}: choose with --port")
     for candidate, reason in reasons:
-        print(f"file:     {candidate.path}: {reason}")
+        show(printable(f"file:     {candidate.path}: {reason}"))
     for explanation in found:
-        print("\n".join(_explanation_lines(explanation, device)))
+        for line in _explanation_lines(explanation, device):
+            show(printable(line))
     return 0
+
+
+def _host() -> Host:
+    """This computer; one without sysfs and without libusb shows no device, and can explain all the same."""
+    try:
+        return default_host()
+    except NoLibusbError as error:
+        complain(str(error))
+        return LinuxHost()
 
 
 def _explanation(
     entry: Entry, device: AttachedDevice | None, options: argparse.Namespace, host: Host
 ) -> Explanation:
-    settings = read_settings()
     planned_for = device or typical_device(entry.id)
-    decision = decide(
+    decision = decide_by(
+        read_settings(),
         entry.device_file,
         planned_for,
-        mode=options.mode or settings.modes.get(entry.id),
-        mbim=settings.mbim and not options.no_mbim,
+        mode=options.mode,
+        mbim=False if options.no_mbim else None,
         has_driver=host.has_driver,
     )
     try:
@@ -131,6 +164,7 @@ def _explanation_data(explanation: Explanation, device: AttachedDevice | None) -
         "method": plan.method if plan else None,
         "plan": [step_data(step) for step in plan.steps] if plan else None,
         "problem": explanation.problem or None,
+        "warnings": [str(diagnostic) for diagnostic in entry.diagnostics],
     }
 
 
@@ -146,6 +180,7 @@ def _explanation_lines(explanation: Explanation, device: AttachedDevice | None) 
         f"targets:  {_targets(entry.id, decision.device_file)}",
         *([f"modes:    {', '.join(names)}"] if names else []),
         *(f"decided:  {reason}" for reason in decision.reasons),
+        *(f"warning:  {diagnostic}" for diagnostic in entry.diagnostics),
     ]
     if device is not None and is_target(device, entry):
         lines.append("state:    already switched")
@@ -161,62 +196,83 @@ def _targets(initial: UsbId, device_file: DeviceFile) -> str:
     return ", ".join(words) or "not stated: anything that is no longer storage"
 
 
-def _attached(usb_id: UsbId, port: str | None, host: Host) -> AttachedDevice | None:
-    """The device to plan for, if it is attached; the first one when there are several."""
-    wanted = None if port is None else parse_port(port)
-    found = [d for d in host.devices() if d.id == usb_id and wanted in (None, d.port)]
-    return found[0] if found else None
+def _attached(usb_id: UsbId, port: str | None, host: Host) -> tuple[AttachedDevice | None, tuple[str, ...]]:
+    """The device to plan for, if it is attached, and the ports of others like it."""
+    found = [device for device in host.devices() if device.id == usb_id]
+    if port is None:
+        return (found[0] if found else None), tuple(device.port for device in found[1:])
+    wanted = parse_port(port)
+    for device in found:
+        if device.port == wanted:
+            return device, ()
+    raise NotAttachedError(f"{usb_id} is not attached to port {port}")
 
 
 def run_lint(options: argparse.Namespace) -> int:
     """Check device files strictly; the exit code of DeviceFileError when one has an error."""
-    findings: list[Diagnostic] = []
-    for path in options.files:
-        findings += lint_file(path)
+    paths = [path for name in options.files for path in _device_files(name)]
+    findings = [finding for path in paths for finding in lint_file(path)]
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    code = DeviceFileError.exit_code if errors else 0
     if options.json:
-        print_json({"files": len(options.files), "findings": list(map(diagnostic_data, findings))})
-    else:
-        for finding in findings:
-            print(finding.with_caret())
-        if not options.quiet:
-            print(
-                f"{len(options.files)} files, {len(errors)} errors, {len(findings) - len(errors)} warnings"
-            )
-    return DeviceFileError.exit_code if errors else 0
+        data = list(map(diagnostic_data, findings))
+        print_json({"files": len(paths), "findings": data, "exit_code": code})
+        return code
+    for finding in findings:
+        for line in finding.with_caret().splitlines():
+            show("\t".join(map(printable, line.split("\t"))))  # tabs keep the caret in its place
+    if not options.quiet:
+        counts = (len(paths), "file"), (len(errors), "error"), (len(findings) - len(errors), "warning")
+        show(", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts))
+    return code
+
+
+def _device_files(path: str) -> list[str]:
+    """A file as it is; of a folder all files that are named like device files."""
+    if not os.path.isdir(path):
+        return [path]
+    names = [name for name in sorted(os.listdir(path)) if parse_name(name) or fallback_vendor(name)]
+    if not names:
+        raise DeviceFileError(f"{path}: no device file in this folder")
+    return [os.path.join(path, name) for name in names]
 
 
 def lint_file(path: str) -> list[Diagnostic]:
-    """All findings in one file: what the parser says, and whether a plan can be made of it."""
+    """All findings in one file, by line: what the parser says, and whether a plan can be made of it."""
     try:
         data = read_bytes(path)
     except DeviceFileError as error:
-        message = str(error).removeprefix(f"{path}: ")
-        return [Diagnostic(Severity.ERROR, message, path)]
+        return [_whole(path, error)]
     device_file, diagnostics = diagnose(data, path, strict=True)
     findings = list(diagnostics)
     if not any(finding.severity is Severity.ERROR for finding in findings):
         try:
             entry = entry_from_file(path, None)
+            named = parse_name(os.path.basename(path))
+            if named is not None and named[0] != entry.id:
+                raise DeviceFileError(f"named for {named[0]}, and says that it is for {entry.id}")
             for way in (device_file, *device_file.modes):
                 make_plan(way, typical_device(entry.id))
         except ModeSwitchError as error:
-            message = str(error).removeprefix(f"{path}: ")
-            findings.append(Diagnostic(Severity.ERROR, message, path))
-    return findings
+            findings.append(_whole(path, error))
+    return sorted(findings, key=lambda finding: (finding.line, finding.column))
+
+
+def _whole(path: str, error: ModeSwitchError) -> Diagnostic:
+    return Diagnostic(Severity.ERROR, str(error).removeprefix(f"{path}: "), path)
 
 
 def run_rules(options: argparse.Namespace) -> int:
     """Print the udev rules for all entries."""
     from .udev import default_command, rules
 
-    catalog = default_catalog(options.data)
+    catalog = default_catalog(data_folders(options))
     command = default_command() if options.command is None else options.command
     text = rules(catalog.initial_ids(), command, whole_vendors=catalog.fallback_vendors())
     if options.json:
         print_json({"rules": text, "command": command})
     else:
-        print(text, end="")
+        show(text, end="")
     return 0
 
 
@@ -232,18 +288,20 @@ def run_data(options: argparse.Namespace) -> int:
     from .data_import import import_device_files
 
     done = import_device_files(options.source, options.to, source_name=options.source_name)
+    code = DeviceFileError.exit_code if done.errors else 0
     if options.json:
         data: dict[str, Any] = {
             "written": list(done.written),
             "unchanged": list(done.unchanged),
             "errors": list(done.errors),
+            "exit_code": code,
         }
         print_json(data)
     elif not options.quiet:
-        print(
+        show(
             f"{len(done.written)} files written, {len(done.unchanged)} unchanged, "
-            f"{len(done.errors)} errors in {os.path.abspath(options.to)}"
+            f"{len(done.errors)} errors in {printable(os.path.abspath(options.to))}"
         )
     for error in done.errors:
-        print(f"pymodeswitch: {error}", file=sys.stderr)
-    return DeviceFileError.exit_code if done.errors else 0
+        complain(error)
+    return code

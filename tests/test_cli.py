@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pymodeswitch.host import default_host
 from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 from .conftest import FILES
+from .test_scsi import lgx
 
 Captured = pytest.CaptureFixture[str]
 
@@ -155,7 +157,9 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "nul": (b"StandardEject=1\0\n", "has NUL bytes"),
     "utf-16": ("StandardEject=1\n".encode("utf-16"), "looks like UTF-16"),
     "latin-1": (b"# caf\xe9\nStandardEject=1\n", "byte 0xe9 is not UTF-8"),
-    "no-method": (b"TargetVendor=19d2\n", "no switching method"),
+    "no-method": (b"WaitBefore=1\n", "no switching method"),
+    "open-quote": (b'TargetVendor="0x19d2\n', "the quote is not closed"),
+    "other-id": (b"DefaultVendor=1\nDefaultProduct=2\nStandardEject=1\n", "for 0001:0002"),
     "empty": (b"", "no switching method"),
 }
 
@@ -175,6 +179,15 @@ def test_bad_files(name: str, run: Any, bus: VirtualBus, backend: VirtualBackend
     code, out, _ = run("lint", path)
     assert code == 6
     assert message in out
+
+
+def test_a_pipe_is_no_device_file(run: Any, bus: VirtualBus, tmp_path: Path) -> None:
+    bus.plug(mf691())
+    os.mkfifo(tmp_path / "19d2-1201")
+    for words in (("lint", tmp_path / "19d2-1201"), ("19d2:1201", "--data", tmp_path)):
+        code, out, err = run(*words)
+        assert code == 6
+        assert "not a regular file" in out + err
 
 
 @pytest.mark.parametrize(
@@ -199,6 +212,12 @@ def test_bad_files(name: str, run: Any, bus: VirtualBus, backend: VirtualBackend
         (("rules", "--command", 'a "b"'), 2, "bad command"),
         (("data", "import", "/none", "--to", "x"), 6, "neither a folder nor a tar archive"),
         (("lint",), 2, "FILE"),
+        (("lint", "."), 6, "no device file in this folder"),
+        (("list", "--js"), 2, "unrecognized arguments"),
+        (("list", "--data", "/none/such"), 2, "no such folder"),
+        (("explain", "19d2:1201", "--port", "1-9"), 3, "not attached to port 1-9"),
+        (("rules", "--command", "x\\"), 2, "no backslash at its end"),
+        (("data", "import", "/dev/zero", "--to", "x"), 6, "not a regular file"),
         (("a\nb:c",), 2, "bad vendor ID"),
     ],
 )
@@ -234,6 +253,47 @@ def test_an_internal_error_is_one_line(run: Any, monkeypatch: pytest.MonkeyPatch
     )
     with pytest.raises(ZeroDivisionError):
         cli.main(["list", "-v"])
+
+
+def test_an_internal_error_as_json(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, code in ((ZeroDivisionError("oh"), 1), (KeyboardInterrupt(), 130)):
+
+        def broken(options: object, error: BaseException = error) -> int:
+            raise error
+
+        monkeypatch.setattr(verbs, "run_list", broken)
+        got, out, _ = run("list", "--json")
+        assert (got, json.loads(out)["exit_code"]) == (code, code)
+
+
+def test_list_does_not_ask_the_device(run: Any, bus: VirtualBus, backend: VirtualBackend) -> None:
+    """A stick whose SCSI strings decide, and nobody has read them."""
+    bus.plug(lgx())
+    assert "perhaps switchable" in run("list")[1]
+    code, _, err = run("explain", "1111:1111")
+    assert code == 5
+    assert "sVe=LGX: the SCSI strings are not known" in err
+    assert backend.transfers == []
+
+
+def test_list_goes_on_after_a_bad_device_file(run: Any, bus: VirtualBus, tmp_path: Path) -> None:
+    (tmp_path / "19d2-1201").write_text("TargetVendor=zz\n")
+    bus.plug(mf691(), "1-1")
+    bus.plug(Stick([modem_mode(0x1234, 0x5678)]), "1-2")
+    code, out, err = run("list", "--data", tmp_path)
+    assert code == 0
+    assert "bad device file" in out
+    assert "1234:5678" in out
+    assert "'z' is not a hex digit" in err
+
+
+def test_strings_of_devices_cannot_play_with_the_terminal(run: Any, bus: VirtualBus) -> None:
+    stick = mf691()
+    stick.modes[0].identity = replace(stick.identity, manufacturer="Fo\x1b[31mo\nbar")
+    bus.plug(stick)
+    _, out, _ = run("list")
+    assert "Fo\\x1b[31mo\\nbar" in out
+    assert out.count("\n") == 1
 
 
 def test_list(run: Any, bus: VirtualBus) -> None:
@@ -288,11 +348,44 @@ def test_explain_shows_all_candidates_of_a_stick_that_is_not_attached(run: Any) 
     assert out.count("entry:") == 2
 
 
+def test_explain_says_which_file_hides_which(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "19d2-1201").write_text("TagetVendor=1\nStandardEject=1\n")
+    code, out, _ = run("explain", "19d2:1201", "--data", tmp_path)
+    assert code == 0
+    assert out.count("entry:") == 1
+    assert f"never looked at: {tmp_path}/19d2-1201 fits before it" in out
+    assert "warning:" in out
+    assert "did you mean TargetVendor?" in out
+
+
+def test_explain_one_of_two(run: Any, bus: VirtualBus) -> None:
+    bus.plug(mf691(), "1-1")
+    bus.plug(mf691(), "1-2")
+    assert "another one is on port 1-2" in run("explain", "19d2:1201")[1]
+    assert "19d2:1201 on port 1-2" in run("explain", "19d2:1201", "--port", "1-2")[1]
+
+
+def test_lint_a_folder(run: Any) -> None:
+    code, out, _ = run("lint", shipped_folder())
+    assert (code, out.splitlines()[-1]) == (0, "529 files, 0 errors, 0 warnings")
+
+
+def test_lint_a_fallback(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "12d1:#linux").write_text("HuaweiNewMode=1\n")
+    assert run("lint", tmp_path / "12d1:#linux")[0] == 0
+    assert 'ATTR{idVendor}=="12d1", ATTR{idProduct}=="*"' in run("rules", "--data", tmp_path)[1]
+
+
+def test_lint_of_a_name_says_what_is_wrong_with_it(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "2001-0023@uma=Foo").write_text("StandardEject=1\n")
+    assert "'@uma=Foo', which is no qualifier" in run("lint", tmp_path / "2001-0023@uma=Foo")[1]
+
+
 def test_lint(run: Any) -> None:
     code, out, _ = run("lint", FILES / "good/rocket-2011")
-    assert (code, out) == (0, "1 files, 0 errors, 0 warnings\n")
+    assert (code, out) == (0, "1 file, 0 errors, 0 warnings\n")
     code, out, _ = run("lint", FILES / "good/rocket-2011", "--json")
-    assert json.loads(out) == {"files": 1, "findings": []}
+    assert json.loads(out) == {"files": 1, "findings": [], "exit_code": 0}
 
 
 def test_lint_shows_the_place(run: Any, tmp_path: Path) -> None:
@@ -368,6 +461,64 @@ def test_closed_pipe() -> None:
     os.close(write)
     assert process.stderr == b""
     assert process.returncode == 141
+
+
+def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A shell line, with $P for our command."""
+    return subprocess.run(
+        ["sh", "-c", line],
+        env=os.environ | {"P": f"{sys.executable} -m pymodeswitch"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_closed_streams() -> None:
+    done = shell("$P rules >&-")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = shell("$P explain 1234:5678 --json 2>&-")
+    assert done.returncode == 5
+    assert json.loads(done.stdout)["error"] == "NoEntryError"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_full_disk() -> None:
+    for words in ("rules", "explain 19d2:1201 --json", "nonsense --json"):
+        done = shell(f"$P {words} >/dev/full")
+        assert (words, done.returncode) == (words, 1)
+        assert "cannot write the output: No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert shell("$P explain 1234:5678 2>/dev/full").returncode == 5
+
+
+def test_characters_that_the_terminal_lacks(tmp_path: Path) -> None:
+    (tmp_path / "1234-5678").write_text("# Größe\nStandardEject=1\n", encoding="utf-8")
+    done = shell(f"$P explain 1234:5678 --data {tmp_path}", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Gr\\xf6\\xdfe" in done.stdout
+
+
+def test_terminated_gives_the_stick_back() -> None:
+    """SIGTERM while it waits: systemd, or a script that has had enough."""
+    code = WAITING.replace("leave=Leave(1.2)", "leave=None").replace(
+        "sys.exit(", "import atexit\natexit.register(lambda: print(bus.at('1-1').drivers))\nsys.exit("
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code.replace('["19d2:1201"]', '["-v", "19d2:1201"]')],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "unchanged" not in process.stderr.readline():
+        pass
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert err.splitlines()[-1] == "pymodeswitch: terminated"
+    assert out == "{0: 'usb-storage'}\n"
 
 
 def test_interrupted() -> None:

@@ -115,8 +115,42 @@ def test_import_leaves_out_what_it_cannot_read(tmp_path: Path) -> None:
     assert done.errors == ("1111:2222:1:1: unknown key 'Zebra'",)
 
 
+def test_import_of_a_folder_with_a_pack(tmp_path: Path) -> None:
+    """As Debian ships it: single files count before those of the pack beside them."""
+    source = tmp_path / "source"
+    source.mkdir()
+    archive(source / "configPack.tar.gz", FILES)
+    (source / "19d2:1201").write_text("HuaweiMode=1\n")
+    done = import_device_files(str(source), str(tmp_path / "data"))
+    assert sorted(done.written) == ["05c6-1000@uMa=AnyDATA", "19d2-1201"]
+    assert (tmp_path / "data/19d2-1201").read_text() == "HuaweiMode=1\n"
+
+
+def test_import_keeps_its_hands_off(tmp_path: Path) -> None:
+    """Hostile or odd sources: links, line ends in names and sources, folders that cannot be."""
+    source, target, victim = tmp_path / "source", tmp_path / "data", tmp_path / "victim"
+    target.mkdir()
+    victim.write_text("mine")
+    (target / "1111-2222").symlink_to(victim)
+    hostile = {"../../1111:2222": "StandardEject=1\n", "1111:3333:uMa=x\ny": "StandardEject=1\n"}
+    archive(source, hostile)
+    done = import_device_files(str(source), str(target), source_name="a\nConfiguration=2")
+    assert (done.written, done.errors) == (("1111-2222",), ())
+    assert victim.read_text() == "mine"
+    assert (target / "1111-2222").read_text() == "# source: a Configuration=2\nStandardEject=1\n"
+    assert [path.name for path in target.iterdir()] == ["1111-2222"]
+    archive(source, {"1111:2222": "StandardEject=1\n", "1111-2222": "StandardEject=1\n"})
+    done = import_device_files(str(source), str(tmp_path / "other"))
+    assert (len(done.written), "left out" in done.errors[0]) == (1, True)
+    with pytest.raises(DeviceFileError, match="cannot be written"):
+        import_device_files(str(source), str(victim))
+
+
 def test_import_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     for source in ("text", "none"):
         with pytest.raises(DeviceFileError, match="neither a folder nor a tar archive"):
             import_device_files(str(tmp_path / source), str(tmp_path / "data"))
+    with pytest.raises(DeviceFileError, match="no device file in it"):
+        import_device_files(str(tmp_path), str(tmp_path / "data"))
+    assert not (tmp_path / "data").exists()

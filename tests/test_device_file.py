@@ -94,6 +94,8 @@ def test_no_limit_of_fifty_lines() -> None:
         ('TargetProductList="14db,,14dc"', 1, 25, "is not a hex number"),
         ('TargetProductList="14db,114dc"', 1, 25, "more than four hex digits"),
         ('TargetIdList="2001"', 1, 15, "is not VENDOR:PRODUCT"),
+        ('TargetVendor="0x12d1', 1, 14, "the quote is not closed"),
+        ("#mode  b c", 1, 8, "is no name of a mode"),
         ("SierraMode=1\nSonyMode=1", 2, 1, "only one special method"),
         ("PantechMode=2\nHuaweiMode=1", 1, 1, "only one special method"),
     ],
@@ -114,10 +116,15 @@ def test_errors_say_where(text: str, line: int, column: int, message: str) -> No
         ("MessageContents=55", "unknown key 'MessageContents': did you mean MessageContent?"),
         ("Zebra=1", "unknown key 'Zebra'"),
         ("=1", "no key before '='"),
-        ("TargetVendor=1\nTargetVendor=2", "TargetVendor again: line 1 wins"),
-        ("TargetVendor=1 # ZTE", "text after the value is ignored"),
+        ("WaitBefore=1\nWaitBefore=2", "WaitBefore again: line 1 wins"),
+        ("WaitBefore=1 # ZTE", "text after the value is ignored"),
         ("StandardEject", "without '=' is a comment"),
-        (b"# caf\xe9\nTargetVendor=1", "byte 0xe9 is not UTF-8"),
+        (b"# caf\xe9\nStandardEject=1", "byte 0xe9 is not UTF-8"),
+        ("StandardEject=1;comment", "text after the value is ignored"),
+        ("StandardEject: 1", "StandardEject without '=' is a comment"),
+        ("# x\rStandardEject", "CR alone"),
+        ("TargetClass=0x08", "would be left alone"),
+        ("StandardEject=1\n# mode modem\n#SonyMode=1", "begins with '#mode'"),
     ],
 )
 def test_slips_warn_and_fail_when_strict(text: str, message: str) -> None:
@@ -137,6 +144,7 @@ def test_slips_warn_and_fail_when_strict(text: str, message: str) -> None:
         ("MessageContent3=55", "MessageContent3 is ignored without MessageContent"),
         ("DetachStorageOnly=1\nStandardEject=1", "StandardEject is ignored beside DetachStorageOnly"),
         ("TargetProduct=1\nTargetProductList=2", "ignored beside TargetProductList"),
+        ("TargetVendor=1\nStandardEject=1", "TargetVendor is ignored without"),
     ],
 )
 def test_combinations_warn_even_when_strict(text: str, message: str) -> None:

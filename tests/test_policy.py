@@ -200,6 +200,16 @@ def test_mbim_configuration_on_the_bus(bus: VirtualBus, backend: VirtualBackend)
 # Settings
 
 
+def test_a_mode_that_the_settings_have_and_the_file_has_not(
+    bus: VirtualBus, backend: VirtualBackend
+) -> None:
+    bus.plug(huawei())
+    settings = Settings({HUAWEI: "zebra"}, path="/etc/some.conf")
+    with pytest.raises(SettingsError, match=r"/etc/some\.conf: no mode 'zebra' for 12d1:1f01"):
+        switch(0x12D1, 0x1F01, backend=backend, settings=settings)
+    assert switch(0x12D1, 0x1F01, backend=backend, settings=settings, mode="modem").tries == 1
+
+
 def test_no_settings_file(tmp_path: Path) -> None:
     assert read_settings(str(tmp_path / "none")) == Settings({}, True)
 
@@ -207,7 +217,7 @@ def test_no_settings_file(tmp_path: Path) -> None:
 def test_settings_file(tmp_path: Path) -> None:
     path = tmp_path / "pymodeswitch.conf"
     path.write_text('mbim = false\n[modes]\n"12d1:1f01" = "modem" # serial ports\n')
-    assert read_settings(str(path)) == Settings({HUAWEI: "modem"}, False)
+    assert read_settings(str(path)) == Settings({HUAWEI: "modem"}, False, str(path))
 
 
 @pytest.mark.parametrize(

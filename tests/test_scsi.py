@@ -54,6 +54,14 @@ def test_own_inquiry_decides_on_the_entry(bus: VirtualBus, backend: VirtualBacke
     assert result.entry.name == "1111-1111@sVe=LGX"
 
 
+def test_a_dry_run_asks_nothing(bus: VirtualBus, backend: VirtualBackend) -> None:
+    attached = bus.plug(lgx())
+    with pytest.raises(NoEntryError, match="the SCSI strings are not known"):
+        switch(0x1111, 0x1111, backend=backend, dry_run=True)
+    assert backend.transfers == []
+    assert attached.drivers == {0: "usb-storage"}
+
+
 def test_another_vendor_is_left_alone(bus: VirtualBus, backend: VirtualBackend) -> None:
     attached = bus.plug(lgx("SanDisk"))
     with pytest.raises(NoEntryError, match="sVe=LGX is not in the SCSI vendor 'SanDisk'"):

@@ -210,6 +210,13 @@ def test_unchanged_bounded_by_timeout(bus: VirtualBus, backend: VirtualBackend) 
     assert bus.clock.now() < 3.6
 
 
+def test_a_short_timeout_is_kept(bus: VirtualBus, backend: VirtualBackend) -> None:
+    bus.plug(mf691(leave=None))
+    with pytest.raises(UnchangedError, match=r"after 0.3 s; the message was sent once"):
+        rocket(backend, timeout=0.3)
+    assert bus.clock.now() < 0.4
+
+
 def test_a_mute_stick_is_bounded_too(bus: VirtualBus, backend: VirtualBackend) -> None:
     """Each of the four CSWs would take three seconds: the time for the whole is what counts."""
     stick = bus.plug(mf691(leave=Leave(None), before_status=True, switches_on=lambda command: False))
@@ -429,6 +436,11 @@ def test_not_a_storage_device(bus: VirtualBus, backend: VirtualBackend) -> None:
         ((1, 2), {"timeout": -1}),
         ((1, 2), {"timeout": float("nan")}),
         ((1, 2), {"timeout": 1e9}),
+        ((1, 2), {"timeout": "5"}),
+        ((1, 2), {"port": 5}),
+        ((None, 2), {}),
+        ((b"19d2", 2), {}),
+        ((True, 2), {}),
     ],
 )
 def test_bad_arguments(

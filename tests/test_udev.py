@@ -44,7 +44,12 @@ def test_a_vendor_with_a_fallback_is_there_as_a_whole() -> None:
     assert [m.groups() for m in lines] == [("05c6", "*"), ("12d1", "*")]
 
 
-@pytest.mark.parametrize("command", ["", " ", 'say "hi"', "a\nb"])
+def test_a_python_with_a_blank_in_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/opt/my env/bin/python")
+    assert default_command().startswith("'/opt/my env/bin/python' -I -m pymodeswitch ")
+
+
+@pytest.mark.parametrize("command", ["", " ", 'say "hi"', "a\nb", "x\\"])
 def test_commands_that_fit_in_no_rule(command: str) -> None:
     with pytest.raises(UsageError, match="bad command"):
         rules([UsbId(1, 2)], command)
