@@ -10,6 +10,7 @@ alternate settings). The reference and ours are run on it; what it notes is comp
     in 81 13                            bulk or interrupt IN: endpoint, most bytes asked for
     clear-halt 81                       CLEAR_FEATURE(ENDPOINT_HALT)
     reset                               port reset
+    left                                the stick dropped off the bus; what follows came in its next stay
 
 Numbers that a device file or the specification writes in hex are hex. The GET_ requests of USB 2.0, table
 9-4 are left out: they are the kernel's and libusb's own business.
@@ -24,9 +25,10 @@ from dataclasses import dataclass, field, replace
 
 from pymodeswitch.catalog import parse_name
 from pymodeswitch.model import DeviceFile
-from pymodeswitch.virtual import Mode, Setup, Stick
+from pymodeswitch.virtual import Leave, Mode, Setup, Stick
 from pymodeswitch.virtual.descriptors import (
     BULK,
+    CDC,
     DEVICE,
     HID,
     INTERRUPT,
@@ -63,7 +65,7 @@ class RecordingStick(Stick):
     before: Callable[[RecordingStick, str], None] | None = None
     notes: list[Note] = field(default_factory=list)
     recording: bool = False
-    _was_reset: bool = False
+    _enumerating: bool = False
     _answers: list[bytes] = field(default_factory=list)
 
     def start(self) -> None:
@@ -83,7 +85,14 @@ class RecordingStick(Stick):
     def reset(self) -> None:
         """A port reset, as a virtual bus does it; of the one of a real kernel see `control`."""
         Stick.reset(self)
-        self._note("reset")
+        if not self._enumerating:
+            self._note("reset")
+
+    def returned(self) -> bool:
+        """Dropped off the bus."""
+        self._note("left")
+        self._enumerating = self.recording
+        return Stick.returned(self)
 
     def control(self, setup_bytes: bytes, data: bytes = b"") -> bytes:
         """Zeros to what is unknown, nothing refused."""
@@ -92,14 +101,14 @@ class RecordingStick(Stick):
         if setup.request_type & 0xE0 == 0x80:  # standard, device to host
             # After a port reset the kernel reads the device descriptor again, from the wire, and configures
             # the device as it was: the only sign of the reset that a device can see on USB/IP.
-            if self.recording and not self._was_reset and setup.value >> 8 == DEVICE:
+            if self.recording and not self._enumerating and setup.value >> 8 == DEVICE:
                 self._note("reset")
-                self._was_reset = True
+                self._enumerating = True
             return Stick.control(self, setup_bytes, data)
         if code == SET_CONFIGURATION:
-            if not self._was_reset:
+            if not self._enumerating:
                 self._note(f"configuration {setup.value}")
-            self._was_reset = False
+            self._enumerating = False
             return Stick.control(self, setup_bytes, data)
         if code == SET_INTERFACE:
             self._note(f"altsetting {setup.index} {setup.value}")
@@ -160,6 +169,22 @@ def recording_stick(name: str, device_file: DeviceFile, *, active: int | None = 
     return RecordingStick([Mode(identity)], scsi=scsi)
 
 
+def leave_once(stick: RecordingStick, request: str, target_class: int = CDC) -> None:
+    """Have the stick leave after the first note that begins so, and come back with another class."""
+    identity = stick.identity
+    returned = tuple(
+        replace(c, interfaces=tuple(replace(i, interface_class=target_class) for i in c.interfaces))
+        for c in identity.configurations
+    )
+    stick.modes = [Mode(identity), Mode(replace(identity, configurations=returned))]
+
+    def before(stick: RecordingStick, text: str) -> None:
+        if text.startswith(request) and stick.mode_index == 0:
+            stick.leave(Leave(1.0))
+
+    stick.before = before
+
+
 def _configurations(device_file: DeviceFile, active: int | None) -> tuple[Configuration, ...]:
     """The active one first: the kernel chooses the first whose first interface is not vendor-specific."""
     interfaces = _interfaces(device_file)
@@ -186,7 +211,10 @@ def _interfaces(device_file: DeviceFile) -> tuple[Interface, ...]:
     if shown == device_file.target_class:
         shown, subclass, protocol = HID, 0, 0  # anything that is not reached yet
     size, interval = (512, 0) if kind == BULK else (64, 4)
-    endpoints = tuple(Endpoint(address, kind, size, interval) for address in (out, answer))
+    addresses = [out, answer]
+    if device_file.message_endpoint or device_file.response_endpoint:
+        addresses = [0x0E, 0x8E, out, answer]  # the first ones are wrong, or nobody would name others
+    endpoints = tuple(Endpoint(address, kind, size, interval) for address in addresses)
     named = Interface(number, shown, subclass, protocol, endpoints)
     before = tuple(
         Interface(n, shown, subclass, protocol, (Endpoint(0x03 + n), Endpoint(0x83 + n)))

@@ -15,7 +15,7 @@ from pathlib import Path
 from pymodeswitch.catalog import canonical_name, parse_name
 from pymodeswitch.device_file import parse
 from pymodeswitch.model import DeviceFile
-from tests.recording import RecordingStick, recording_stick
+from tests.recording import RecordingStick, leave_once, recording_stick
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FOLDER = CHECKOUT / "tests" / "recorded"
@@ -27,6 +27,7 @@ HELLO = "5553424312345679000000000000061e000000000000000000000000000000"
 INQUIRY = "55534243123456782400000080000612000000240000000000000000000000"
 READY = "55534243123456780000000000000600000000000000000000000000000000"
 EJECT = "5553424312345678000000000000061b000000020000000000000000000000"
+LEAVING_SONY = "SonyMode, and the stick returns"
 EXTRAS = {
     "HuaweiMode and Configuration": "HuaweiMode=1\nConfiguration=2\n",
     "HuaweiAltMode": "HuaweiAltMode=1\n",
@@ -63,6 +64,7 @@ EXTRAS = {
     "OptionMode and Configuration": "OptionMode=1\nConfiguration=2\n",
     "GCTMode on interface 1": "GCTMode=1\nInterface=1\n",
     "MobileActionMode and Configuration": "MobileActionMode=1\nConfiguration=2\n",
+    LEAVING_SONY: "TargetClass=0x02\nSonyMode=1\nConfiguration=2\n",
     "everything in order": f"MessageContent={EJECT}\nConfiguration=2\nAltSetting=1\nResetUSB=1\n",
 }
 ACTIVE = {"Configuration, active already": 2}
@@ -80,7 +82,10 @@ class Case:
 
     def stick(self) -> RecordingStick:
         """A fresh stick for it."""
-        return recording_stick(self.file_name, self.device_file, active=self.active)
+        stick = recording_stick(self.file_name, self.device_file, active=self.active)
+        if self.name == LEAVING_SONY:
+            leave_once(stick, "control c0 11")
+        return stick
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from pymodeswitch.data_import import read_source
 from tests.kernel.guest import linux
+from tests.kernel.prepare import UDEVD
 from tests.kernel.usbip import Plugged, UsbipServer
 from tests.recording import RecordingStick
-from tests.reference import EXTRA, PUBLIC, Case, Outcome, extra_cases, public_cases, save
+from tests.reference import EXTRA, LEAVING_SONY, PUBLIC, Case, Outcome, extra_cases, public_cases, save
 
 DRIVERS = (
     "sr_mod",
@@ -29,22 +30,30 @@ DRIVERS = (
     "qmi_wwan",
     "cdc_ether",
 )
+BLACKLIST = Path("/etc/modprobe.d/quiet.conf")
 PACK = "usr/share/usb_modeswitch/configPack.tar.gz"
 PANTECH_WAIT = 3
 AT_ONCE = 16  # plugged together, as much of enumerating is waiting
 
 
 @contextmanager
-def quiet_kernel() -> Iterator[None]:
-    """Without USB drivers, and without udev, which would load them again."""
+def quiet_kernel(*, udev: bool = False) -> Iterator[None]:
+    """Without USB drivers. udev: it runs, which Debian's libusb needs to see a stick return."""
     linux.settle()
     linux.run_command("udevadm", "control", "--exit")
     linux.run_command("modprobe", "-r", *DRIVERS)
     left = [name for name in ("usb_storage", "usbhid") if Path("/sys/module", name).exists()]
     assert not left, f"still loaded: {', '.join(left)}"
+    if udev:
+        BLACKLIST.write_text("".join(f"blacklist {name}\n" for name in (*DRIVERS, "uas", "usbhid")))
+        linux.run_command(UDEVD, "--daemon")
     yield
+    if udev:
+        linux.settle()
+        linux.run_command("udevadm", "control", "--exit")
+        BLACKLIST.unlink()
     linux.run_command("modprobe", "-a", *DRIVERS)
-    linux.run_command("/lib/systemd/systemd-udevd", "--daemon")
+    linux.run_command(UDEVD, "--daemon")
 
 
 @contextmanager
@@ -113,11 +122,15 @@ def main(arguments: Sequence[str]) -> int:
     """Record everything, or only the cases named; the arguments: versions of the reference, names."""
     reference, *names = arguments
     packed = public_cases(read_source(str(linux.REFERENCE / PACK)))
-    with quiet_kernel(), UsbipServer() as usb:
-        for kind, cases in ((EXTRA, extra_cases()), (PUBLIC, packed)):
-            chosen = [case for case in cases if not names or case.name in names or kind in names]
-            outcomes = record(usb, chosen)
-            save(kind, reference, outcomes, Path("/run/rig"))
+    for kind, cases in ((EXTRA, extra_cases()), (PUBLIC, packed)):
+        chosen = [case for case in cases if not names or case.name in names or kind in names]
+        returning = [case for case in chosen if case.name == LEAVING_SONY]
+        with quiet_kernel(), UsbipServer() as usb:
+            outcomes = record(usb, [case for case in chosen if case not in returning])
+        if returning:
+            with quiet_kernel(udev=True), UsbipServer() as usb:
+                outcomes |= record(usb, returning)
+        save(kind, reference, outcomes, Path("/run/rig"))
     return 0
 
 
