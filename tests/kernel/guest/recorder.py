@@ -6,6 +6,8 @@ it is configured and the tool is about to start.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import sys
 import time
@@ -16,7 +18,7 @@ from pathlib import Path
 from pymodeswitch.data_import import read_source
 from tests.kernel.guest import linux
 from tests.kernel.prepare import UDEVD
-from tests.kernel.usbip import Plugged, UsbipServer
+from tests.kernel.usbip import Plugged, UsbipServer, place
 from tests.recording import RecordingStick
 from tests.reference import EXTRA, LEAVING_SONY, PUBLIC, Case, Outcome, extra_cases, public_cases, save
 
@@ -47,45 +49,65 @@ def quiet_kernel(*, udev: bool = False) -> Iterator[None]:
     if udev:
         BLACKLIST.write_text("".join(f"blacklist {name}\n" for name in (*DRIVERS, "uas", "usbhid")))
         linux.run_command(UDEVD, "--daemon")
-    yield
-    if udev:
-        linux.settle()
-        linux.run_command("udevadm", "control", "--exit")
-        BLACKLIST.unlink()
-    linux.run_command("modprobe", "-a", *DRIVERS)
-    linux.run_command(UDEVD, "--daemon")
+    try:
+        yield
+    finally:
+        if udev:
+            linux.settle()
+            linux.run_command("udevadm", "control", "--exit")
+            BLACKLIST.unlink()
+        linux.run_command("modprobe", "-a", *DRIVERS)
+        linux.run_command(UDEVD, "--daemon")
 
 
 @contextmanager
 def plugged(usb: UsbipServer, sticks: Sequence[RecordingStick]) -> Iterator[list[Plugged]]:
     """The sticks in slots, enumerated and configured; afterwards the slots are empty."""
-    places = [usb.plug(stick, slot) for slot, stick in enumerate(sticks)]
-    for place in places:
-        linux.wait_for(f"a configured device on {place.port}", lambda p=place: configured(p))  # type: ignore[misc]
+    places = [usb.plug(stick, slot) for stick, slot in zip(sticks, slots(), strict=False)]
+    for at in places:
+        linux.wait_for(f"a configured device on {at.port}", functools.partial(configured, at))
     usb.check()
     yield places
-    for place in places:
-        usb.unplug(place.slot)
-    for place in places:
-        linux.wait_for(f"{place.port} empty", lambda p=place: linux.usb_id(p.port) is None)  # type: ignore[misc]
+    for at in places:
+        usb.unplug(at.slot)
+    for at in places:
+        linux.wait_for(f"{at.port} empty", functools.partial(empty, at))
     usb.check()
 
 
-def configured(place: Plugged) -> bool:
+@functools.cache
+def slots() -> list[int]:
+    """Slots of different controllers first: a controller enumerates one stick after the other, slowly."""
+    by_bus: dict[str, list[int]] = {}
+    for slot in itertools.count():
+        try:
+            port, _ = place(slot)
+        except LookupError:
+            break
+        by_bus.setdefault(port.partition("-")[0], []).append(slot)
+    return [slot for row in zip(*by_bus.values(), strict=True) for slot in row]
+
+
+def configured(at: Plugged) -> bool:
     """Whether the kernel is done with it: the interfaces are made after SET_CONFIGURATION."""
-    return any(linux.DEVICES.glob(f"{place.port}:*/bInterfaceNumber"))
+    return any(linux.DEVICES.glob(f"{at.port}:*/bInterfaceNumber"))
 
 
-def run_reference(case: Case, place: Plugged, stick: RecordingStick) -> Outcome:
+def empty(at: Plugged) -> bool:
+    """Whether the kernel is done with the unplugging."""
+    return linux.usb_id(at.port) is None
+
+
+def run_reference(case: Case, at: Plugged, stick: RecordingStick) -> Outcome:
     """The C tool, with the arguments that the dispatcher gives it."""
     if case.device_file.configuration == 0 or case.device_file.pantech_mode == PANTECH_WAIT:
         return Outcome((), None)  # the dispatcher never runs the tool then
     several = len(stick.identity.configurations) > 1
-    bus = place.port.partition("-")[0]
+    bus = at.port.partition("-")[0]
     vendor, product = case.file_name[:4], case.file_name[5:9]
     words = (
         *("-Q", "-D", *(() if several else ("-u", "-1"))),
-        *("-b", bus, "-g", str(linux.devnum(place.port)), "-v", vendor, "-p", product, "-f", case.text),
+        *("-b", bus, "-g", str(linux.devnum(at.port)), "-v", vendor, "-p", product, "-f", case.text),
     )
     stick.start()
     try:
@@ -104,9 +126,9 @@ def record(usb: UsbipServer, cases: Sequence[Case]) -> dict[str, Outcome]:
         batch = cases[first::stride]
         sticks = [case.stick() for case in batch]
         with plugged(usb, sticks) as places:
-            for case, place, stick in zip(batch, places, sticks, strict=True):
+            for case, at, stick in zip(batch, places, sticks, strict=True):
                 begun = time.monotonic()
-                outcomes[case.name] = run_reference(case, place, stick)
+                outcomes[case.name] = run_reference(case, at, stick)
                 print(f"{case.name}: {outcome_line(outcomes[case.name])}, {time.monotonic() - begun:.1f} s")
                 if "RECORD_TIMES" in os.environ:
                     for note in stick.notes:

@@ -48,10 +48,10 @@ def chunks() -> dict[str, list[Case]]:
     result: dict[str, list[Case]] = {"extra": extra_cases()}
     for name, cases in sorted(by_method.items()):
         if len(cases) < RARE:
-            result.setdefault("rare methods", []).extend(cases)
+            result.setdefault("rare-methods", []).extend(cases)
             continue
         for first in range(0, len(cases), CHUNK):
-            result[f"{name} {first + 1}"] = cases[first : first + CHUNK]
+            result[f"{name}-{first + 1}"] = cases[first : first + CHUNK]
     return result
 
 
