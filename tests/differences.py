@@ -18,11 +18,6 @@ DIFFERENCES: dict[str, tuple[str, Callable[[Trace], Trace] | None]] = {
         "the reference sends nothing and reports a success; ours says that the file names no method",
         None,
     ),
-    "PantechMode 3": (
-        "a stick that switches by itself: the reference's tool sends a request, but its dispatcher never "
-        "starts the tool for it",
-        lambda trace: (),
-    ),
     "MobileActionMode and Configuration": (
         "in the reference the kernel's own claim for the interrupt transfers is still there and refuses "
         "the configuration; ours claims and releases",
