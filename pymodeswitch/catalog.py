@@ -181,7 +181,7 @@ class Catalog:
     def _named(self, prefixes: tuple[str, ...] | None = None) -> Iterator[Candidate]:
         for folder in self.folders:
             names = _names(folder)
-            for name in sorted(names, key=lambda n: n.lower().replace("@", ":"), reverse=True):
+            for name in sorted(names, key=_sorting_name, reverse=True):
                 if prefixes is not None and not name.lower().startswith(prefixes):
                     continue
                 parsed = parse_name(name)
@@ -271,6 +271,11 @@ class Catalog:
         return NoEntryError(
             f"no device file for {usb_id} in {', '.join(self.folders)}: see the guide to an unknown stick"
         )
+
+
+def _sorting_name(name: str) -> str:
+    """Both spellings of a name sort alike."""
+    return f"{name[:4]}:{name[5:]}".lower().replace("@", ":")
 
 
 def nothing_fits(device: AttachedDevice, choice: Choice) -> NoEntryError:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import DeviceFileError
-from .keys import COMBINED_WITH_MESSAGE, KEYS, SPECIAL_METHODS, Key
+from .keys import COMBINED_WITH_MESSAGE, HINTS, KEYS, SPECIAL_METHODS, Key
 from .model import MASS_STORAGE_CLASS, DeviceFile, Diagnostic, Severity
 from .values import BLANKS, BadValue, convert
 
@@ -155,7 +155,8 @@ class _Reader:
         name = rest.strip(BLANKS)
         place = (number, len(line) - len(rest.lstrip(BLANKS)), max(1, len(name)))
         if not name or not name.isascii() or not name.replace("-", "").isalnum():
-            self._add(Severity.ERROR, f"{name!r} is no name of a mode", *place)
+            self._add(self.mistake, f"{name!r} is no name of a mode: this is a comment", *place)
+            return
         if name in (section.values.get("mode") for section in self.sections):
             self._add(Severity.ERROR, f"mode {name} again", *place)
         if self.sections[0].seen or len(self.sections) > 1 or "mode" in self.sections[0].values:
@@ -217,6 +218,12 @@ class _Reader:
         section.seen[name] = number
         section.places[key.attribute] = (number, column, len(name))
         value, start = _unquote(line, equals + 1)
+        behind = line[start + len(value) :].strip(BLANKS + '"')
+        if behind:
+            column = line.rindex(behind)
+            self._add(
+                self.mistake, f"{name}: text behind the quote is ignored", number, column, len(behind)
+            )
         if value.startswith('"'):
             self._add(Severity.ERROR, f"{name}: the quote is not closed", number, start, len(value))
             return
@@ -224,7 +231,8 @@ class _Reader:
             section.values[key.attribute], rest = convert(key, value)
         except BadValue as bad:
             width = len(value) - bad.offset if bad.width is None else bad.width
-            self._add(Severity.ERROR, f"{name}: {bad}", number, start + bad.offset, max(1, width))
+            severity = self.mistake if key.attribute in HINTS else Severity.ERROR
+            self._add(severity, f"{name}: {bad}", number, start + bad.offset, max(1, width))
             return
         if rest < len(value):
             self._add(

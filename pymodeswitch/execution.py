@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 from .errors import ModeSwitchError
 from .host import Host
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 # After these the device is on its way out (or stuck for good): the next steps have no addressee.
 LEAVING = (Fault.GONE, Fault.IO)
 
+# Steps that may switch the stick.
+SENDING = (BulkOut, Control, InterruptOut, SetConfiguration, SetAltSetting, Reset)
+
 OnStep = Callable[[Step, Fault | None], None]
 
 
@@ -44,6 +48,7 @@ class Execution:
     device: in the stay that the last step spoke to. started: something that may switch the stick was
     tried, so only its port can tell what came of it. detached: interfaces whose kernel driver was taken
     away. claimed: interfaces still claimed. faults: the steps that met an error, with that error.
+    delivered: at least one sending step got through. unconfigured: SET_CONFIGURATION 0 was the last one.
     """
 
     device: AttachedDevice
@@ -51,6 +56,8 @@ class Execution:
     detached: set[int] = field(default_factory=set)
     claimed: set[int] = field(default_factory=set)
     faults: list[tuple[Step, Fault]] = field(default_factory=list)
+    delivered: bool = False
+    unconfigured: bool = False
 
 
 def execute(
@@ -70,8 +77,7 @@ def execute(
     and more messages may disturb it). Raises what Host.open raises, and AccessError, BusyError, GoneError
     or TransferError while nothing was sent.
     """
-    run = _Run(plan, host, execution, deadline)
-    try:
+    with _Run(plan, host, execution, deadline) as run:
         for step in plan.steps:
             late = execution.started and host.now() >= deadline
             if (late or run.ended) and not isinstance(step, Release):
@@ -85,16 +91,22 @@ def execute(
                 logger.debug("%s: %s", step, fault.value)
                 execution.faults.append((step, fault))
                 run.ended = run.ended or (isinstance(step, ReadStatus) and not stubborn)
-    finally:
-        run.close()
+            elif isinstance(step, SENDING):
+                execution.delivered = True
 
 
-def give_back(transport: Transport, execution: Execution) -> list[Fault]:
-    """Attach the kernel drivers again that were detached, of a device that stays; what failed."""
+def give_back(now: AttachedDevice, transport: Transport, execution: Execution) -> list[Fault]:
+    """Give a device that stays its configuration and its kernel drivers back; returns what failed."""
     faults: list[Fault] = []
+    if execution.unconfigured and not now.configuration:
+        # The kernel binds the drivers when it configures the device.
+        fault = _tolerate(transport.set_configuration, execution.device.configuration)
+        faults += [] if fault is None else [fault]
+    execution.unconfigured = False
     for interface in sorted(execution.detached):
         fault = _tolerate(transport.attach, interface)
-        if fault is not None and fault is not Fault.NOT_SUPPORTED:
+        # NOT_FOUND, BUSY: the kernel has bound one meanwhile, or there is none for it.
+        if fault not in (None, Fault.NOT_SUPPORTED, Fault.NOT_FOUND, Fault.BUSY):
             faults.append(fault)
     execution.detached.clear()
     return faults
@@ -110,14 +122,30 @@ class _Run:
         self.execution = execution
         self.left = False
         self.ended = False
-        self.transport = host.open(execution.device)
+        self._transport: Transport | None = None
+
+    def __enter__(self) -> Self:
+        self._transport = self.host.open(self.execution.device)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @property
+    def transport(self) -> Transport:
+        """The opened device."""
+        assert self._transport is not None
+        return self._transport
 
     def close(self) -> None:
         """Release all, close the device."""
+        if self._transport is None:
+            return
         for interface in sorted(self.execution.claimed):
             _tolerate(self.transport.release, interface)
         self.execution.claimed.clear()
-        self.transport.close()
+        self._transport.close()
+        self._transport = None
 
     def carry_out(self, step: Step) -> Fault | None:
         """One step; returns the fault that it met and that is tolerated."""
@@ -140,7 +168,7 @@ class _Run:
             case ClearHalt(endpoint):
                 return _tolerate(transport.clear_halt, endpoint)
             case Pause(milliseconds):
-                self.host.sleep(milliseconds / 1000)
+                self.host.sleep(max(0.0, min(milliseconds / 1000, self.deadline - self.host.now())))
                 return None
             case Release(interface):
                 execution.claimed.discard(interface)
@@ -169,23 +197,31 @@ class _Run:
             self.execution.started = True
         met = None
         for interface in self.execution.device.interfaces:
-            fault = _tolerate(self.transport.detach, interface.number)
+            number = interface.number
+            # Noted before the call: an interrupt (Ctrl-C) may come right after it.
+            before = set(self.execution.detached)
+            self.execution.detached.add(number)
+            fault = _tolerate(self.transport.detach, number)
             if fault is None:
-                self.execution.detached.add(interface.number)
-            elif fault is not Fault.NOT_FOUND and fault is not Fault.NOT_SUPPORTED:
+                continue
+            self.execution.detached = before
+            if fault is not Fault.NOT_FOUND and fault is not Fault.NOT_SUPPORTED:
                 # NOT_FOUND: nothing was bound. NOT_SUPPORTED: this system has no such drivers. Of the
                 # others claiming will tell whether they matter.
                 met = fault
+        if self.plan.method == "DetachStorageOnly":
+            self.execution.delivered = met is None
         return met
 
     def _claim(self, interface: int) -> Fault | None:
+        self.execution.claimed.add(interface)  # before the call, as with detaching
         try:
             self.transport.claim(interface)
         except UsbFault as fault:
+            self.execution.claimed.discard(interface)
             if self.execution.started:
                 return fault.fault
             raise error_for(fault, self.execution.device) from fault
-        self.execution.claimed.add(interface)
         return None
 
     def _send(self, endpoint: int, data: bytes, timeout_ms: int) -> Fault | None:
@@ -211,13 +247,15 @@ class _Run:
                 fault = None
                 if len(answer) == step.length:
                     break
+            if self.host.now() >= self.deadline:
+                break
         return fault
 
     def _read_interrupts(self, step: InterruptIn) -> Fault | None:
         fault = None
         for _ in range(step.times):
             fault = _tolerate(self.transport.interrupt_in, step.endpoint, step.length, step.timeout_ms)
-            if fault in LEAVING:
+            if fault in LEAVING or self.host.now() >= self.deadline:
                 break
         return fault
 
@@ -236,9 +274,10 @@ class _Run:
         except UsbFault as fault:
             if not self.execution.started and fault.fault in (Fault.BUSY, Fault.ACCESS):
                 raise error_for(fault, self.execution.device) from fault
-            return fault.fault
-        finally:
             self.execution.started = True
+            return fault.fault
+        self.execution.started = True
+        self.execution.unconfigured = value == 0
         self.execution.detached.clear()  # the interfaces of the new configuration get drivers anew
         return None
 
@@ -247,27 +286,31 @@ class _Run:
         device, start = self.execution.device, self.host.now()
         while True:
             now = self.host.at(device.port)
-            if now is not None and now.device_number != device.device_number:
-                return self._reopen(now)
-            bound = step.timeout_ms if now is None else step.leave_ms
+            if now is not None and now.id != device.id:
+                self.left = True  # it has switched, or is on its way: that is for the watcher to tell
+                return Fault.GONE
+            is_back = now is not None and not now.same_stay(device)
+            if now is not None and is_back and now.interfaces and self._reopen(now):
+                return None
+            bound = step.timeout_ms if now is None or is_back else step.leave_ms
             left = min(self.deadline, start + bound / 1000) - self.host.now()
             if left <= 0:
                 self.left = True
                 return Fault.TIMEOUT
             self.host.wait(left)
 
-    def _reopen(self, device: AttachedDevice) -> Fault | None:
+    def _reopen(self, device: AttachedDevice) -> bool:
+        """Open the next stay; False while libusb does not know it yet."""
         self.close()
+        try:
+            self._transport = self.host.open(device)
+        except ModeSwitchError as error:
+            logger.debug("%s is back, but: %s", device.describe(), error)
+            return False
         self.execution.device = device
         self.execution.detached.clear()
-        try:
-            self.transport = self.host.open(device)
-        except ModeSwitchError as error:
-            logger.debug("%s came back, but: %s", device.describe(), error)
-            self.left = True
-            return Fault.OTHER
         self.left = False
-        return None
+        return True
 
 
 def _tolerate(call: Callable[..., object], *arguments: object) -> Fault | None:

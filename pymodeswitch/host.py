@@ -15,7 +15,8 @@ from .model import AttachedDevice, Node, Port
 from .sysfs import Sysfs
 
 if TYPE_CHECKING:
-    from .transport import Strings, Transport
+    from .libusb_devices import Strings
+    from .transport import Transport
     from .uevents import KernelEvents
 
 logger = logging.getLogger(__name__)
@@ -126,12 +127,14 @@ class LibusbHost:
         self._sleep = time.sleep if clock is None else clock.sleep
 
     def devices(self) -> tuple[AttachedDevice, ...]:
-        from .transport import devices
+        from .libusb_devices import devices
 
         return devices(self._backend, self._strings)
 
     def at(self, port: Port) -> AttachedDevice | None:
-        return next((device for device in self.devices() if device.port == port), None)
+        from .libusb_devices import devices
+
+        return next(iter(devices(self._backend, self._strings, port)), None)
 
     def nodes(self, device: AttachedDevice) -> tuple[Node, ...] | None:
         return None

@@ -74,6 +74,11 @@ KEYS = (
     Key("NoMBIMCheck", "no_mbim_check", "bool"),
 )
 
+# Keys that only help to judge: where one cannot be read, a lenient reader goes on without it.
+HINTS = frozenset(
+    key.attribute for key in KEYS if key.name.startswith(("Target", "Default", "No", "Need", "Check"))
+)
+
 SPECIAL_METHODS = tuple(key for key in KEYS if key.special)
 
 COMBINED_WITH_MESSAGE = tuple(

@@ -17,6 +17,9 @@ Port = NewType("Port", str)
 
 MASS_STORAGE_CLASS = 0x08
 HUB_CLASS = 0x09
+# Names that every device with an MBIM configuration knows, beside those in its device file.
+MBIM_MODE, LEGACY_MODE = "mbim", "legacy"
+
 MBIM = (0x02, 0x0E)  # class and subclass of its control interface: MBIM 1.0, 6.3
 
 
@@ -115,6 +118,21 @@ class AttachedDevice:
         return self.interfaces[0].interface_class if self.interfaces else None
 
     @property
+    def in_mbim_configuration(self) -> bool:
+        """Whether its MBIM configuration is the active one."""
+        return self.mbim_configuration is not None and self.mbim_configuration == self.configuration
+
+    def same_stay(self, other: AttachedDevice) -> bool:
+        """Whether both are one stay on the bus: a device that has left and come back is a new one.
+
+        Linux gives a new device number each time; others may give the same one again, so the ID counts.
+        """
+        return (self.port, self.bus, self.device_number, self.id) == (
+            *(other.port, other.bus, other.device_number),
+            other.id,
+        )
+
+    @property
     def is_storage(self) -> bool:
         """Whether the first interface is mass storage (or there is none yet to tell)."""
         return self.interface_class in (None, MASS_STORAGE_CLASS)
@@ -187,6 +205,15 @@ class DeviceFile:
             return replace(self, modes=())
         other = next((other for other in self.modes if other.mode == name), None)
         return other and replace(other, comments=self.comments)
+
+    def ways_for(self, name: str | None) -> tuple[DeviceFile, ...]:
+        """The ways that a mode asked for leaves: all without one, the file's own for legacy."""
+        if name is None:
+            return (self, *self.modes)
+        if name == LEGACY_MODE and name not in self.mode_names:
+            return (self,)
+        way = self.in_mode(name)
+        return () if way is None else (way,)
 
     @property
     def mode_names(self) -> tuple[str, ...]:

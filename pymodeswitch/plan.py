@@ -188,7 +188,13 @@ def _no_endpoint(what: str, key: str, device: AttachedDevice, interface: Interfa
     )
 
 
-def typical_device(initial: UsbId) -> AttachedDevice:
-    """A stand-in for a device that is not attached: one storage interface, endpoints 0x01 and 0x81."""
-    interface = Interface(0, MASS_STORAGE_CLASS, 0x06, 0x50, bulk_out=0x01, bulk_in=0x81)
-    return AttachedDevice(Port("1-1"), initial, 1, 1, 0, 1, (interface,))
+def typical_device(initial: UsbId, device_file: DeviceFile | None = None) -> AttachedDevice:
+    """A stand-in for a device that is not attached: a storage interface, endpoints 0x01 and 0x81.
+
+    The interface has the number that the device file names, and no configuration counts as active, so that
+    every step shows.
+    """
+    number = (device_file.interface if device_file else None) or 0
+    interface = Interface(number, MASS_STORAGE_CLASS, 0x06, 0x50, bulk_out=0x01, bulk_in=0x81)
+    configuration = 0 if device_file else 1
+    return AttachedDevice(Port("1-1"), initial, 1, 1, 0, configuration, (interface,))

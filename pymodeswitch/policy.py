@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .errors import SettingsError, UsageError
-from .model import AttachedDevice, DeviceFile, UsbId
+from .model import LEGACY_MODE, MBIM_MODE, AttachedDevice, DeviceFile, UsbId
 from .settings import Settings
 
-MBIM_MODE, LEGACY_MODE = "mbim", "legacy"
 MBIM_DRIVER, QMI_DRIVER = "cdc_mbim", "qmi_wwan"
 
 PANTECH_UML295_STORAGE = UsbId(0x10A9, 0x6080)

@@ -8,11 +8,10 @@ from __future__ import annotations
 import logging
 
 from . import messages
-from .errors import ModeSwitchError
 from .host import Host
 from .model import MASS_STORAGE_CLASS, AttachedDevice, Interface
 from .steps import BULK_TIMEOUT_MS, CSW_LENGTH
-from .transport import Transport, UsbFault
+from .transport import Fault, Transport, UsbFault, error_for
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ def scsi_strings(host: Host, device: AttachedDevice, *, ask: bool = True) -> tup
     while (strings := host.scsi_strings(device)) is None:
         left = deadline - host.now()
         now = host.at(device.port)
-        if left <= 0 or now is None or now.device_number != device.device_number:
+        if left <= 0 or now is None or not now.same_stay(device):
             logger.debug("%s: no SCSI strings from the kernel", device.describe())
             break
         host.wait(left)
@@ -44,19 +43,19 @@ def scsi_strings(host: Host, device: AttachedDevice, *, ask: bool = True) -> tup
 
 
 def _ask(host: Host, device: AttachedDevice, interface: Interface) -> tuple[str, str, str] | None:
-    """An INQUIRY of our own. What fails here decides nothing: the plain entry may still fit."""
+    """An INQUIRY of our own. A device that may not be opened, or is busy, raises as switching it would;
+    whatever else fails here decides nothing: the plain entry may still fit."""
     if interface.bulk_out is None or interface.bulk_in is None:
         return None
+    transport = host.open(device)
+    detached = False
     try:
-        transport = host.open(device)
-    except ModeSwitchError as error:
-        logger.debug("no INQUIRY: %s", error)
-        return None
-    detached = _detached(transport, interface.number)
-    try:
+        detached = _detached(transport, interface.number)
         data = _inquiry(transport, interface.number, interface.bulk_out, interface.bulk_in)
     except UsbFault as fault:
         logger.debug("no INQUIRY of %s: %s", device.describe(), fault)
+        if fault.fault in (Fault.ACCESS, Fault.BUSY):
+            raise error_for(fault, device) from fault
         return None
     finally:
         if detached:
@@ -69,11 +68,22 @@ def _inquiry(transport: Transport, interface: int, out: int, answer: int) -> byt
     transport.claim(interface)
     try:
         transport.bulk_out(out, messages.INQUIRY[0], BULK_TIMEOUT_MS)
-        data = transport.bulk_in(answer, INQUIRY_LENGTH, BULK_TIMEOUT_MS)
-        transport.bulk_in(answer, CSW_LENGTH, BULK_TIMEOUT_MS)
+        data = _read_or_clear(transport, answer, INQUIRY_LENGTH)
+        _read_or_clear(transport, answer, CSW_LENGTH)
         return data
     finally:
         transport.release(interface)
+
+
+def _read_or_clear(transport: Transport, endpoint: int, length: int) -> bytes:
+    """A stalled data phase is cleared, and its CSW still comes: Bulk-Only Transport 1.0, 6.7.2."""
+    try:
+        return transport.bulk_in(endpoint, length, BULK_TIMEOUT_MS)
+    except UsbFault as fault:
+        if fault.fault is not Fault.STALL:
+            raise
+        transport.clear_halt(endpoint)
+        return b""
 
 
 def _attach(transport: Transport, device: AttachedDevice, interface: int) -> None:

@@ -6,18 +6,17 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .attempts import Attempts
 from .catalog import Catalog, default_catalog, entry_from_file, nothing_fits, read_entry
 from .errors import (
     DeviceFileError,
-    GoneError,
     ModeSwitchError,
     NotAttachedError,
     SeveralDevicesError,
     UsageError,
 )
-from .execution import Execution, execute, give_back
 from .host import Host, default_host
 from .model import (
     AttachedDevice,
@@ -36,28 +35,22 @@ from .policy import decide_by
 from .scsi import scsi_strings
 from .settings import Settings, read_settings
 from .steps import Plan, Step
-from .verdict import Verdict, failure, is_target
-from .watch import await_nodes, watch
-
-if TYPE_CHECKING:
-    from .transport import Fault
+from .verdict import Verdict, is_target
+from .watch import await_nodes, new_neighbour
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_S = 20.0  # the reference's CheckSuccess
 MAX_TIMEOUT_S = 3600.0
-# A stick that does not react at once may only be slow: later tries come later, and settle first for the
-# time that the reference always takes. Each fraction of the timeout is where a try ends.
-TRY_ENDS = (0.25, 0.55, 1.0)
-SETTLE_BEFORE_RETRY_S = 0.5
+CONFIGURED_S = 2.0  # how long a device that is just being enumerated gets to be configured
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Something that happened on the way, for an observer.
 
-    kind: "device", "entry", "try", "step", "waiting", "seen" or "node". text: in words. step: for "step".
-    seconds: since the call.
+    kind: "device", "entry", "try", "step", "waiting" or "seen". text: in words. step: for "step". seconds:
+    since the call.
     """
 
     kind: str
@@ -93,8 +86,8 @@ def switch(
 
     vendor, product: initial ID, as ints or hex strings (0 to 0xffff). port: one certain stick (`1-1.2`).
     config: a DeviceFile or the path of one, instead of the catalogue. timeout: seconds for the whole
-    verdict, over 0 to 3600; by default the device file's CheckSuccess, else 20, and what the plan itself
-    waits on top. wait: False sends once and returns SENT without a verdict; kernel drivers stay detached
+    verdict, over 0 to 3600, besides what the device file itself waits; by default its CheckSuccess, else
+    20. wait: False sends once and returns SENT without a verdict; kernel drivers stay detached
     then. dry_run: nothing is sent, PLANNED. mode: the way of switching, by its name in the device file, or
     `mbim` or `legacy` for a device with an MBIM configuration. mbim: whether such a configuration is
     preferred where the system has the driver. settings: what counts for mode and mbim when they are not
@@ -118,27 +111,26 @@ def switch(
     catalog = default_catalog(os.fspath(folder) for folder in folders)
     settings = read_settings() if settings is None else settings
     operation = _Operation(host, catalog, usb_id, wanted_port, observer)
+    operation.use_modes(mode, settings)
     try:
         given = operation.given_entry(config)
-        device = operation.find_device(given, mode)
+        device = operation.find_device(given)
         if device is None:
             return operation.result(Status.ALREADY)
         entry = given or operation.choose_entry(device, ask=not dry_run)
-        if operation.is_right_already(device, entry, mode):
+        if operation.is_right_already(device, entry):
             return operation.result(Status.ALREADY)
         entry = operation.decide(device, entry, mode, mbim, settings)
-        plan = make_plan(entry.device_file, device)
-        operation.plan = plan
-        operation.warnings += plan.warnings
+        if operation.is_right_beside(device, entry):
+            return operation.result(Status.ALREADY)
+        plan = operation.plan = make_plan(entry.device_file, device)
         if dry_run:
             return operation.result(Status.PLANNED)
         if not plan.steps and not plan.by_itself:
             operation.after = device  # nothing to do: Configuration=0, or the active one
             return operation.result(Status.ALREADY)
-        seconds = timeout
-        if seconds is None:
-            seconds = plan.waits_s + (entry.device_file.check_success_s or DEFAULT_TIMEOUT_S)
-        return operation.carry_out(device, entry, plan, seconds, wait=wait)
+        seconds = timeout or entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
+        return operation.carry_out(device, entry, plan, seconds if wait else None)
     except ModeSwitchError as error:
         if error.result is None:
             error.result = operation.result(None)
@@ -177,6 +169,7 @@ class _Operation:
         self.tries = 0
         self.unlisted = False
         self.warnings: tuple[str, ...] = ()
+        self.mode: str | None = None
 
     def elapsed(self) -> float:
         """Seconds since the call."""
@@ -226,8 +219,12 @@ class _Operation:
         self._use(entry)
         return entry
 
-    def find_device(self, given: Entry | None, mode: str | None) -> AttachedDevice | None:
-        """The one stick with the initial ID; None when one of the targets is attached instead.
+    def use_modes(self, mode: str | None, settings: Settings) -> None:
+        """The mode that counts for what is attached already: asked for, or settled."""
+        self.mode = mode or settings.modes.get(self.id)
+
+    def find_device(self, given: Entry | None) -> AttachedDevice | None:
+        """The one stick with the initial ID, configured; None when one of the targets is attached instead.
 
         Without a mode asked for, the target of any mode will do.
         """
@@ -242,17 +239,35 @@ class _Operation:
                 ports=ports,
             )
         if found:
-            self.before = found[0]
+            self.before = self._configured(found[0])
             self.tell("device", f"{found[0].describe()} is attached")
-            return found[0]
+            return self.before
+        elsewhere = None
         for entry in [given] if given else self._entries():
             for device in here:
-                if is_target(device, entry, mode):
+                if is_target(device, entry, self.mode) and not self._has_its_own_entry(device, entry):
                     self.entry = entry
                     self._arrived(device)
                     self.tell("device", f"{device.describe()} is what {self.id} switches to")
                     return None
-        raise self._not_attached(here)
+                if is_target(device, entry):
+                    elsewhere = device
+        raise self._not_attached(here, elsewhere)
+
+    def _has_its_own_entry(self, device: AttachedDevice, entry: Entry) -> bool:
+        """A target that is storage still, and the initial ID of another entry, has not arrived yet."""
+        return device.is_storage and device.id != entry.id and bool(self.catalog.candidates(device.id))
+
+    def _configured(self, device: AttachedDevice) -> AttachedDevice:
+        """A device that was plugged in just now has no configuration yet: a moment later it has."""
+        deadline = self.host.now() + CONFIGURED_S
+        while not device.interfaces and (left := deadline - self.host.now()) > 0:
+            self.host.wait(left)
+            now = self.host.at(device.port)
+            if now is None or not now.same_stay(device):
+                break  # what is there now is for the plan and the watcher to tell
+            device = now
+        return device
 
     def _entries(self) -> list[Entry]:
         """The entries of the ID that can be read; what is wrong with the others becomes a warning."""
@@ -264,7 +279,14 @@ class _Operation:
                 self.warn(str(error))
         return entries
 
-    def _not_attached(self, here: list[AttachedDevice]) -> NotAttachedError:
+    def _not_attached(
+        self, here: list[AttachedDevice], other_mode: AttachedDevice | None
+    ) -> NotAttachedError:
+        if other_mode is not None:
+            return NotAttachedError(
+                f"{self.id} is not attached; {other_mode.describe()} has switched already, to something "
+                f"else than mode {self.mode}: plug it in again"
+            )
         if self.port is not None:
             what = f"{here[0].id} is" if here else "nothing is"
             return NotAttachedError(f"{self.id} is not attached: {what} on port {self.port}")
@@ -303,109 +325,45 @@ class _Operation:
         self.entry = replace(entry, device_file=decision.device_file)
         return self.entry
 
-    def is_right_already(self, device: AttachedDevice, entry: Entry, mode: str | None) -> bool:
+    def is_right_already(self, device: AttachedDevice, entry: Entry) -> bool:
         """Whether interface 0 has the target class already (IDs that stay the same in every mode)."""
-        if not is_target(device, entry, mode):
+        if not is_target(device, entry, self.mode):
             return False
         self._arrived(device)
-        self.tell("device", f"{device.describe()} is in its target class already")
+        self.tell("device", f"{device.describe()} is what it should be already")
         return True
+
+    def is_right_beside(self, device: AttachedDevice, entry: Entry) -> bool:
+        """Whether the target is there on the neighbouring port (Cisco's AM10 stays where it is)."""
+        if not entry.device_file.cisco_mode:
+            return False
+        self.after = new_neighbour(self.host, device, entry, others=())
+        if self.after is not None:
+            self.nodes = self.host.nodes(self.after) or ()
+        return self.after is not None
 
     # Switching
 
     def carry_out(
-        self, device: AttachedDevice, entry: Entry, plan: Plan, timeout: float, *, wait: bool
+        self, device: AttachedDevice, entry: Entry, plan: Plan, seconds: float | None
     ) -> SwitchResult:
-        """Send, watch, and send again while the stick stays unchanged; bounded by timeout and tries."""
-        deadline = self.start + timeout
-        execution = Execution(device)
-        verdict = Verdict.UNCHANGED
-        others = self.host.devices() if entry.device_file.cisco_mode else None
-        now: AttachedDevice | None = device
+        """Send and watch for that long; None sends once and does not watch."""
+        attempts = Attempts(self.host, device, entry, plan, tell=self.tell, warn=self.warn)
         try:
-            for number, end in enumerate(TRY_ENDS, 1):
-                if number > 1:
-                    if self.host.now() + SETTLE_BEFORE_RETRY_S >= deadline:
-                        break
-                    self.tell("try", "unchanged: once more, slower")
-                    self.host.sleep(SETTLE_BEFORE_RETRY_S)
-                if now is not None and now.device_number != execution.device.device_number:
-                    # It came back as it was: with a new number, and with its drivers.
-                    execution, plan = Execution(now), make_plan(entry.device_file, now)
-                execution.started = False
-                if plan.by_itself:
-                    end = 1.0  # nothing to send again: it gets the whole time
-                else:
-                    self._send(number, plan, execution, deadline)
-                self.tries += execution.started
-                if not wait:
-                    execution.detached.clear()  # nobody will know whether it stays
-                    return self.result(Status.SENT)
-                until = self.start + timeout * end
-                verdict, now = watch(
-                    self.host,
-                    device,
-                    entry,
-                    until=until,
-                    deadline=deadline,
-                    tell=self.tell,
-                    others=others,
-                )
-                self.after = now
-                if verdict is not Verdict.UNCHANGED or plan.by_itself:
-                    break
+            if seconds is None:
+                attempts.send_once()
+                self.tries = attempts.tries
+                return self.result(Status.SENT)
+            verdict, now = attempts.until_verdict(seconds)
         finally:
-            self._give_back(execution)
-        if verdict.is_switch and now is not None:
-            return self._switched(verdict, now, entry)
-        raise failure(verdict, device, now, seconds=timeout, tries=self.tries)
-
-    def _send(self, number: int, plan: Plan, execution: Execution, deadline: float) -> None:
-        """Open the device and run the plan: the try with that number."""
-        self.tell("try", f"try {number}: {plan.method}")
-
-        def on_step(step: Step, fault: Fault | None) -> None:
-            self.tell("step", "ok" if fault is None else fault.value, step)
-
-        try:
-            execute(
-                plan,
-                self.host,
-                execution,
-                deadline=deadline,
-                on_step=on_step,
-                stubborn=number > 1,
-            )
-        except GoneError:
-            # A stick that leaves between two tries may well be switching, late: its port will tell.
-            if number == 1:
-                raise
-
-    def _give_back(self, execution: Execution) -> None:
-        """A stick that stayed gets its kernel drivers back, whatever happened."""
-        device = execution.device
-        now = self.host.at(device.port) if execution.detached else None
-        if now is None or now.device_number != device.device_number:
-            return
-        try:
-            transport = self.host.open(now)
-        except ModeSwitchError as error:
-            self.warn(f"the kernel drivers of {device.describe()} stay detached: {error}")
-            return
-        try:
-            for fault in give_back(transport, execution):
-                self.warn(f"a kernel driver of {device.describe()} stays detached: {fault.value}")
-        finally:
-            transport.close()
-
-    def _switched(self, verdict: Verdict, device: AttachedDevice, entry: Entry) -> SwitchResult:
+            self.tries, self.after, self.plan = attempts.tries, attempts.after, attempts.plan
         if verdict is Verdict.UNLISTED:
             self.unlisted = True
             self.warn(
-                f"{device.id} (class 0x{device.interface_class or 0:02x}) is not among the targets "
-                f"that {entry.path or 'the device file'} names for {self.id}"
+                f"{now.id} (class 0x{now.interface_class or 0:02x}) is not among the targets that "
+                f"{entry.path or 'the device file'} names for {self.id}"
             )
-        self.after, self.nodes = await_nodes(self.host, device)
+        self.after, self.nodes = await_nodes(self.host, now)
         return self.result(Status.SWITCHED)
 
     def _arrived(self, device: AttachedDevice) -> None:

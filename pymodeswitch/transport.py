@@ -16,18 +16,14 @@ from enum import Enum
 from typing import Any, Protocol, TypeVar
 
 import usb.backend.libusb1
-import usb.core
-import usb.util
 from usb.core import USBError, USBTimeoutError
 
 from .errors import AccessError, BusyError, GoneError, ModeSwitchError, NoLibusbError, TransferError
-from .model import HUB_CLASS, MBIM, AttachedDevice, Interface, Port, UsbId
+from .model import AttachedDevice, UsbId
 
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-
-BULK = 2  # bmAttributes, USB 2.0 table 9-13
 
 
 class Fault(Enum):
@@ -263,108 +259,6 @@ def _open_error(fault: UsbFault, device: AttachedDevice) -> ModeSwitchError:
             "in this container?"
         )
     return error_for(fault, device)
-
-
-Strings = dict[tuple[int, int], tuple[str, str, str]]
-
-
-def devices(backend: Any, strings: Strings | None = None) -> tuple[AttachedDevice, ...]:
-    """All attached devices but hubs as libusb sees them: for systems without sysfs.
-
-    strings: manufacturer, product and serial by bus and device number, so that each device is asked once.
-    """
-    known = {} if strings is None else strings
-    found = []
-    for device in backend.enumerate_devices():
-        descriptor = backend.get_device_descriptor(device)
-        if descriptor.bDeviceClass != HUB_CLASS and descriptor.port_numbers:
-            key = (descriptor.bus, descriptor.address)
-            if key not in known:
-                known[key] = _strings(backend, device, descriptor)
-            found.append(_snapshot(backend, device, descriptor, known[key]))
-    return tuple(sorted(found, key=lambda d: d.port))
-
-
-def _strings(backend: Any, device: Any, descriptor: Any) -> tuple[str, str, str]:
-    """Manufacturer, product and serial number; empty where there is none or it may not be asked."""
-    opened = usb.core.Device(device, backend)
-    texts = []
-    try:
-        for index in (descriptor.iManufacturer, descriptor.iProduct, descriptor.iSerialNumber):
-            texts.append(usb.util.get_string(opened, index) or "" if index else "")
-    except (USBError, NotImplementedError, ValueError):  # ValueError: pyusb read no language
-        texts = ["", "", ""]
-    finally:
-        usb.util.dispose_resources(opened)
-    return texts[0], texts[1], texts[2]
-
-
-def _snapshot(backend: Any, device: Any, descriptor: Any, strings: tuple[str, str, str]) -> AttachedDevice:
-    path = ".".join(str(number) for number in descriptor.port_numbers)
-    configuration = _active_configuration(backend, device)
-    configurations = _configurations(backend, device, descriptor.bNumConfigurations)
-    return AttachedDevice(
-        manufacturer=strings[0],
-        product=strings[1],
-        serial=strings[2],
-        port=Port(f"{descriptor.bus}-{path}"),
-        id=UsbId(descriptor.idVendor, descriptor.idProduct),
-        bus=descriptor.bus,
-        device_number=descriptor.address,
-        device_class=descriptor.bDeviceClass,
-        configuration=configuration,
-        interfaces=configurations.get(configuration, ()),
-        mbim_configuration=_mbim_configuration(configurations),
-    )
-
-
-def _active_configuration(backend: Any, device: Any) -> int:
-    """Active configuration; the first one where the device may not be opened to ask."""
-    try:
-        handle = backend.open_device(device)
-    except (USBError, NotImplementedError):
-        return int(backend.get_configuration_descriptor(device, 0).bConfigurationValue)
-    try:
-        return int(backend.get_configuration(handle))
-    except USBError:
-        return 0
-    finally:
-        backend.close_device(handle)
-
-
-def _configurations(backend: Any, device: Any, count: int) -> dict[int, tuple[Interface, ...]]:
-    """Interfaces, alternate setting 0, by bConfigurationValue."""
-    found = {}
-    for index in range(count):
-        configuration = backend.get_configuration_descriptor(device, index)
-        found[int(configuration.bConfigurationValue)] = tuple(
-            _interface(backend, device, number, index) for number in range(configuration.bNumInterfaces)
-        )
-    return found
-
-
-def _mbim_configuration(configurations: dict[int, tuple[Interface, ...]]) -> int | None:
-    for value, interfaces in configurations.items() if len(configurations) > 1 else ():
-        if any((i.interface_class, i.subclass) == MBIM for i in interfaces):
-            return value
-    return None
-
-
-def _interface(backend: Any, device: Any, number: int, configuration: int) -> Interface:
-    descriptor = backend.get_interface_descriptor(device, number, 0, configuration)
-    bulk: dict[bool, int] = {}
-    for index in range(descriptor.bNumEndpoints):
-        endpoint = backend.get_endpoint_descriptor(device, index, number, 0, configuration)
-        if endpoint.bmAttributes & 3 == BULK:
-            bulk.setdefault(bool(endpoint.bEndpointAddress & 0x80), endpoint.bEndpointAddress)
-    return Interface(
-        descriptor.bInterfaceNumber,
-        descriptor.bInterfaceClass,
-        descriptor.bInterfaceSubClass,
-        descriptor.bInterfaceProtocol,
-        bulk.get(False),
-        bulk.get(True),
-    )
 
 
 def load_backend() -> Any:

@@ -31,10 +31,12 @@ class KernelEvents:
         if self._socket is None:
             time.sleep(bounded)  # nothing to wait on: this system tells no events
             return
+        waiting = select.poll()  # select() cannot take file numbers from 1,024 on
+        waiting.register(self._socket, select.POLLIN)
         deadline = time.monotonic() + bounded
         while True:
             left = deadline - time.monotonic()
-            if not select.select([self._socket], [], [], max(0.0, left))[0] or self._drain():
+            if not waiting.poll(max(0.0, left) * 1000) or self._drain():
                 return
 
     def _drain(self) -> bool:

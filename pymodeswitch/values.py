@@ -43,7 +43,7 @@ def convert(key: Key, value: str) -> tuple[Any, int]:
     if key.kind == "int":
         if not (word.isascii() and word.isdigit()):
             raise BadValue(f"{word!r} is not a decimal number", 0, end)
-        number = int(word[:9])
+        number = int(word.lstrip("0")[:9] or 0)
     else:
         number = _hex(word, 0)
     if number > key.maximum:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .catalog import (
@@ -138,7 +138,7 @@ def _host() -> Host:
 def _explanation(
     entry: Entry, device: AttachedDevice | None, options: argparse.Namespace, host: Host
 ) -> Explanation:
-    planned_for = device or typical_device(entry.id)
+    planned_for = device or typical_device(entry.id, entry.device_file)
     decision = decide_by(
         read_settings(),
         entry.device_file,
@@ -158,7 +158,7 @@ def _explanation_data(explanation: Explanation, device: AttachedDevice | None) -
 
     entry, plan = explanation.entry, explanation.plan
     return {
-        **(entry_data(entry) or {}),
+        **(entry_data(replace(entry, device_file=explanation.decision.device_file)) or {}),
         "modes": list(mode_names(entry.device_file, device)),
         "reasons": list(explanation.decision.reasons),
         "method": plan.method if plan else None,
@@ -252,7 +252,7 @@ def lint_file(path: str) -> list[Diagnostic]:
             if named is not None and named[0] != entry.id:
                 raise DeviceFileError(f"named for {named[0]}, and says that it is for {entry.id}")
             for way in (device_file, *device_file.modes):
-                make_plan(way, typical_device(entry.id))
+                make_plan(way, typical_device(entry.id, way))
         except ModeSwitchError as error:
             findings.append(_whole(path, error))
     return sorted(findings, key=lambda finding: (finding.line, finding.column))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 from .errors import GoneError, ModeSwitchError, UnchangedError, UnexpectedDeviceError
-from .model import MASS_STORAGE_CLASS, AttachedDevice, DeviceFile, Entry, UsbId
+from .model import MASS_STORAGE_CLASS, MBIM_MODE, AttachedDevice, DeviceFile, Entry, UsbId
 
 
 class Verdict(Enum):
@@ -37,9 +37,11 @@ def judge(before: AttachedDevice, now: AttachedDevice | None, entry: Entry) -> V
     """
     if now is None:
         return Verdict.GONE
-    new_stay = now.device_number != before.device_number
+    new_stay = not now.same_stay(before)
     if not new_stay and now.configuration == before.configuration:
         return Verdict.UNCHANGED
+    if not new_stay and now.configuration == entry.device_file.configuration:
+        return Verdict.SWITCHED  # the configuration that was to be selected
     if now.interface_class is None:
         return Verdict.SETTLING if new_stay else Verdict.UNCHANGED
     target_class = entry.device_file.target_class
@@ -58,9 +60,9 @@ def is_target(device: AttachedDevice, entry: Entry, mode: str | None = None) -> 
 
     mode: only the target of that way of switching counts; None takes those of all ways.
     """
-    device_file = entry.device_file
-    ways = (device_file, *device_file.modes)
-    return any(_is_target_of(device, way, entry.id) for way in ways if mode is None or way.mode == mode)
+    return any(_is_target_of(device, way, entry.id) for way in entry.device_file.ways_for(mode)) or (
+        mode == MBIM_MODE and device.id == entry.id and device.in_mbim_configuration
+    )
 
 
 def _is_target_of(device: AttachedDevice, way: DeviceFile, initial: UsbId) -> bool:
@@ -76,13 +78,11 @@ def failure(
     now: AttachedDevice | None,
     *,
     seconds: float,
-    tries: int,
+    what: str,
 ) -> ModeSwitchError:
-    """The error for a verdict that is no switch, after `seconds` and `tries`."""
+    """The error for a verdict that is no switch, after `seconds`; `what` tells what was tried."""
     bound = f"{seconds:g} s"
     if verdict is Verdict.UNCHANGED:
-        times = "once" if tries == 1 else f"{tries} times"
-        what = f"the message was sent {times}" if tries else "nothing was sent, on purpose"
         return UnchangedError(f"{before.describe()} is unchanged after {bound}; {what}")
     if verdict is Verdict.OTHER_STORAGE and now is not None:
         return UnexpectedDeviceError(f"{before.describe()} came back as {now.id}, still a storage device")

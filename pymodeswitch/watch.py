@@ -11,6 +11,8 @@ from .verdict import Verdict, judge
 # After the switch drivers bind and make their nodes. This is how long a device without any gets.
 NODES_TIMEOUT_S = 3.0
 NODES_QUIET_S = 0.25
+# Some sticks pass through another ID on their way. One that the device file does not name has to stay.
+UNLISTED_STAY_S = 1.0
 
 
 def watch(
@@ -31,25 +33,35 @@ def watch(
     before; when given, a target that is new on a neighbouring port counts too (Cisco's AM10 stays where it
     is and brings its target up beside it).
     """
-    seen = None
+    seen: tuple[Verdict, AttachedDevice | None] | None = None
+    since = host.now()
     while True:
         now = host.at(before.port)
         verdict = judge(before, now, entry)
-        if verdict is not seen:
+        if seen is None or not _same(seen, (verdict, now)):
             tell("seen", f"{verdict.value}: {now.describe() if now is not None else before.port}")
-            seen = verdict
-        neighbour = None if others is None else _new_neighbour(host, before, entry, others)
+            seen, since = (verdict, now), host.now()
+        neighbour = None if others is None else new_neighbour(host, before, entry, others)
         if neighbour is not None:
             tell("seen", f"switched, beside it: {neighbour.describe()}")
             return Verdict.SWITCHED, neighbour
         left = (until if verdict is Verdict.UNCHANGED else deadline) - host.now()
-        if verdict.is_switch or left <= 0:
+        if verdict is Verdict.UNLISTED:
+            left = min(left, since + UNLISTED_STAY_S - host.now())
+        if verdict is Verdict.SWITCHED or left <= 0:
             return verdict, now
         tell("waiting", f"waiting for port {before.port}")
         host.wait(left)
 
 
-def _new_neighbour(
+def _same(one: tuple[Verdict, AttachedDevice | None], other: tuple[Verdict, AttachedDevice | None]) -> bool:
+    """Whether two looks saw the same thing."""
+    if one[0] is not other[0] or one[1] is None or other[1] is None:
+        return one[0] is other[0] and one[1] is other[1]
+    return one[1].same_stay(other[1])
+
+
+def new_neighbour(
     host: Host, before: AttachedDevice, entry: Entry, others: tuple[AttachedDevice, ...]
 ) -> AttachedDevice | None:
     """A target on another port of the same hub that was not there before."""
@@ -76,7 +88,7 @@ def await_nodes(host: Host, device: AttachedDevice) -> tuple[AttachedDevice, tup
     while nodes is not None:
         now = host.now()
         current = host.at(device.port)
-        if current is None or current.device_number != device.device_number:
+        if current is None or not current.same_stay(device):
             break  # it left again: what was seen until now is what there is to tell
         device = current
         complete = all(interface.driver for interface in device.interfaces)

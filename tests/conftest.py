@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,5 +27,9 @@ def bus() -> VirtualBus:
 
 
 @pytest.fixture
-def backend(bus: VirtualBus) -> VirtualBackend:
-    return VirtualBackend(bus)
+def backend(bus: VirtualBus) -> Iterator[VirtualBackend]:
+    """The bus behind pyusb; whoever used it has closed and released all in the end."""
+    backend = VirtualBackend(bus)
+    yield backend
+    assert backend.open_handles == 0
+    assert backend.unreleased == []

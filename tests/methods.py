@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pymodeswitch import DeviceFile
+from pymodeswitch import DeviceFile, UsbId
+from pymodeswitch.plan import make_plan, typical_device
+from pymodeswitch.steps import BULK_TIMEOUT_MS
 from pymodeswitch.virtual import (
     Leave,
     Mode,
@@ -127,3 +129,9 @@ METHODS = (
     method("ResetUSB", by_reset, reset_usb=True),
     Method("Configuration", DeviceFile(configuration=2), by_configuration, in_place=True),
 )
+
+
+def bound(method: Method, timeout_s: float) -> float:
+    """How long it may take: the timeout, what the plan itself waits, the transfer under way then."""
+    plan = make_plan(method.device_file, typical_device(UsbId(VENDOR, PRODUCT)))
+    return timeout_s + plan.waits_s + BULK_TIMEOUT_MS / 1000 + 0.1

@@ -16,12 +16,16 @@ PACKAGE = Path(pymodeswitch.__file__).parent
 # From the ground up. A module imports only what stands before it.
 FLOORS = """
     errors keys steps messages bulk_only methods model values device_file settings policy
-    catalog data_import plan explain transport sysfs uevents host scsi execution verdict watch
-    switching udev report virtual console demo verbs cli
+    catalog data_import plan explain transport libusb_devices sysfs uevents host scsi
+    execution verdict watch attempts switching udev report virtual console demo verbs cli
 """.split()
 ALLOWED_UP = {("errors", "model")}  # for types only
 
-KNOWN_TO = {"usb": {"transport", "virtual"}, "construct": {"bulk_only"}, "libusb_package": set()}
+KNOWN_TO = {
+    "usb": {"transport", "libusb_devices", "virtual"},
+    "construct": {"bulk_only"},
+    "libusb_package": set(),
+}
 
 
 def modules() -> list[tuple[str, Path]]:

@@ -277,7 +277,7 @@ def test_list_does_not_ask_the_device(run: Any, bus: VirtualBus, backend: Virtua
 
 
 def test_list_goes_on_after_a_bad_device_file(run: Any, bus: VirtualBus, tmp_path: Path) -> None:
-    (tmp_path / "19d2-1201").write_text("TargetVendor=zz\n")
+    (tmp_path / "19d2-1201").write_text("MessageContent=zz\n")
     bus.plug(mf691(), "1-1")
     bus.plug(Stick([modem_mode(0x1234, 0x5678)]), "1-2")
     code, out, err = run("list", "--data", tmp_path)

@@ -41,6 +41,7 @@ def test_text_of_2011_verbatim() -> None:
         ("PantechMode=4", "pantech_mode", 4),
         ("ReleaseDelay=4000", "release_delay_ms", 4000),
         ("WaitBefore=5", "wait_before_s", 5),
+        ("WaitBefore=0000000000005", "wait_before_s", 5),
         ("CheckSuccess=40", "check_success_s", 40),
         ("StandardEject=1", "standard_eject", True),
         ("StandardEject=yes", "standard_eject", True),
@@ -95,14 +96,13 @@ def test_no_limit_of_fifty_lines() -> None:
         ('TargetProductList="14db,114dc"', 1, 25, "more than four hex digits"),
         ('TargetIdList="2001"', 1, 15, "is not VENDOR:PRODUCT"),
         ('TargetVendor="0x12d1', 1, 14, "the quote is not closed"),
-        ("#mode  b c", 1, 8, "is no name of a mode"),
         ("SierraMode=1\nSonyMode=1", 2, 1, "only one special method"),
         ("PantechMode=2\nHuaweiMode=1", 1, 1, "only one special method"),
     ],
 )
 def test_errors_say_where(text: str, line: int, column: int, message: str) -> None:
     with pytest.raises(DeviceFileError, match=r"x\.conf:") as caught:
-        parse(text, "x.conf")
+        parse(text, "x.conf", strict=True)
     finding = next(d for d in caught.value.diagnostics if d.severity is Severity.ERROR)
     assert (finding.line, finding.column) == (line, column)
     assert message in finding.message
@@ -121,6 +121,11 @@ def test_errors_say_where(text: str, line: int, column: int, message: str) -> No
         ("StandardEject", "without '=' is a comment"),
         (b"# caf\xe9\nStandardEject=1", "byte 0xe9 is not UTF-8"),
         ("StandardEject=1;comment", "text after the value is ignored"),
+        ("NoDriverLoading=on", "'on' is neither 1 nor 0"),
+        ("CheckSuccess=20s", "'20s' is not a decimal number"),
+        ("TargetProduct=", "no value"),
+        ('WaitBefore="5" seconds', "text behind the quote is ignored"),
+        ("#mode of this stick: eject", "is no name of a mode: this is a comment"),
         ("StandardEject: 1", "StandardEject without '=' is a comment"),
         ("# x\rStandardEject", "CR alone"),
         ("TargetClass=0x08", "would be left alone"),
@@ -205,8 +210,8 @@ def test_modes() -> None:
     ("text", "line", "message"),
     [
         ("#mode a\nStandardEject=1\n#mode a\n", 3, "mode a again"),
-        ("#mode \n", 1, "'' is no name of a mode"),
-        ("#mode a b\n", 1, "'a b' is no name of a mode"),
+        ("#mode \nStandardEject=1", 1, "'' is no name of a mode"),
+        ("#mode of this stick\n", 1, "is no name of a mode: this is a comment"),
         ("#mode a\n#mode b\n#WaitBefore=x\n", 3, "WaitBefore: 'x' is not a decimal number"),
         ("#mode a\n#mode b\n#Zebra=1\n", 3, "unknown key 'Zebra'"),
         ("#mode a\n#mode b\nStandardEject=1\n", 3, "stands in another mode without '#'"),

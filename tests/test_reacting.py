@@ -25,7 +25,7 @@ from pymodeswitch.virtual import (
     storage_mode,
 )
 
-from .methods import EJECT, METHODS, PRODUCT, TARGET, VENDOR, Method, sony
+from .methods import EJECT, METHODS, PRODUCT, TARGET, VENDOR, Method, bound, sony
 
 EACH = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 EACH_LEAVING = pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_stays(method: Method, bus: VirtualBus, backend: VirtualBackend) -> None
     with pytest.raises(UnchangedError) as caught:
         run(backend, method.device_file, timeout=30)
     assert caught.value.result is not None
-    assert bus.clock.now() < 36
+    assert bus.clock.now() <= bound(method, 30)
     assert released(attached)
 
 
@@ -76,7 +76,7 @@ def test_leaves_for_good(method: Method, bus: VirtualBus, backend: VirtualBacken
     bus.plug(method.build(Leave(None)))
     with pytest.raises(GoneError):
         run(backend, method.device_file, timeout=30)
-    assert bus.clock.now() < 36
+    assert bus.clock.now() <= bound(method, 30)
 
 
 @EACH_LEAVING
@@ -176,20 +176,20 @@ def test_configuration_that_is_active(bus: VirtualBus, backend: VirtualBackend) 
 
 
 def test_cisco_brings_its_target_up_beside_it(bus: VirtualBus, backend: VirtualBackend) -> None:
-    """The storage device stays; the target is new on the neighbouring port."""
-    bus.plug(storage := METHODS[5].build(None), "1-1.1")
-    bus.plug(Stick([modem_mode(VENDOR, TARGET)]), "1-1.3")  # was there before: does not count
-    assert METHODS[5].name == "CiscoMode"
-    assert storage.identity.product == PRODUCT
+    """The storage device stays; the target is new on the neighbouring port. Twice is harmless."""
+    cisco = next(method for method in METHODS if method.name == "CiscoMode")
+    bus.plug(cisco.build(None), "1-1.1")
+    bus.plug(Stick([modem_mode(VENDOR, TARGET)]), "1-2.2")  # on another hub: does not count
 
     def appear(progress: object) -> None:
         if bus.clock.now() > 3 and bus.at("1-1.2") is None:
             bus.plug(Stick([modem_mode(VENDOR, TARGET)]), "1-1.2")
 
-    result = run(backend, METHODS[5].device_file, observer=appear)
-    assert result.status is Status.SWITCHED
-    assert result.after is not None
-    assert result.after.port == "1-1.2"
+    for status in (Status.SWITCHED, Status.ALREADY):
+        result = run(backend, cisco.device_file, observer=appear)
+        assert result.status is status
+        assert result.after is not None
+        assert result.after.port == "1-1.2"
 
 
 def test_a_neighbour_is_no_switch_for_other_methods(bus: VirtualBus, backend: VirtualBackend) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pymodeswitch import AttachedDevice, NoEntryError, Status, UsbId, switch
+from pymodeswitch import AccessError, AttachedDevice, BusyError, NoEntryError, Status, UsbId, switch
 from pymodeswitch.host import LibusbHost
 from pymodeswitch.plan import typical_device
 from pymodeswitch.scsi import KERNEL_WAIT_S, parse_inquiry, scsi_strings
@@ -82,7 +82,7 @@ def test_an_inquiry_that_fails_decides_nothing(
             raise usb_error(errno)
 
     backend.before_call = fail
-    with pytest.raises(NoEntryError, match="the SCSI strings are not known"):
+    with pytest.raises((NoEntryError, BusyError)):  # busy: the driver that could not be detached
         switch(0x1111, 0x1111, backend=backend)
     backend.before_call = None
     assert attached.claimed == set()
@@ -90,8 +90,15 @@ def test_an_inquiry_that_fails_decides_nothing(
 
 
 def test_no_permission_for_an_inquiry(bus: VirtualBus, backend: VirtualBackend) -> None:
+    """Switching would need the same permission: the error that cures it is the one to tell."""
     bus.plug(lgx(), permitted=False)
-    with pytest.raises(NoEntryError, match="the SCSI strings are not known"):
+    with pytest.raises(AccessError, match="uaccess"):
+        switch(0x1111, 0x1111, backend=backend)
+
+
+def test_busy_for_an_inquiry(bus: VirtualBus, backend: VirtualBackend) -> None:
+    bus.plug(lgx()).taken.add(0)
+    with pytest.raises(BusyError):
         switch(0x1111, 0x1111, backend=backend)
 
 

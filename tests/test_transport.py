@@ -18,6 +18,7 @@ from pymodeswitch import (
     NoLibusbError,
     TransferError,
     UsbId,
+    libusb_devices,
     transport,
 )
 from pymodeswitch.plan import typical_device
@@ -83,7 +84,7 @@ def test_every_fault_is_covered_above() -> None:
 def test_snapshot_through_libusb() -> None:
     bus = VirtualBus()
     bus.plug(mf691(), "1-1.4")
-    (device,) = transport.devices(VirtualBackend(bus))
+    (device,) = libusb_devices.devices(VirtualBackend(bus))
     assert (device.port, str(device.id), device.device_number) == ("1-1.4", "19d2:1201", 2)
     assert (device.manufacturer, device.product, device.serial) == (
         *("ZTE, Incorporated", "USB Storage"),
@@ -96,7 +97,7 @@ def test_snapshot_through_libusb() -> None:
 def test_snapshot_of_a_device_that_may_not_be_opened() -> None:
     bus = VirtualBus()
     bus.plug(mf691(), permitted=False)
-    (device,) = transport.devices(VirtualBackend(bus))
+    (device,) = libusb_devices.devices(VirtualBackend(bus))
     assert device.configuration == 1
     assert device.interface_class == 8
 
@@ -105,7 +106,7 @@ def test_opening_what_left() -> None:
     bus = VirtualBus()
     backend = VirtualBackend(bus)
     bus.plug(mf691())
-    (device,) = transport.devices(backend)
+    (device,) = libusb_devices.devices(backend)
     bus.unplug("1-1")
     with pytest.raises(GoneError, match="left, or libusb cannot see it"):
         transport.open_device(backend, device)

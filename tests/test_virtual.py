@@ -13,6 +13,12 @@ GET_DESCRIPTOR = bytes([0x80, 6, 0, 1, 0, 0, 18, 0])
 
 
 @pytest.fixture
+def backend(bus: VirtualBus) -> VirtualBackend:
+    """Not the one that wants all closed in the end: pyusb closes a device when it is collected."""
+    return VirtualBackend(bus)
+
+
+@pytest.fixture
 def device(bus: VirtualBus, backend: VirtualBackend) -> usb.core.Device:
     bus.plug(mf691(serial="0123"))
     return usb.core.find(backend=backend, idVendor=0x19D2)

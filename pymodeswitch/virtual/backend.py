@@ -44,12 +44,16 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
 
     transfers: every transfer asked for, as (kind, endpoint or setup bytes, OUT data), for tests.
     before_call: called before each call to a device with its name; may raise a USBError to inject a fault.
-    alter_read: changes what bulk and interrupt IN transfers bring.
+    open_handles, unreleased: how many devices are open, and which interfaces were still claimed when one
+    was closed: a program that cleans up leaves 0 and none. alter_read: changes what bulk and interrupt IN
+    transfers bring.
     """
 
     def __init__(self, bus: VirtualBus) -> None:
         super().__init__()
         self.bus = bus
+        self.open_handles = 0
+        self.unreleased: list[int] = []
         self.transfers: list[tuple[str, int | bytes, bytes]] = []
         self.before_call: Callable[[str], None] | None = None
         self.alter_read: Callable[[bytes], bytes] | None = None
@@ -153,11 +157,16 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
         self._alive(dev)
         if not dev.permitted:
             raise usb_error(errno.EACCES)
+        self.open_handles += 1
         return Handle(dev)
 
     def close_device(self, dev_handle: Handle) -> None:
-        """Releases what is still claimed, as the kernel does when the node is closed."""
-        dev_handle.device.claimed.clear()
+        """Releases what is still claimed, as the kernel does, and notes it in `unreleased`."""
+        dev = dev_handle.device
+        self.open_handles -= 1
+        if not dev.gone:
+            self.unreleased += sorted(dev.claimed)
+        dev.claimed.clear()
 
     def set_configuration(self, dev_handle: Handle, config_value: int) -> None:
         """EBUSY while a kernel driver or a claim holds an interface."""
@@ -211,8 +220,9 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
             raise usb_error(errno.ENOENT)
 
     def attach_kernel_driver(self, dev_handle: Handle, intf: int) -> None:
-        """Binds again; EBUSY while it is claimed."""
+        """Binds again; EBUSY while it is claimed, ENOENT for an interface that is not there."""
         dev = dev_handle.device
+        self._before("attach_kernel_driver")
         self._alive(dev)
         if intf in dev.claimed:
             raise usb_error(errno.EBUSY)

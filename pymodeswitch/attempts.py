@@ -1,0 +1,181 @@
+"""From a plan to a verdict: send, watch, and send again while the stick stays as it is.
+
+The port is the only judge (`watch.py`): errors on the way decide nothing once something may have been sent,
+and a stick that leaves too early may just as well be on its way to its target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .errors import GoneError, ModeSwitchError, TransferError
+from .execution import Execution, execute, give_back
+from .host import Host
+from .model import AttachedDevice, Entry
+from .plan import make_plan
+from .steps import Plan, Step
+from .verdict import Verdict, failure
+from .watch import watch
+
+if TYPE_CHECKING:
+    from .transport import Fault
+
+# A stick that does not react at once may only be slow: each try gets this share of the time that is left,
+# and later ones settle first, for as long as the reference always does.
+SHARES = (0.25, 0.5, 1.0)
+SETTLE_BEFORE_RETRY_S = 0.5
+
+
+class Attempts:
+    """The tries to switch one stick.
+
+    tries: how many there were. after: what is on the port now. tell: called with kind, text and step.
+    warn: called with what the user should know.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        device: AttachedDevice,
+        entry: Entry,
+        plan: Plan,
+        *,
+        tell: Callable[..., None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self.host = host
+        self.device = device
+        self.entry = entry
+        self.plan = plan
+        self.tell = tell
+        self.warn = warn
+        self.tries = 0
+        self.after: AttachedDevice | None = None
+        self._execution = Execution(device)
+        self._delivered = False
+        self._error: ModeSwitchError | None = None
+
+    def send_once(self) -> None:
+        """One try without a verdict: kernel drivers stay detached, as nobody will know whether it stays.
+
+        Raises what `until_verdict` raises before anything is sent, and TransferError when no transfer got
+        through.
+        """
+        try:
+            self._try(1, deadline=float("inf"))
+            if self._error is not None:
+                raise self._error
+            if self._execution.started and not self._delivered:
+                raise TransferError(f"{self.device.describe()}: {self._undelivered()}")
+            self._execution.detached.clear()
+        finally:
+            self._give_back()
+
+    def until_verdict(self, seconds: float) -> tuple[Verdict, AttachedDevice]:
+        """Three tries at most, for as long as that; returns a verdict that is a switch, and the device.
+
+        Raises AccessError, BusyError, NoLibusbError, TransferError when nothing could be sent at all, else
+        UnchangedError, GoneError or UnexpectedDeviceError by what the port shows.
+        """
+        deadline = self.host.now() + seconds + self.plan.waits_s
+        others = self.host.devices() if self.entry.device_file.cisco_mode else None
+        verdict = Verdict.UNCHANGED
+        try:
+            for number, share in enumerate(SHARES, 1):
+                if number > 1:
+                    if self.host.now() + SETTLE_BEFORE_RETRY_S >= deadline:
+                        break
+                    self.tell("try", "unchanged: once more, slower")
+                    self.host.sleep(SETTLE_BEFORE_RETRY_S)
+                self._try(number, deadline)
+                now = self.host.now()
+                # Without another try to come, this one gets the whole time.
+                until = now + (deadline - now) * share
+                if self.plan.by_itself or until + SETTLE_BEFORE_RETRY_S >= deadline:
+                    until = deadline
+                verdict, self.after = watch(
+                    self.host,
+                    self.device,
+                    self.entry,
+                    until=until,
+                    deadline=deadline,
+                    tell=self.tell,
+                    others=others,
+                )
+                if verdict is not Verdict.UNCHANGED or self.plan.by_itself:
+                    break
+        finally:
+            self._give_back()
+        if verdict.is_switch and self.after is not None:
+            return verdict, self.after
+        raise self._failure(verdict, seconds)
+
+    def _try(self, number: int, deadline: float) -> None:
+        """Run the plan on the stick as it is now."""
+        if self.plan.by_itself:
+            return
+        now = self.host.at(self.device.port)
+        if now is not None and not now.same_stay(self._execution.device) and now.interfaces:
+            # It came back as it was: with a new number, and with its drivers.
+            self._execution = Execution(now)
+            self.plan = make_plan(self.entry.device_file, now)
+        self._execution.started = self._execution.delivered = False
+        self.tell("try", f"try {number}: {self.plan.method}")
+
+        def on_step(step: Step, fault: Fault | None) -> None:
+            self.tell("step", "ok" if fault is None else fault.value, step)
+
+        try:
+            execute(
+                self.plan,
+                self.host,
+                self._execution,
+                deadline=deadline,
+                on_step=on_step,
+                stubborn=number > 1,
+            )
+        except GoneError as error:
+            # Perhaps it switches by itself, or late: its port will tell.
+            self._error = error
+            self.tell("try", str(error))
+        except ModeSwitchError as error:
+            if not self.tries:
+                raise
+            self.warn(f"try {number}: {error}")
+        else:
+            self._error = None
+        self.tries += self._execution.started
+        self._delivered = self._delivered or self._execution.delivered
+
+    def _give_back(self) -> None:
+        """A stick that stayed gets its configuration and its kernel drivers back, whatever happened."""
+        execution = self._execution
+        if not execution.detached and not execution.unconfigured:
+            return
+        now = self.host.at(execution.device.port)
+        if now is None or not now.same_stay(execution.device):
+            return
+        try:
+            transport = self.host.open(now)
+        except ModeSwitchError as error:
+            self.warn(f"the kernel drivers of {now.describe()} stay detached: {error}")
+            return
+        try:
+            for fault in give_back(now, transport, execution):
+                self.warn(f"a kernel driver of {now.describe()} stays detached: {fault.value}")
+        finally:
+            transport.close()
+
+    def _undelivered(self) -> str:
+        faults = sorted({fault.value for _, fault in self._execution.faults})
+        return f"no transfer got through ({', '.join(faults) or 'unknown reason'})"
+
+    def _failure(self, verdict: Verdict, seconds: float) -> ModeSwitchError:
+        if self._error is not None and not self.tries and verdict in (Verdict.UNCHANGED, Verdict.GONE):
+            return self._error
+        times = "once" if self.tries == 1 else f"{self.tries} times"
+        what = f"tried {times}" if self.tries else "nothing was sent, on purpose"
+        if self.tries and not self._delivered:
+            what += f"; {self._undelivered()}"
+        return failure(verdict, self.device, self.after, seconds=seconds, what=what)
