@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import ModeSwitchError
+from .errors import ModeSwitchError, SeveralDevicesError
 from .model import AttachedDevice, Diagnostic, Entry, Node, Status, SwitchResult
 
 
@@ -101,6 +101,8 @@ def error_data(error: ModeSwitchError) -> dict[str, Any]:
         "message": str(error),
         "exit_code": error.exit_code,
     }
+    if isinstance(error, SeveralDevicesError):
+        data["ports"] = list(error.ports)
     if error.result is not None:
         data = {**result_data(error.result), **data}
     return data
