@@ -25,9 +25,6 @@ SYSTEM_FOLDERS = ("/etc/pymodeswitch.d", "/etc/usb_modeswitch.d", "/usr/share/us
 USB_QUALIFIERS = {"uMa": "manufacturer", "uPr": "product", "uSe": "serial"}
 SCSI_QUALIFIERS = {"sVe": 0, "sMo": 1, "sRe": 2}
 
-MAY_FIT = "fits"
-UNKNOWN_SCSI = "the SCSI strings are not known"
-
 FALLBACK = "#linux"  # the reference has #android beside it, for Android
 
 HEX = "0123456789abcdefABCDEF"
@@ -116,47 +113,52 @@ class Candidate:
         """Where it is."""
         return os.path.join(self.folder, self.file_name)
 
-    def fit(self) -> str:
-        """Why it fits a device that it does not mismatch."""
-        if self.file_name[5:] == FALLBACK:
-            return "fits: the fallback for this vendor"
-        words = " and ".join(f"{key}={value}" for key, value in self.qualifiers)
-        return f"fits: {words}" if words else "fits: the plain name"
-
-    def mismatch(self, device: AttachedDevice) -> str | None:
-        """The first qualifier that does not fit the device's strings, in words; None when all fit."""
+    def weigh(self, device: AttachedDevice) -> Reason:
+        """Whether all qualifiers fit the device's strings, and why; the first one that does not decides."""
         for key, value in sorted(self.qualifiers, key=lambda q: q[0] in SCSI_QUALIFIERS):
             if key in USB_QUALIFIERS:
                 name = f"USB {USB_QUALIFIERS[key]}"
                 text = getattr(device, USB_QUALIFIERS[key])
             elif device.scsi is None:
-                return f"{key}={value}: {UNKNOWN_SCSI}"
+                return Reason(self, None, f"{key}={value}: the SCSI strings are not known")
             else:
                 index = SCSI_QUALIFIERS[key]
                 name = f"SCSI {('vendor', 'model', 'revision')[index]}"
                 text = device.scsi[index]
             # A substring; `_` also stands for a blank; `?` never fits.
             if value == "?" or (value not in text and value.replace("_", " ") not in text):
-                return f"{key}={value} is not in the {name} {text!r}"
-        return None
+                return Reason(self, False, f"{key}={value} is not in the {name} {text!r}")
+        return Reason(self, True, f"fits: {self._what_fits()}")
 
-    def waits_for_scsi(self, device: AttachedDevice) -> bool:
-        """Whether only the device's SCSI strings, not read yet, can tell if this one fits."""
-        reason = self.mismatch(device)
-        return reason is not None and reason.endswith(UNKNOWN_SCSI)
+    def _what_fits(self) -> str:
+        if self.file_name[5:] == FALLBACK:
+            return "the fallback for this vendor"
+        return " and ".join(f"{key}={value}" for key, value in self.qualifiers) or "the plain name"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What was found of one candidate: whether it fits (None: only SCSI strings could tell), in words."""
+
+    candidate: Candidate
+    fits: bool | None
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.candidate.path}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the catalogue says to a device: the candidate that fits, or None; all with their reasons."""
+    """What the catalogue says to a device: the candidate that fits, or None; and what was found of all."""
 
     candidate: Candidate | None
-    reasons: tuple[tuple[Candidate, str], ...]
+    reasons: tuple[Reason, ...]
 
     @property
     def undecided(self) -> bool:
         """Whether none fits, and SCSI strings that are not known might change that."""
-        return self.candidate is None and any(r.endswith(UNKNOWN_SCSI) for _, r in self.reasons)
+        return self.candidate is None and any(reason.fits is None for reason in self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,32 +205,33 @@ class Catalog:
         asked = device.scsi is not None
         for candidate in self.candidates(device.id):
             if chosen is not None:
-                reasons.append((candidate, f"not looked at: {chosen.file_name} fits before it"))
+                text = f"not looked at: {chosen.file_name} fits before it"
+                reasons.append(Reason(candidate, False, text))
                 continue
-            if not asked and candidate.waits_for_scsi(device):
+            reason = candidate.weigh(device)
+            if reason.fits is None and not asked:
                 asked = True
                 device = replace(device, scsi=read_scsi())
-            mismatch = candidate.mismatch(device)
-            if mismatch is None:
+                reason = candidate.weigh(device)
+            if reason.fits:
                 chosen = candidate
-            reasons.append((candidate, mismatch or candidate.fit()))
+            reasons.append(reason)
         return Choice(chosen, tuple(reasons))
 
-    def without_device(self, usb_id: UsbId) -> Choice:
-        """What can be said of an ID that is not attached: which candidates may fit, which never will."""
+    def without_device(self, usb_id: UsbId) -> tuple[Reason, ...]:
+        """What can be said of the candidates of an ID that is not attached: whether they ever fit."""
         plain = None
         reasons = []
         for candidate in self.candidates(usb_id):
             if plain is not None:
-                reasons.append((candidate, f"never looked at: {plain.path} fits before it"))
+                text = f"never looked at: {plain.path} fits before it"
+                reasons.append(Reason(candidate, False, text))
                 continue
-            if candidate.qualifiers:
-                words = " and ".join(f"{key}={value}" for key, value in candidate.qualifiers)
-                reasons.append((candidate, f"{MAY_FIT} a device with {words}"))
-            else:
-                reasons.append((candidate, f"{MAY_FIT} any such device"))
-                plain = candidate
-        return Choice(plain, tuple(reasons))
+            words = " and ".join(f"{key}={value}" for key, value in candidate.qualifiers)
+            what = f"a device with {words}" if words else "any such device"
+            reasons.append(Reason(candidate, True, f"fits {what}"))
+            plain = plain if words else candidate
+        return tuple(reasons)
 
     def all(self) -> Iterator[Candidate]:
         """Every file, with the ones that a file of the same name in an earlier folder hides left out."""
@@ -280,7 +283,7 @@ def _sorting_name(name: str) -> str:
 
 def nothing_fits(device: AttachedDevice, choice: Choice) -> NoEntryError:
     """The error for a device that no candidate fits, with all reasons."""
-    reasons = "; ".join(reason for _, reason in choice.reasons)
+    reasons = "; ".join(reason.text for reason in choice.reasons)
     return NoEntryError(f"no device file for {device.id} fits {device.describe()}: {reasons}")
 
 

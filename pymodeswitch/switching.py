@@ -295,8 +295,8 @@ class _Operation:
     def choose_entry(self, device: AttachedDevice, *, ask: bool) -> Entry:
         """The catalogue's choice for this very device; `ask`: it may be sent an INQUIRY."""
         choice = self.catalog.choose(device, lambda: scsi_strings(self.host, device, ask=ask))
-        for candidate, reason in choice.reasons:
-            self.tell("entry", f"{candidate.path}: {reason}")
+        for reason in choice.reasons:
+            self.tell("entry", str(reason))
         if choice.candidate is None:
             raise nothing_fits(device, choice)
         entry = read_entry(choice.candidate)

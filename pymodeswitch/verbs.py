@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .catalog import (
-    MAY_FIT,
-    Candidate,
     Catalog,
+    Reason,
     default_catalog,
     entry_from_file,
     fallback_vendor,
@@ -93,7 +92,7 @@ def run_explain(options: argparse.Namespace) -> int:
         raise catalog.no_entry_error(usb_id)
     host = _host()
     device, beside = _attached(usb_id, options.port, host)
-    reasons: tuple[tuple[Candidate, str], ...] = ()
+    reasons: tuple[Reason, ...] = ()
     if options.config is not None:
         entries = [entry_from_file(options.config, usb_id)]
     elif device is not None:
@@ -104,11 +103,11 @@ def run_explain(options: argparse.Namespace) -> int:
             raise nothing_fits(device, choice)
         entries = [read_entry(choice.candidate)]
     else:
-        reasons = catalog.without_device(usb_id).reasons
-        entries = [read_entry(c) for c, reason in reasons if reason.startswith(MAY_FIT)]
+        reasons = catalog.without_device(usb_id)
+        entries = [read_entry(reason.candidate) for reason in reasons if reason.fits]
     found = [_explanation(entry, device, options, host) for entry in entries]
     if options.json:
-        choice_data = [{"path": c.path, "reason": reason} for c, reason in reasons]
+        choice_data = [{"path": r.candidate.path, "reason": r.text} for r in reasons]
         data = [_explanation_data(explanation, device) for explanation in found]
         print_json(
             {"id": str(usb_id), "device": device_data(device), "choice": choice_data, "entries": data}
@@ -118,8 +117,8 @@ def run_explain(options: argparse.Namespace) -> int:
     show(f"device:   {where}")
     for port in beside:
         show(f"          another one is on port {port}: choose with --port")
-    for candidate, reason in reasons:
-        show(printable(f"file:     {candidate.path}: {reason}"))
+    for reason in reasons:
+        show(printable(f"file:     {reason}"))
     for explanation in found:
         for line in _explanation_lines(explanation, device):
             show(printable(line))

@@ -117,7 +117,7 @@ def test_all_qualifiers_must_match(tmp_path: Path) -> None:
 
 def reasons_for(catalog: Catalog, **device: object) -> dict[str, str]:
     choice = catalog.choose(replace(DEVICE, **device))  # type: ignore[arg-type]
-    return {candidate.file_name: reason for candidate, reason in choice.reasons}
+    return {reason.candidate.file_name: reason.text for reason in choice.reasons}
 
 
 def test_reasons_say_why_and_why_not(tmp_path: Path) -> None:
