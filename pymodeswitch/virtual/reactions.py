@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .descriptors import HID, INTERRUPT, Configuration, Endpoint, Identity, Interface
 from .stick import Leave, Mode, Setup, Stick
-from .sticks import storage_interface
+from .sticks import answer_and_leave, storage_interface
 from .storage import Command, MassStorage, Reply
 
 
@@ -89,12 +89,7 @@ def message_stick(
         seen.append(command.cdb)
         if len(seen) < len(commands):
             return Reply(bytes(command.data_length))
-        if leave is None:
-            return Reply(status=status)
-        if before_status or leave.silent:
-            stick.leave(leave)
-            return Reply(mute=True)
-        return Reply(status=status, after_status=lambda: stick.leave(leave))
+        return answer_and_leave(stick, leave, before_status=before_status, status=status)
 
     storage.hook = hook
     return stick

@@ -71,12 +71,19 @@ def mf691(
     def hook(command: Command) -> Reply | None:
         if not switches_on(command):
             return None
-        if leave is None:
-            return Reply(status=csw_status)
-        if before_status or leave.silent:
-            stick.leave(leave)
-            return Reply(mute=True)
-        return Reply(status=csw_status, after_status=lambda: stick.leave(leave))
+        return answer_and_leave(stick, leave, before_status=before_status, status=csw_status)
 
     storage.hook = hook
     return stick
+
+
+def answer_and_leave(
+    stick: Stick, leave: Leave | None, *, before_status: bool = False, status: int = 0
+) -> Reply:
+    """The reply to the command that switches: the stick leaves once its CSW is read, or without one."""
+    if leave is None:
+        return Reply(status=status)
+    if before_status or leave.silent:
+        stick.leave(leave)
+        return Reply(mute=True)
+    return Reply(status=status, after_status=lambda: stick.leave(leave))
