@@ -14,6 +14,8 @@ from pymodeswitch import bulk_only, messages
 from pymodeswitch.bulk_only import build_cbw, build_csw, describe_message, parse_cbw, parse_csw
 from pymodeswitch.virtual.storage import parse_cbw as parse_by_hand
 
+from . import profile  # noqa: F401  # hypothesis without deadlines
+
 # As recorded from the reference.
 RECORDED = {
     "STANDARD_EJECT": (

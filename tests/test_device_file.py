@@ -10,6 +10,7 @@ from pymodeswitch import DeviceFile, DeviceFileError, Severity, UsbId
 from pymodeswitch.device_file import MAX_BYTES, diagnose, parse, write
 from pymodeswitch.keys import KEYS, Key
 
+from . import profile  # noqa: F401  # hypothesis without deadlines
 from .conftest import FILES
 
 EJECT_2011 = "5553424392020000000000000000061b000000020000000000000000000000"
