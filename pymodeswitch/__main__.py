@@ -10,6 +10,8 @@ def run() -> int:
 
         return main()
     except KeyboardInterrupt:
+        if sys.stderr is not None:
+            sys.stderr.write("pymodeswitch: interrupted\n")
         return 130  # 128 + SIGINT
 
 

@@ -125,11 +125,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(words)
     except OutputError as error:
         complain(f"cannot write the output: {error}")
-        return EXIT_INTERNAL
-    except BrokenPipeError:
-        # Whoever read us has what he wanted. Python would complain when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
+        code = EXIT_INTERNAL
+    except BrokenPipeError:  # whoever read us has what he wanted
+        code = EXIT_BROKEN_PIPE
+    # Python flushes stdout once more at exit, and would complain about what cannot be written.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _run(words: list[str]) -> int:

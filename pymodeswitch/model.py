@@ -92,8 +92,8 @@ class Interface:
 class AttachedDevice:
     """A snapshot of one attached device.
 
-    device_number: libusb's address; grows with each enumeration, so a new one on the same port means
-    that the device left and came back.
+    device_number: libusb's address, 1 to 127; the next one at each enumeration (Linux starts again after
+    127), so a new one on the same port means that the device left and came back.
     configuration: active bConfigurationValue, 0 while the device is not configured.
     mbim_configuration: bConfigurationValue of the first configuration with an MBIM interface, if there are
     several configurations.
