@@ -7,45 +7,105 @@
 Public: `switch` and what it takes, returns and raises. `pymodeswitch.virtual` has sticks without hardware.
 """
 
-import logging
+from __future__ import annotations
 
-from .errors import (
-    AccessError,
-    BusyError,
-    DeviceFileError,
-    GoneError,
-    ModeSwitchError,
-    NoEntryError,
-    NoLibusbError,
-    NotAttachedError,
-    NotStorageError,
-    SettingsError,
-    SeveralDevicesError,
-    TransferError,
-    UnchangedError,
-    UnexpectedDeviceError,
-    UsageError,
-)
-from .model import (
-    AttachedDevice,
-    DeviceFile,
-    Diagnostic,
-    Entry,
-    Interface,
-    Node,
-    Port,
-    Severity,
-    Status,
-    SwitchResult,
-    UsbId,
-)
-from .settings import Settings
-from .switching import Progress, switch
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import (
+        AccessError,
+        BusyError,
+        DeviceFileError,
+        GoneError,
+        ModeSwitchError,
+        NoEntryError,
+        NoLibusbError,
+        NotAttachedError,
+        NotStorageError,
+        SettingsError,
+        SeveralDevicesError,
+        TransferError,
+        UnchangedError,
+        UnexpectedDeviceError,
+        UsageError,
+    )
+    from .model import (
+        AttachedDevice,
+        DeviceFile,
+        Diagnostic,
+        Entry,
+        Interface,
+        Node,
+        Port,
+        Severity,
+        Status,
+        SwitchResult,
+        UsbId,
+    )
+    from .settings import (
+        Settings,
+    )
+    from .switching import (
+        Progress,
+        switch,
+    )
 
 __version__ = "0.1.0"
 
-# A library does not print: whoever wants its log adds a handler.
-logging.getLogger(__name__).addHandler(logging.NullHandler())
+# Loaded when they are asked for: `python -m pymodeswitch --help` needs none of them, and a Ctrl-C while
+# they load is answered by the command.
+_HOMES = {
+    "errors": (
+        "AccessError",
+        "BusyError",
+        "DeviceFileError",
+        "GoneError",
+        "ModeSwitchError",
+        "NoEntryError",
+        "NoLibusbError",
+        "NotAttachedError",
+        "NotStorageError",
+        "SettingsError",
+        "SeveralDevicesError",
+        "TransferError",
+        "UnchangedError",
+        "UnexpectedDeviceError",
+        "UsageError",
+    ),
+    "model": (
+        "AttachedDevice",
+        "DeviceFile",
+        "Diagnostic",
+        "Entry",
+        "Interface",
+        "Node",
+        "Port",
+        "Severity",
+        "Status",
+        "SwitchResult",
+        "UsbId",
+    ),
+    "settings": ("Settings",),
+    "switching": (
+        "Progress",
+        "switch",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            value = getattr(import_module(f".{module}", __name__), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "AccessError",

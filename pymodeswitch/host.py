@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# A library does not print: whoever wants its log adds a handler to "pymodeswitch".
+logging.getLogger(__package__).addHandler(logging.NullHandler())
+
 POLL_S = 0.1  # libusb tells no events here, so this is how often it is asked
 
 
