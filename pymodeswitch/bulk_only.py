@@ -52,8 +52,6 @@ CSW: Any = Struct(
     Terminated,
 )
 
-CSW_STATUS = {0: "passed", 1: "failed", 2: "phase error"}
-
 PREVENT_ALLOW: Any = Struct(
     "opcode" / Const(b"\x1e"), Padding(3), "flags" / BitStruct(Padding(7), "prevent" / Flag), Padding(1)
 )

@@ -156,13 +156,11 @@ class Plan:
 
     method: name of the method as device files spell it. steps: empty when nothing is to be done on
     purpose. by_itself: the device switches without being told; its port is watched all the same.
-    warnings: what the device file asks for and will not get.
     """
 
     method: str
     steps: tuple[Step, ...]
     by_itself: bool = False
-    warnings: tuple[str, ...] = ()
 
     @property
     def waits_s(self) -> int:

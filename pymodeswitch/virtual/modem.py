@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from .descriptors import CDC, CDC_DATA, INTERRUPT, Endpoint, Interface
 from .stick import Setup
 
-SET_LINE_CODING, GET_LINE_CODING, SET_CONTROL_LINE_STATE, SEND_BREAK = 0x20, 0x21, 0x22, 0x23
-
 ANSWERS = {
     "AT": "",
     "ATZ": "",
@@ -63,12 +61,12 @@ class AcmPort:
         if setup.request_type & 0x7F != 0x21 or setup.index != self.first_interface:
             return None
         match setup.request:
-            case 0x20:
+            case 0x20:  # SET_LINE_CODING
                 self.line_coding = data
                 return b""
-            case 0x21:
+            case 0x21:  # GET_LINE_CODING
                 return self.line_coding
-            case 0x22 | 0x23:
+            case 0x22 | 0x23:  # SET_CONTROL_LINE_STATE, SEND_BREAK
                 return b""
         return None
 

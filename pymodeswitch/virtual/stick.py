@@ -19,11 +19,6 @@ from .descriptors import (
     Identity,
 )
 
-# Standard requests, USB 2.0 table 9-4.
-GET_STATUS, CLEAR_FEATURE, SET_FEATURE, SET_ADDRESS = 0, 1, 3, 5
-GET_DESCRIPTOR, GET_CONFIGURATION, SET_CONFIGURATION = 6, 8, 9
-GET_INTERFACE, SET_INTERFACE = 10, 11
-
 
 class Stall(Exception):
     """The endpoint answers STALL: it does not know the request, or is halted."""
@@ -192,7 +187,7 @@ class Stick:
             raise Stall(f"endpoint {endpoint:#04x} is halted")
 
     def _standard(self, setup: Setup) -> bytes:
-        match setup.request:
+        match setup.request:  # USB 2.0, table 9-4
             case 6:  # GET_DESCRIPTOR
                 return self._descriptor(setup.value >> 8, setup.value & 0xFF)
             case 9:  # SET_CONFIGURATION

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from .stick import Setup, Stall
 
 CBW_LENGTH = 31
-PASSED, FAILED, PHASE_ERROR = 0, 1, 2
+PASSED, FAILED = 0, 1
 
 
 @dataclass(frozen=True, slots=True)

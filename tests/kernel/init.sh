@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # First program of the guest, from the initramfs: puts a throw-away layer over the host's file system and moves there.
 busybox=/bin/busybox
-$busybox mkdir -p /dev /share /host /memory /root
+$busybox mkdir -p /dev /share /host /memory /guest
 $busybox mount -t devtmpfs dev /dev
 exec </dev/console >/dev/console 2>&1
 
@@ -19,12 +19,12 @@ $busybox mount -t 9p -o $nine,ro,cache=loose root /host || fail "cannot mount th
 $busybox mount -t 9p -o $nine,cache=none share /share || fail "cannot mount the results folder"
 $busybox mount -t tmpfs -o size=75% memory /memory
 $busybox mkdir /memory/upper /memory/work
-$busybox mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work overlay /root \
+$busybox mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work overlay /guest \
     || fail "cannot lay the overlay"
-$busybox mount --move /dev /root/dev
-$busybox mount -t tmpfs -o mode=755 run /root/run
-$busybox mkdir /root/run/rig
-$busybox mount --move /share /root/run/rig
+$busybox mount --move /dev /guest/dev
+$busybox mount -t tmpfs -o mode=755 run /guest/run
+$busybox mkdir /guest/run/rig
+$busybox mount --move /share /guest/run/rig
 # The environment file is written by the host's half of the rig; it names the script of the second half.
-. /root/run/rig/environment
-exec $busybox switch_root /root /bin/sh "$RIG_GUEST_SCRIPT"
+. /guest/run/rig/environment
+exec $busybox switch_root /guest /bin/sh "$RIG_GUEST_SCRIPT"
