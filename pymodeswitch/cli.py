@@ -7,7 +7,6 @@ those of errors.py; docs/exit-codes.md has the table.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -17,6 +16,7 @@ from .console import (
     Progress,
     complain,
     data_folders,
+    drop,
     flush,
     initial_id,
     open_streams,
@@ -128,8 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = EXIT_INTERNAL
     except BrokenPipeError:  # whoever read us has what he wanted
         code = EXIT_BROKEN_PIPE
-    # Python flushes stdout once more at exit, and would complain about what cannot be written.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    drop(sys.stdout)
     return code
 
 

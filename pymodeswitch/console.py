@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from .errors import UsageError
 
@@ -58,7 +58,14 @@ def note(text: str, end: str = "\n") -> None:
     try:
         print(text, end=end, file=sys.stderr, flush=True)
     except OSError:
-        pass
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Send what a stream still holds nowhere: Python flushes it once more at exit, and would fail again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def complain(text: str) -> None:
