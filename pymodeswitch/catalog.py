@@ -183,9 +183,9 @@ class Catalog:
     def _named(self, prefixes: tuple[str, ...] | None = None) -> Iterator[Candidate]:
         for folder in self.folders:
             names = _names(folder)
+            if prefixes is not None:
+                names = [name for name in names if name.lower().startswith(prefixes)]
             for name in sorted(names, key=_sorting_name, reverse=True):
-                if prefixes is not None and not name.lower().startswith(prefixes):
-                    continue
                 parsed = parse_name(name)
                 if parsed is not None:
                     yield Candidate(*parsed, folder, name)

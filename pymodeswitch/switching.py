@@ -110,8 +110,9 @@ def switch(
     folders = (data,) if isinstance(data, str | os.PathLike) else data
     catalog = default_catalog(os.fspath(folder) for folder in folders)
     settings = read_settings() if settings is None else settings
-    operation = _Operation(host, catalog, usb_id, wanted_port, observer)
-    operation.use_modes(mode, settings)
+    # The mode that counts for what is attached already: asked for, or settled.
+    wanted_mode = mode or settings.modes.get(usb_id)
+    operation = _Operation(host, catalog, usb_id, wanted_port, wanted_mode, observer)
     try:
         given = operation.given_entry(config)
         device = operation.find_device(given)
@@ -153,12 +154,14 @@ class _Operation:
         catalog: Catalog,
         usb_id: UsbId,
         port: Port | None,
+        mode: str | None,
         observer: Observer | None,
     ) -> None:
         self.host = host
         self.catalog = catalog
         self.id = usb_id
         self.port = port
+        self.mode = mode
         self.observer = observer
         self.start = host.now()
         self.before: AttachedDevice | None = None
@@ -169,7 +172,6 @@ class _Operation:
         self.tries = 0
         self.unlisted = False
         self.warnings: tuple[str, ...] = ()
-        self.mode: str | None = None
 
     def elapsed(self) -> float:
         """Seconds since the call."""
@@ -218,10 +220,6 @@ class _Operation:
             entry = entry_from_file(os.fspath(config), self.id)
         self._use(entry)
         return entry
-
-    def use_modes(self, mode: str | None, settings: Settings) -> None:
-        """The mode that counts for what is attached already: asked for, or settled."""
-        self.mode = mode or settings.modes.get(self.id)
 
     def find_device(self, given: Entry | None) -> AttachedDevice | None:
         """The one stick with the initial ID, configured; None when one of the targets is attached instead.
