@@ -6,27 +6,36 @@ those of errors.py; docs/exit-codes.md has the table.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from importlib import import_module
+from typing import Any
 
+from .arguments import Parser
 from .console import (
     OutputError,
-    Progress,
+    Terminated,
     complain,
-    data_folders,
     drop,
     flush,
-    initial_id,
     open_streams,
     print_json,
-    printable,
     show,
+    warn,
 )
-from .errors import ModeSwitchError, UsageError
+from .errors import ModeSwitchError
 
-VERBS = ("switch", "list", "explain", "lint", "rules", "demo", "data")
+# Each verb is a module in verbs/; only the one that is asked for is loaded.
+VERBS = {
+    "switch": "switch a stick (what an ID alone does)",
+    "list": "show what is attached",
+    "explain": "show an ID's entry and plan",
+    "lint": "check device files",
+    "rules": "print udev rules",
+    "demo": "the whole job on a virtual stick",
+    "data": "import device files",
+}
+WITH_ACTIONS = ("data",)
 
 EXIT_INTERNAL = 1
 EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_TERMINATED = 130, 141, 143  # 128 + the signal's number
@@ -34,70 +43,33 @@ EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_TERMINATED = 130, 141, 143  # 128 + the
 DESCRIPTION = "Switches USB sticks that show up as a CD-ROM into the modem or Wi-Fi card they are."
 
 
-class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises, so that every error leaves in the same form; no abbreviations."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **{"allow_abbrev": False, **options})
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
+def parser_for(verb: str) -> Parser:
+    """The grammar of one verb."""
+    parser = Parser(prog=f"pymodeswitch {verb}", description=VERBS[verb])
+    _module(verb).arguments(parser)
+    return parser
 
 
-def parser() -> argparse.ArgumentParser:
-    """The grammar of the command line."""
-    common = _Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print one JSON object")
-    common.add_argument("-v", "--verbose", action="store_true", help="say what is done, and why")
-    common.add_argument("-q", "--quiet", action="store_true", help="print only errors")
-    source = _Parser(add_help=False)
-    source.add_argument(
-        "--data", action="append", default=[], metavar="DIR", help="a folder looked at first"
-    )
-    entry = _Parser(add_help=False)
-    entry.add_argument("id", nargs="?", metavar="ID", help="initial ID, such as 19d2:1201")
-    entry.add_argument("--port", help="the stick on this port, such as 1-1.2")
-    entry.add_argument("--mode", help="the way of switching, where there are several (see explain)")
-    entry.add_argument("--no-mbim", action="store_true", help="do not prefer MBIM configurations")
-    entry.add_argument("--config", metavar="FILE", help="use this device file")
-
-    main = _Parser(prog="pymodeswitch", description=DESCRIPTION)
-    main.add_argument("--version", action="version", version=_version())
-    verbs = main.add_subparsers(dest="verb", metavar="VERB", required=True)
-
-    verb = verbs.add_parser(
-        "switch", parents=[entry, source, common], help="switch a stick (what an ID alone does)"
-    )
-    verb.add_argument("--no-wait", action="store_true", help="send, do not wait for the verdict")
-    verb.add_argument("--timeout", type=_seconds, metavar="S", help="seconds for the verdict")
-    verb.add_argument("--dry-run", action="store_true", help="show what would be sent, send nothing")
-    verbs.add_parser("list", parents=[source, common], help="show what is attached")
-    verbs.add_parser("explain", parents=[entry, source, common], help="show an ID's entry and plan")
-    verb = verbs.add_parser("lint", parents=[common], help="check device files")
-    verb.add_argument("files", nargs="+", metavar="FILE")
-    verb = verbs.add_parser("rules", parents=[source, common], help="print udev rules")
-    verb.add_argument("--command", metavar="CMD", help="what the rules start")
-    verbs.add_parser("demo", parents=[common], help="the whole job on a virtual stick")
-    verb = verbs.add_parser("data", help="import device files")
-    actions = verb.add_subparsers(dest="action", metavar="ACTION", required=True)
-    action = actions.add_parser("import", parents=[common], help="import a folder or a tar archive")
-    action.add_argument("source", metavar="SOURCE", help="a folder or a configPack.tar.gz")
-    action.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
-    action.add_argument("--source-name", default="", metavar="TEXT", help="where the facts are from")
-    return main
+def _module(verb: str) -> Any:
+    return import_module(f".verbs.{verb}", __package__)
 
 
-def _version() -> str:
-    from . import __version__
-
-    return f"pymodeswitch {__version__}"
-
-
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+def overview() -> str:
+    """What `pymodeswitch --help` prints."""
+    lines = [
+        "usage: pymodeswitch ID [OPTIONS]",
+        "       pymodeswitch VERB [OPTIONS]",
+        "",
+        DESCRIPTION,
+        "",
+        "verbs:",
+        *(f"  {verb:<10}  {text}" for verb, text in VERBS.items()),
+        "",
+        "options:",
+        "  -h, --help  show this text; `pymodeswitch VERB --help` shows the options of a verb",
+        "  --version   show the version",
+    ]
+    return "\n".join(lines)
 
 
 def with_verb(arguments: Sequence[str]) -> list[str]:
@@ -107,7 +79,7 @@ def with_verb(arguments: Sequence[str]) -> list[str]:
     while rest and (rest[0] in ("--json", "--verbose", "--quiet") or _is_short_flags(rest[0])):
         flags.append(rest.pop(0))
     if rest and (rest[0] in VERBS or rest[0] in ("-h", "--help", "--version")):
-        return [rest[0], *flags, *rest[1:]] if rest[0] != "data" else [*rest, *flags]
+        return [rest[0], *flags, *rest[1:]] if rest[0] not in WITH_ACTIONS else [*rest, *flags]
     if not rest and not flags:
         return ["--help"]
     return ["switch", *flags, *rest]
@@ -157,23 +129,17 @@ def _run(words: list[str]) -> int:
     return code
 
 
-class Terminated(BaseException):
-    """SIGTERM: as with Ctrl-C, a stick that stays gets its interface and its drivers back."""
-
-
-def _on_sigterm(signum: int, frame: object) -> NoReturn:
-    raise Terminated
-
-
 def _dispatch(words: list[str]) -> int:
-    options = parser().parse_args(words)
-    if options.verb == "switch":
-        return _switch(options)
-    # Everything but the switch itself lives elsewhere: udev's way need not load it.
-    from . import verbs
+    if words[0] in ("-h", "--help"):
+        show(overview())
+        return 0
+    if words[0] == "--version":
+        from . import __version__
 
-    verb: Any = getattr(verbs, f"run_{options.verb}")
-    return int(verb(options))
+        show(f"pymodeswitch {__version__}")
+        return 0
+    options = parser_for(words[0]).parse_args(words[1:])
+    return int(_module(words[0]).run(options))
 
 
 def _tell(name: str, message: str, code: int, *, as_json: bool) -> int:
@@ -189,59 +155,6 @@ def _fail(error: ModeSwitchError, *, as_json: bool) -> int:
 
         print_json(error_data(error))
     elif error.result is not None:
-        _warn(error.result.warnings)
+        warn(error.result.warnings)
     complain(str(error))
     return error.exit_code
-
-
-def _warn(warnings: Sequence[str]) -> None:
-    for warning in warnings:
-        complain(warning if ": warning: " in warning else f"warning: {warning}")
-
-
-def _switch(options: argparse.Namespace) -> int:
-    import signal
-
-    from .switching import switch
-
-    usb_id = initial_id(options)
-    folders = data_folders(options)
-    progress = Progress(options)
-    before = signal.signal(signal.SIGTERM, _on_sigterm)
-    try:
-        result = switch(
-            usb_id.vendor,
-            usb_id.product,
-            port=options.port,
-            config=options.config,
-            timeout=options.timeout,
-            wait=not options.no_wait,
-            dry_run=options.dry_run,
-            mode=options.mode,
-            mbim=False if options.no_mbim else None,
-            data=folders,
-            observer=progress.observe if progress.wanted else None,
-        )
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        progress.clear()
-    if options.json:
-        from .report import result_data
-
-        data = result_data(result)
-        if options.dry_run:
-            from .explain import step_data
-
-            data["plan"] = [step_data(step) for step in result.plan.steps] if result.plan else []
-        print_json(data)
-        return 0
-    if not options.quiet:
-        from .report import result_line
-
-        show(printable(result_line(result)))
-        if options.dry_run and result.plan is not None:
-            from .explain import plan_lines
-
-            show("\n".join(plan_lines(result.plan)))
-        _warn(result.warnings)
-    return 0

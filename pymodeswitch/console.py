@@ -1,17 +1,20 @@
-"""What the verbs of the command share: stdout and stderr, the ID argument, progress."""
+"""What the verbs of the command share: stdout and stderr, progress."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any, TextIO
-
-from .errors import UsageError
 
 
 class OutputError(Exception):
     """Standard output cannot be written: a full disk, say."""
+
+
+class Terminated(BaseException):
+    """SIGTERM: as with Ctrl-C, a stick that stays gets its interface and its drivers back."""
 
 
 def open_streams() -> None:
@@ -80,25 +83,10 @@ def print_json(data: dict[str, Any]) -> None:
     show(json.dumps(data, indent=2))
 
 
-def initial_id(options: argparse.Namespace) -> Any:
-    """The UsbId from the arguments: given, or from the device file that --config names."""
-    from .model import UsbId
-
-    if options.id is not None:
-        return UsbId.parse(options.id)
-    if options.config is None:
-        raise UsageError("which stick? give its ID, such as 19d2:1201")
-    from .catalog import entry_from_file
-
-    return entry_from_file(options.config, None).id
-
-
-def data_folders(options: argparse.Namespace) -> list[str]:
-    """The folders of --data; UsageError for one that is not there."""
-    for folder in options.data:
-        if not os.path.isdir(folder):
-            raise UsageError(f"--data {folder}: no such folder")
-    return list(options.data)
+def warn(warnings: Iterable[str]) -> None:
+    """A line for each warning."""
+    for warning in warnings:
+        complain(warning if ": warning: " in warning else f"warning: {warning}")
 
 
 class Progress:

@@ -17,7 +17,8 @@ PACKAGE = Path(pymodeswitch.__file__).parent
 FLOORS = """
     errors keys steps messages bulk_only methods model values device_file settings policy
     catalog data_import plan explain transport libusb_devices sysfs uevents host scsi
-    execution verdict watch attempts switching udev report virtual console demo verbs cli
+    execution verdict watch attempts switching udev report virtual console demo
+    arguments verbs cli
 """.split()
 ALLOWED_UP = {("errors", "model")}  # for types only
 
@@ -29,7 +30,9 @@ KNOWN_TO = {
 
 
 def modules() -> list[tuple[str, Path]]:
-    return [(path.stem if path.parent == PACKAGE else "virtual", path) for path in PACKAGE.rglob("*.py")]
+    """Each file with the name of its floor: its own, or that of the package it is in."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return [(path.stem if path.parent == PACKAGE else path.parent.name, path) for path in paths]
 
 
 def imports(path: Path) -> list[tuple[str, bool]]:
@@ -38,7 +41,7 @@ def imports(path: Path) -> list[tuple[str, bool]]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             if node.level == 1 and path.parent != PACKAGE:
-                continue  # within virtual/
+                continue  # within the same floor
             names = [node.module] if node.module else [alias.name for alias in node.names]
             found += [((name or "").split(".")[0], node.level > 0) for name in names]
         elif isinstance(node, ast.Import):
@@ -46,7 +49,7 @@ def imports(path: Path) -> list[tuple[str, bool]]:
     return found
 
 
-IDS = [path.name for _, path in modules()]
+IDS = [f"{module}/{path.name}" for module, path in modules()]
 
 
 @pytest.mark.parametrize(("module", "path"), modules(), ids=IDS)

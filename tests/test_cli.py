@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import cli, switching, verbs
+from pymodeswitch import cli, switching
 from pymodeswitch.catalog import shipped_folder
 from pymodeswitch.host import default_host
+from pymodeswitch.verbs import explain, list
 from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 from .conftest import FILES
@@ -27,7 +28,7 @@ Captured = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def _virtual_computer(monkeypatch: pytest.MonkeyPatch, backend: VirtualBackend) -> None:
     """The command sees the virtual bus as this computer's."""
-    for module in (switching, verbs):
+    for module in (switching, explain, list):
         monkeypatch.setattr(module, "default_host", lambda given=None: default_host(given or backend))
 
 
@@ -245,7 +246,7 @@ def test_an_internal_error_is_one_line(run: Any, monkeypatch: pytest.MonkeyPatch
     def broken(options: object) -> int:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(verbs, "run_list", broken)
+    monkeypatch.setattr(list, "run", broken)
     code, _, err = run("list")
     assert code == 1
     assert err == (
@@ -261,7 +262,7 @@ def test_an_internal_error_as_json(run: Any, monkeypatch: pytest.MonkeyPatch) ->
         def broken(options: object, error: BaseException = error) -> int:
             raise error
 
-        monkeypatch.setattr(verbs, "run_list", broken)
+        monkeypatch.setattr(list, "run", broken)
         got, out, _ = run("list", "--json")
         assert (got, json.loads(out)["exit_code"]) == (code, code)
 

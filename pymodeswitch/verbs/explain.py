@@ -1,0 +1,161 @@
+"""`explain`: an entry, why it was chosen, and its plan in words."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..arguments import add_common, add_data, add_entry, data_folders, initial_id
+from ..catalog import Reason, default_catalog, entry_from_file, nothing_fits, read_entry
+from ..console import complain, print_json, printable, show
+from ..errors import ModeSwitchError, NoLibusbError, NotAttachedError
+from ..host import Host, LinuxHost, default_host
+from ..model import AttachedDevice, DeviceFile, Entry, UsbId, parse_port
+from ..plan import make_plan, typical_device
+from ..policy import Decision, decide_by, mode_names
+from ..report import device_data, entry_data
+from ..scsi import scsi_strings
+from ..settings import read_settings
+from ..steps import Plan
+from ..verdict import is_target
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_entry(parser)
+    add_data(parser)
+    add_common(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One entry, what was decided about it, and its plan; or the problem that leaves it without one."""
+
+    entry: Entry
+    decision: Decision
+    plan: Plan | None
+    problem: str = ""
+
+
+def run(options: argparse.Namespace) -> int:
+    """The entry of an ID, where it is from, why it was chosen, and its plan in words."""
+    usb_id = initial_id(options)
+    catalog = default_catalog(data_folders(options))
+    if options.config is None and not catalog.candidates(usb_id):
+        raise catalog.no_entry_error(usb_id)
+    host = _host()
+    device, beside = _attached(usb_id, options.port, host)
+    reasons: tuple[Reason, ...] = ()
+    if options.config is not None:
+        entries = [entry_from_file(options.config, usb_id)]
+    elif device is not None:
+        # Only what the kernel has read: explaining sends nothing.
+        choice = catalog.choose(device, lambda: scsi_strings(host, device, ask=False))
+        reasons = choice.reasons
+        if choice.candidate is None:
+            raise nothing_fits(device, choice)
+        entries = [read_entry(choice.candidate)]
+    else:
+        reasons = catalog.without_device(usb_id)
+        entries = [read_entry(reason.candidate) for reason in reasons if reason.fits]
+    found = [_explanation(entry, device, options, host) for entry in entries]
+    if options.json:
+        choice_data = [{"path": r.candidate.path, "reason": r.text} for r in reasons]
+        data = [_explanation_data(explanation, device) for explanation in found]
+        print_json(
+            {"id": str(usb_id), "device": device_data(device), "choice": choice_data, "entries": data}
+        )
+        return 0
+    where = device.describe() if device else f"{usb_id}, not attached: endpoints are assumed"
+    show(f"device:   {where}")
+    for port in beside:
+        show(f"          another one is on port {port}: choose with --port")
+    for reason in reasons:
+        show(printable(f"file:     {reason}"))
+    for explanation in found:
+        for line in _explanation_lines(explanation, device):
+            show(printable(line))
+    return 0
+
+
+def _host() -> Host:
+    """This computer; one without sysfs and without libusb shows no device, and can explain all the same."""
+    try:
+        return default_host()
+    except NoLibusbError as error:
+        complain(str(error))
+        return LinuxHost()
+
+
+def _explanation(
+    entry: Entry, device: AttachedDevice | None, options: argparse.Namespace, host: Host
+) -> Explanation:
+    planned_for = device or typical_device(entry.id, entry.device_file)
+    decision = decide_by(
+        read_settings(),
+        entry.device_file,
+        planned_for,
+        mode=options.mode,
+        mbim=False if options.no_mbim else None,
+        has_driver=host.has_driver,
+    )
+    try:
+        return Explanation(entry, decision, make_plan(decision.device_file, planned_for))
+    except ModeSwitchError as error:  # it is still worth to see which entry that is
+        return Explanation(entry, decision, None, str(error))
+
+
+def _explanation_data(explanation: Explanation, device: AttachedDevice | None) -> dict[str, Any]:
+    from ..explain import step_data
+
+    entry, plan = explanation.entry, explanation.plan
+    return {
+        **(entry_data(replace(entry, device_file=explanation.decision.device_file)) or {}),
+        "modes": list(mode_names(entry.device_file, device)),
+        "reasons": list(explanation.decision.reasons),
+        "method": plan.method if plan else None,
+        "plan": [step_data(step) for step in plan.steps] if plan else None,
+        "problem": explanation.problem or None,
+        "warnings": [str(diagnostic) for diagnostic in entry.diagnostics],
+    }
+
+
+def _explanation_lines(explanation: Explanation, device: AttachedDevice | None) -> list[str]:
+    from ..explain import plan_lines
+
+    entry, decision = explanation.entry, explanation.decision
+    names = mode_names(entry.device_file, device)
+    lines = [
+        f"entry:    {entry.name} ({entry.path})",
+        f"product:  {entry.device_file.product_name or '-'}",
+        f"source:   {entry.device_file.source or '-'}",
+        f"targets:  {_targets(entry.id, decision.device_file)}",
+        *([f"modes:    {', '.join(names)}"] if names else []),
+        *(f"decided:  {reason}" for reason in decision.reasons),
+        *(f"warning:  {diagnostic}" for diagnostic in entry.diagnostics),
+    ]
+    if device is not None and is_target(device, entry):
+        lines.append("state:    already switched")
+    if explanation.plan is None:
+        return [*lines, f"plan:     none: {explanation.problem}"]
+    return [*lines, f"method:   {explanation.plan.method}", *plan_lines(explanation.plan)]
+
+
+def _targets(initial: UsbId, device_file: DeviceFile) -> str:
+    words = [str(target) for target in device_file.targets(initial)]
+    if device_file.target_class is not None:
+        words.append(f"class 0x{device_file.target_class:02x}")
+    return ", ".join(words) or "not stated: anything that is no longer storage"
+
+
+def _attached(usb_id: UsbId, port: str | None, host: Host) -> tuple[AttachedDevice | None, tuple[str, ...]]:
+    """The device to plan for, if it is attached, and the ports of others like it."""
+    found = [device for device in host.devices() if device.id == usb_id]
+    if port is None:
+        return (found[0] if found else None), tuple(device.port for device in found[1:])
+    wanted = parse_port(port)
+    for device in found:
+        if device.port == wanted:
+            return device, ()
+    raise NotAttachedError(f"{usb_id} is not attached to port {port}")

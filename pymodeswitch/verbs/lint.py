@@ -1,0 +1,75 @@
+"""`lint`: check device files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from ..arguments import add_common
+from ..catalog import entry_from_file, fallback_vendor, parse_name, read_bytes
+from ..console import print_json, printable, show
+from ..device_file import diagnose
+from ..errors import DeviceFileError, ModeSwitchError
+from ..model import Diagnostic, Severity
+from ..plan import make_plan, typical_device
+from ..report import diagnostic_data
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    add_common(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check device files strictly; the exit code of DeviceFileError when one has an error."""
+    paths = [path for name in options.files for path in _device_files(name)]
+    findings = [finding for path in paths for finding in lint_file(path)]
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    code = DeviceFileError.exit_code if errors else 0
+    if options.json:
+        data = list(map(diagnostic_data, findings))
+        print_json({"files": len(paths), "findings": data, "exit_code": code})
+        return code
+    for finding in findings:
+        for line in finding.with_caret().splitlines():
+            show("\t".join(map(printable, line.split("\t"))))  # tabs keep the caret in its place
+    if not options.quiet:
+        counts = (len(paths), "file"), (len(errors), "error"), (len(findings) - len(errors), "warning")
+        show(", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts))
+    return code
+
+
+def _device_files(path: str) -> list[str]:
+    """A file as it is; of a folder all files that are named like device files."""
+    if not os.path.isdir(path):
+        return [path]
+    names = [name for name in sorted(os.listdir(path)) if parse_name(name) or fallback_vendor(name)]
+    if not names:
+        raise DeviceFileError(f"{path}: no device file in this folder")
+    return [os.path.join(path, name) for name in names]
+
+
+def lint_file(path: str) -> list[Diagnostic]:
+    """All findings in one file, by line: what the parser says, and whether a plan can be made of it."""
+    try:
+        data = read_bytes(path)
+    except DeviceFileError as error:
+        return [_whole(path, error)]
+    device_file, diagnostics = diagnose(data, path, strict=True)
+    findings = list(diagnostics)
+    if not any(finding.severity is Severity.ERROR for finding in findings):
+        try:
+            entry = entry_from_file(path, None)
+            named = parse_name(os.path.basename(path))
+            if named is not None and named[0] != entry.id:
+                raise DeviceFileError(f"named for {named[0]}, and says that it is for {entry.id}")
+            for way in (device_file, *device_file.modes):
+                make_plan(way, typical_device(entry.id, way))
+        except ModeSwitchError as error:
+            findings.append(_whole(path, error))
+    return sorted(findings, key=lambda finding: (finding.line, finding.column))
+
+
+def _whole(path: str, error: ModeSwitchError) -> Diagnostic:
+    return Diagnostic(Severity.ERROR, str(error).removeprefix(f"{path}: "), path)

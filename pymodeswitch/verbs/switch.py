@@ -1,0 +1,70 @@
+"""`switch`: what udev starts, and what an ID alone does."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from typing import NoReturn
+
+from ..arguments import add_common, add_data, add_entry, data_folders, initial_id, seconds
+from ..console import Progress, Terminated, print_json, printable, show, warn
+from ..switching import switch
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_entry(parser)
+    parser.add_argument("--no-wait", action="store_true", help="send, do not wait for the verdict")
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds for the verdict")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be sent, send nothing")
+    add_data(parser)
+    add_common(parser)
+
+
+def _on_sigterm(signum: int, frame: object) -> NoReturn:
+    raise Terminated
+
+
+def run(options: argparse.Namespace) -> int:
+    """Switch one stick; errors are raised."""
+    usb_id = initial_id(options)
+    folders = data_folders(options)
+    progress = Progress(options)
+    before = signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        result = switch(
+            usb_id.vendor,
+            usb_id.product,
+            port=options.port,
+            config=options.config,
+            timeout=options.timeout,
+            wait=not options.no_wait,
+            dry_run=options.dry_run,
+            mode=options.mode,
+            mbim=False if options.no_mbim else None,
+            data=folders,
+            observer=progress.observe if progress.wanted else None,
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        progress.clear()
+    if options.json:
+        from ..report import result_data
+
+        data = result_data(result)
+        if options.dry_run:
+            from ..explain import step_data
+
+            data["plan"] = [step_data(step) for step in result.plan.steps] if result.plan else []
+        print_json(data)
+        return 0
+    if not options.quiet:
+        from ..report import result_line
+
+        show(printable(result_line(result)))
+        if options.dry_run and result.plan is not None:
+            from ..explain import plan_lines
+
+            show("\n".join(plan_lines(result.plan)))
+        warn(result.warnings)
+    return 0
