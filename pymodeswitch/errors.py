@@ -120,3 +120,13 @@ class SettingsError(ModeSwitchError, ValueError):
     """The administrator's settings cannot be read, or hold something that they cannot."""
 
     exit_code = 15
+
+
+class TooOftenError(ModeSwitchError, RuntimeError):
+    """The port was switched as often as is allowed within a minute; `retry_s`: seconds until it may be again."""
+
+    exit_code = 16
+
+    def __init__(self, message: str, *, retry_s: float = 0.0, result: SwitchResult | None = None) -> None:
+        super().__init__(message, result=result)
+        self.retry_s = retry_s
