@@ -123,7 +123,7 @@ class SettingsError(ModeSwitchError, ValueError):
 
 
 class TooOftenError(ModeSwitchError, RuntimeError):
-    """The port was switched as often as is allowed within a minute; `retry_s`: seconds until it may be again."""
+    """The port was switched as often as is allowed within a minute; `retry_s`: seconds to wait."""
 
     exit_code = 16
 
