@@ -18,6 +18,7 @@ def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     """Device files and settings that this computer happens to have must not decide a test."""
     monkeypatch.setattr(catalog, "SYSTEM_FOLDERS", ())
     monkeypatch.setattr(settings, "PATH", "/nonexistent/pymodeswitch.conf")
+    monkeypatch.setattr(settings, "REFERENCE_PATHS", ())
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-"""Modes, MBIM, Pantech's own choice, and the administrator's settings."""
+"""Modes, MBIM, Pantech's own choice."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from pymodeswitch import DeviceFile, SettingsError, Status, UsageError, UsbId, switch
 from pymodeswitch.plan import typical_device
 from pymodeswitch.policy import Decision, decide, mode_names
-from pymodeswitch.settings import Settings, read_settings
+from pymodeswitch.settings import Settings
 from pymodeswitch.virtual import (
     Leave,
     Mode,
@@ -208,38 +207,3 @@ def test_a_mode_that_the_settings_have_and_the_file_has_not(
     with pytest.raises(SettingsError, match=r"/etc/some\.conf: no mode 'zebra' for 12d1:1f01"):
         switch(0x12D1, 0x1F01, backend=backend, settings=settings)
     assert switch(0x12D1, 0x1F01, backend=backend, settings=settings, mode="modem").tries == 1
-
-
-def test_no_settings_file(tmp_path: Path) -> None:
-    assert read_settings(str(tmp_path / "none")) == Settings({}, True)
-
-
-def test_settings_file(tmp_path: Path) -> None:
-    path = tmp_path / "pymodeswitch.conf"
-    path.write_text('mbim = false\n[modes]\n"12d1:1f01" = "modem" # serial ports\n')
-    assert read_settings(str(path)) == Settings({HUAWEI: "modem"}, False, str(path))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("mbim = 1", "mbim has to be true or false"),
-        ("nbim = false", "unknown key 'nbim'"),
-        ("modes = 3", "modes has to be a table"),
-        ("[modes]\n1 = 2", "modes has to be a table"),
-        ('[modes]\n"zebra" = "x"', "bad ID 'zebra'"),
-        ("mbim = ", "Invalid value"),
-        (b"# caf\xe9", "utf-8"),
-    ],
-)
-def test_bad_settings(tmp_path: Path, text: str | bytes, message: str) -> None:
-    path = tmp_path / "pymodeswitch.conf"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(SettingsError, match=message) as caught:
-        read_settings(str(path))
-    assert str(path) in str(caught.value)
-
-
-def test_unreadable_settings(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="Is a directory"):
-        read_settings(str(tmp_path))

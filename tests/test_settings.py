@@ -1,0 +1,163 @@
+"""The administrator's settings: pymodeswitch.conf, usb_modeswitch.conf, and which of them counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pymodeswitch import Settings, SettingsError, UsbId
+from pymodeswitch.settings import read_settings
+
+HUAWEI = UsbId(0x12D1, 0x1F01)
+
+
+def own(path: Path, text: str | bytes) -> Settings:
+    """The settings of a pymodeswitch.conf with that text, and no other file."""
+    file = path / "pymodeswitch.conf"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_settings(str(file))
+
+
+def reference(path: Path, text: str) -> Settings:
+    """The settings of a usb_modeswitch.conf with that text, and no other file."""
+    file = path / "usb_modeswitch.conf"
+    file.write_text(text, encoding="latin-1")
+    return read_settings(str(path / "none"), (str(file),))
+
+
+def test_no_file(tmp_path: Path) -> None:
+    assert read_settings(str(tmp_path / "none"), (str(tmp_path / "none"),)) == Settings()
+    assert Settings() == Settings({}, True)
+
+
+def test_own_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "pymodeswitch.conf")
+    settings = own(tmp_path, 'mbim = false\n[modes]\n"12d1:1f01" = "modem" # serial ports\n')
+    where = {"mbim": path, "modes": path}
+    assert settings == Settings({HUAWEI: "modem"}, False, path, where=where)
+    assert settings.source("mbim") == path
+    assert settings.source("verbose") == path  # its default, as that file leaves it
+    assert Settings().source("mbim") == "the settings"
+
+
+def test_every_key(tmp_path: Path) -> None:
+    settings = own(
+        tmp_path,
+        "\ufeffswitching = false\nmbim = false\nhuawei_alt_mode = true\nstorage_delay_s = 4\n"
+        "avoid_reset_quirk = false\nswitches_per_minute = 2\nverbose = true\n"
+        'modes = {"19d2:1201" = "modem"}\n',
+    )
+    assert settings[:2] == ({UsbId(0x19D2, 0x1201): "modem"}, False)
+    assert settings[3:-1] == (False, True, 4, False, 2, True)
+    assert set(settings.where) == set(Settings._fields) - {"path", "where"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mbim = 1", "1: mbim has to be true or false"),
+        ("# more\n\nnbim = false", "3: unknown key 'nbim': did you mean mbim?"),
+        ("zebra = 1", "1: unknown key 'zebra': there are modes, mbim, switching, "),
+        ("path = 'x'", "1: unknown key 'path'"),
+        ("switching = 'no'", "1: switching has to be true or false"),
+        ("\nstorage_delay_s = 0", "2: storage_delay_s has to be a whole number, 1 to 60"),
+        ("storage_delay_s = 61", "1: storage_delay_s has to be"),
+        ("storage_delay_s = true", "1: storage_delay_s has to be"),
+        ("storage_delay_s = 1.5", "1: storage_delay_s has to be"),
+        ("switches_per_minute = 0", "1: switches_per_minute has to be a whole number, 1 to 60"),
+        ("verbose = false\nmodes = 3", "2: modes has to be a table"),
+        ("[[modes]]", "1: modes has to be a table"),
+        ("[modes]\n1 = 2", "2: modes has to be a table"),
+        ('[modes]\n"zebra" = "x"', "2: modes: bad ID 'zebra'"),
+        ('[modes]\n"12d1:1f01" = ""', "2: modes has to be a table"),
+        ('[modes]\n"12d1:1f01" = "a"\n# x\n"12D1:1F01" = "b"', "4: modes: 12d1:1f01 is there already"),
+        ('modes."12d1:1f01" = "a"\nmodes.x = "b"', "2: modes: bad ID 'x'"),
+        ('modes = { "19d2:1201" = "a", "x" = "b"}', "1: modes: bad ID 'x'"),
+        ("mbim = true\n[logging]\nlevel = 3", "2: unknown key 'logging'"),
+        ("mbim = true\n[a.b]\nc = 3", "2: unknown key 'a'"),
+        ("verbose = '''\n[x]\nmbim = 1\n'''\n", "1: verbose has to be true or false"),
+        ("x = [\n1,\n2]\n", "1: unknown key 'x'"),
+        ("mbim = [\n1,\n2]\nverbose = 1", "1: mbim has to be true or false"),
+        ("mbim = \n", "1:8: Invalid value"),
+        ("mbim = ", "1: Invalid value (at the end of the file)"),
+        ("mbim = true\n\nmbim = true\n", "3:12: Cannot overwrite a value"),
+        ("verbose = true\nmbim = [\n", "2: Invalid value (at the end of the file)"),
+        ("x = " + "[" * 30_000, " maximum recursion depth exceeded"),
+        ("x = " + "9" * 5000, " Exceeds the limit"),
+        ("mbim = true\nverbose = 'x", "2:"),
+        ("mbim = true\n[", "2:"),
+        (b"# tea\n# caf\xe9", "2: byte 0xe9 is not UTF-8"),
+        (b"\xff\xfem\0", "1: byte 0xff is not UTF-8"),
+    ],
+)
+def test_mistakes_have_a_line(tmp_path: Path, text: str | bytes, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        own(tmp_path, text)
+    assert str(caught.value).startswith(f"{tmp_path}/pymodeswitch.conf:{message}")
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 15
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Is a directory"):
+        read_settings(str(tmp_path))
+    with pytest.raises(SettingsError, match="Is a directory"):
+        read_settings(str(tmp_path / "none"), (str(tmp_path),))
+    with pytest.raises(SettingsError, match="larger than 65536 bytes"):
+        own(tmp_path, "#" * 70_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("", {}),
+        ("DisableSwitching=0\nDisableMBIMGlobal=0\nEnableLogging=0\nHuaweiAltModeGlobal=0\n", {}),
+        ("DisableSwitching=1", {"switching": False}),
+        ("  DisableSwitching = YES  # for now", {"switching": False}),
+        ("DisableSwitching='True'\r\n", {"switching": False}),
+        ("#DisableSwitching=1", {}),
+        ("DisableSwitching=enable", {}),  # everything else counts as no
+        ("disableswitching=1", {}),
+        ("DisableMBIMGlobal=yes", {"mbim": False}),
+        ("EnableLogging=true", {"verbose": True}),
+        ("HuaweiAltModeGlobal=1", {"huawei_alt_mode": True}),
+        ("SetStorageDelay=4", {"storage_delay_s": 4}),
+        ("SetStorageDelay=0", {}),
+        ("SetStorageDelay=soon", {}),
+        ("SetStorageDelay=" + "9" * 5000, {}),
+        ("caf\xe9\nTea=1\n=\nEnableLogging=1", {"verbose": True}),
+    ],
+)
+def test_reference_file(tmp_path: Path, text: str, changed: dict[str, Any]) -> None:
+    settings = reference(tmp_path, text)
+    assert settings._replace(where={}) == Settings(**changed)
+    for key in changed:
+        assert settings.source(key) == str(tmp_path / "usb_modeswitch.conf")
+
+
+def test_what_the_reference_ignores_is_only_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reference(tmp_path, "\nTea=1\nSetStorageDelay=soon\n")
+    assert "usb_modeswitch.conf:2: unknown key 'Tea': ignored" in caplog.text
+    assert "usb_modeswitch.conf:3: SetStorageDelay has to be 1 to 60 seconds: ignored" in caplog.text
+
+
+def test_the_first_of_its_places_counts(tmp_path: Path) -> None:
+    places = tuple(str(tmp_path / name) for name in ("etc", "sysconfig", "default"))
+    (tmp_path / "sysconfig").write_text("EnableLogging=1\n")
+    (tmp_path / "default").write_text("DisableSwitching=1\n")
+    settings = read_settings(str(tmp_path / "none"), places)
+    assert (settings.verbose, settings.switching) == (True, True)
+    assert settings.where["verbose"] == places[1]
+
+
+def test_own_file_wins_key_by_key(tmp_path: Path) -> None:
+    (tmp_path / "usb_modeswitch.conf").write_text("EnableLogging=1\nDisableSwitching=1\n")
+    (tmp_path / "pymodeswitch.conf").write_text("switching = true\n")
+    path, theirs = str(tmp_path / "pymodeswitch.conf"), str(tmp_path / "usb_modeswitch.conf")
+    settings = read_settings(path, (theirs,))
+    assert (settings.switching, settings.verbose) == (True, True)
+    assert settings.where == {"switching": path, "verbose": theirs}
