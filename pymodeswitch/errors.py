@@ -130,3 +130,9 @@ class TooOftenError(ModeSwitchError, RuntimeError):
     def __init__(self, message: str, *, retry_s: float = 0.0, result: SwitchResult | None = None) -> None:
         super().__init__(message, result=result)
         self.retry_s = retry_s
+
+
+class SwitchingOffError(ModeSwitchError, PermissionError):
+    """The administrator has turned switching by itself off (`switching = false`, `DisableSwitching=1`)."""
+
+    exit_code = 17

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .errors import SettingsError, UsageError
+from .errors import SettingsError, SwitchingOffError, UsageError
 from .model import UsbId
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,17 @@ class Settings(NamedTuple):
     def source(self, key: str) -> str:
         """Who set a key, for a message: a path, or `the settings` that a program gave."""
         return self.where.get(key) or self.path or "the settings"
+
+    def require_switching(self) -> None:
+        """SwitchingOffError unless sticks may be switched by themselves.
+
+        For whatever starts without a person naming the stick: udev, a service, scan, watch.
+        """
+        if not self.switching:
+            raise SwitchingOffError(
+                f"switching by itself is turned off by {self.source('switching')} "
+                "(a stick that is named by its ID is switched all the same)"
+            )
 
 
 KEYS = tuple(key for key in Settings._fields if key not in ("path", "where"))

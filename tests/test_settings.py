@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import Settings, SettingsError, UsbId
+from pymodeswitch import Settings, SettingsError, SwitchingOffError, UsbId
 from pymodeswitch.settings import read_settings
 
 HUAWEI = UsbId(0x12D1, 0x1F01)
@@ -161,3 +161,11 @@ def test_own_file_wins_key_by_key(tmp_path: Path) -> None:
     settings = read_settings(path, (theirs,))
     assert (settings.switching, settings.verbose) == (True, True)
     assert settings.where == {"switching": path, "verbose": theirs}
+
+
+def test_switching_turned_off(tmp_path: Path) -> None:
+    Settings().require_switching()
+    settings = reference(tmp_path, "DisableSwitching=1")
+    with pytest.raises(SwitchingOffError, match=r"turned off by .*/usb_modeswitch\.conf") as caught:
+        settings.require_switching()
+    assert caught.value.exit_code == 17
