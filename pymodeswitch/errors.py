@@ -136,3 +136,9 @@ class SwitchingOffError(ModeSwitchError, PermissionError):
     """The administrator has turned switching by itself off (`switching = false`, `DisableSwitching=1`)."""
 
     exit_code = 17
+
+
+class InstallationError(ModeSwitchError, OSError):
+    """Rules, units, pages and completions cannot be installed or removed, or are not as they should be."""
+
+    exit_code = 18
