@@ -62,7 +62,7 @@ def initial_id(options: argparse.Namespace) -> UsbId:
     if options.id is not None:
         return UsbId.parse(options.id)
     if options.config is None:
-        raise UsageError("which stick? give its ID, such as 19d2:1201")
+        raise UsageError("which stick? give its ID, such as 19d2:1201, or its port")
     from .catalog import entry_from_file
 
     return entry_from_file(options.config, None).id

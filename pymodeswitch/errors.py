@@ -142,3 +142,9 @@ class InstallationError(ModeSwitchError, OSError):
     """Rules, units, pages and completions cannot be installed or removed, or are not as they should be."""
 
     exit_code = 18
+
+
+def error_for_code(code: int, message: str) -> ModeSwitchError:
+    """The error that a command ends with that exit code for; the root error for a code of none."""
+    kinds = (kind for kind in ModeSwitchError.__subclasses__() if kind.exit_code == code)
+    return next(kinds, ModeSwitchError)(message)

@@ -297,7 +297,7 @@ class _Run:
             if left <= 0:
                 self.left = True
                 return Fault.TIMEOUT
-            self.host.wait(left)
+            self.host.wait(left, device.port)
 
     def _reopen(self, device: AttachedDevice) -> bool:
         """Open the next stay; False while libusb does not know it yet."""

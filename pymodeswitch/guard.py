@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import TooOftenError
 
+if TYPE_CHECKING:
+    from .host import Host
+    from .model import Port
+
 logger = logging.getLogger(__name__)
 
-FOLDER = "/run/pymodeswitch"
 WINDOW_S = 60.0
 MAX_BYTES = 65536  # far more than a minute's lines
 
@@ -34,18 +36,12 @@ class Said(NamedTuple):
 
 
 class Guard:
-    """The lock and the counter of one port.
+    """The lock and the counter of one port of a host."""
 
-    folder: of the state; None for a host without any. now, wait: the host's clock, and its way of waiting.
-    """
-
-    def __init__(
-        self, folder: str | None, port: str, now: Callable[[], float], wait: Callable[[float], None]
-    ) -> None:
+    def __init__(self, host: Host, port: Port) -> None:
+        self.host = host
         self.port = port
-        self.path = None if folder is None else os.path.join(folder, port)
-        self._now = now
-        self._wait = wait
+        self.path = None if host.state_folder is None else os.path.join(host.state_folder, port)
         self._file: int | None = None
 
     def lock(self, seconds: float) -> bool:
@@ -63,16 +59,16 @@ class Guard:
             return True
         import fcntl  # not on every system, and this is Linux
 
-        deadline = self._now() + seconds
+        deadline = self.host.now() + seconds
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                left = deadline - self._now()
+                left = deadline - self.host.now()
                 if left <= 0:
                     os.close(file)
                     return False
-                self._wait(left)
+                self.host.wait(left, self.port)
             except OSError as error:  # a file system without locks
                 logger.debug("no lock for port %s: %s", self.port, error)
                 break
@@ -89,7 +85,7 @@ class Guard:
 
     def count(self, limit: int) -> None:
         """Note that a switch begins now; TooOftenError when there were `limit` within the last minute."""
-        now = self._now()
+        now = self.host.now()
         times = [time for time in self._switches() if now - WINDOW_S < time <= now]
         if len(times) >= limit:
             wait = times[-limit] + WINDOW_S - now
@@ -103,7 +99,7 @@ class Guard:
     def say(self, code: int, text: str) -> None:
         """Leave what came of it for those who wait."""
         lines = [f"switch {time:.3f}" for time in self._switches()]
-        self._write([*lines, f"verdict {self._now():.3f} {code} {' '.join(text.split())}"])
+        self._write([*lines, f"verdict {self.host.now():.3f} {code} {' '.join(text.split())}"])
 
     def said(self) -> Said | None:
         """What the last run left, None when it left nothing."""

@@ -24,11 +24,17 @@ logger = logging.getLogger(__name__)
 # A library does not print: whoever wants its log adds a handler to "pymodeswitch".
 logging.getLogger(__package__).addHandler(logging.NullHandler())
 
+STATE_FOLDER = "/run/pymodeswitch"  # gone after a boot
 POLL_S = 0.1  # libusb tells no events here, so this is how often it is asked
 
 
 class Host(Protocol):
-    """What `switch()` needs of a computer. Times are seconds."""
+    """What `switch()` needs of a computer. Times are seconds.
+
+    state_folder: where a run leaves word for others (guard.py); None where there are no others.
+    """
+
+    state_folder: str | None
 
     def devices(self) -> tuple[AttachedDevice, ...]:
         """All attached devices but hubs, in the order of their ports."""
@@ -54,8 +60,8 @@ class Host(Protocol):
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
 
-    def wait(self, seconds: float) -> None:
-        """Return when something may have changed, at the latest after that time."""
+    def wait(self, seconds: float, port: Port | None = None) -> None:
+        """Return when something (on that port, if given) may have changed, at the latest after that."""
 
     def close(self) -> None:
         """Give back what waiting took."""
@@ -65,10 +71,12 @@ class LinuxHost:
     """sysfs tells what is there, kernel events when to look, libusb opens.
 
     sysfs: folder of sysfs. backend: a pyusb backend; by default libusb, loaded at the first `open`.
+    state_folder: by default /run/pymodeswitch.
     """
 
-    def __init__(self, sysfs: str = "/sys", backend: Any = None) -> None:
+    def __init__(self, sysfs: str = "/sys", backend: Any = None, state_folder: str | None = None) -> None:
         self._sysfs = Sysfs(sysfs)
+        self.state_folder: str | None = STATE_FOLDER if state_folder is None else state_folder
         self._backend = backend
         self._events: KernelEvents | None = None
 
@@ -100,14 +108,14 @@ class LinuxHost:
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, port: Port | None = None) -> None:
         if self._events is None:
             from .uevents import KernelEvents
 
             # An event from before this moment is missed. That does no harm: the caller looks at sysfs
             # after each wait, and a wait is short.
             self._events = KernelEvents()
-        self._events.wait(seconds)
+        self._events.wait(seconds, port)
 
     def close(self) -> None:
         if self._events is not None:
@@ -120,6 +128,8 @@ class LibusbHost:
 
     clock: has now() and sleep(seconds); real time by default.
     """
+
+    state_folder: str | None = None
 
     def __init__(self, backend: Any = None, clock: Any = None) -> None:
         from .transport import load_backend
@@ -159,7 +169,7 @@ class LibusbHost:
     def sleep(self, seconds: float) -> None:
         self._sleep(seconds)
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, port: Port | None = None) -> None:
         self._sleep(min(seconds, POLL_S))
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ def scsi_strings(host: Host, device: AttachedDevice, *, ask: bool = True) -> tup
         if left <= 0 or now is None or not now.same_stay(device):
             logger.debug("%s: no SCSI strings from the kernel", device.describe())
             break
-        host.wait(left)
+        host.wait(left, device.port)
     return strings
 
 

@@ -25,39 +25,65 @@ class KernelEvents:
     def __init__(self) -> None:
         self._socket = _open()
 
-    def wait(self, seconds: float) -> None:
-        """Return when something happened, at the latest after `seconds` or LOOK_AGAIN_S."""
+    def wait(self, seconds: float, port: str | None = None) -> None:
+        """Return when something happened, at the latest after `seconds` or LOOK_AGAIN_S.
+
+        port: only what happened on that port counts, or anything when there is none.
+        """
         bounded = max(0.0, min(seconds, LOOK_AGAIN_S))
-        if self._socket is None:
-            time.sleep(bounded)  # nothing to wait on: this system tells no events
-            return
-        waiting = select.poll()  # select() cannot take file numbers from 1,024 on
-        waiting.register(self._socket, select.POLLIN)
         deadline = time.monotonic() + bounded
         while True:
-            left = deadline - time.monotonic()
-            if not waiting.poll(max(0.0, left) * 1000) or self._drain():
+            left = max(0.0, deadline - time.monotonic())
+            ports = self.changed(left)
+            if ports is None or port in ports or (ports and port is None) or left <= 0:
                 return
 
-    def _drain(self) -> bool:
-        """Take all waiting events; whether one of them came from the kernel (or some were lost)."""
-        heard = False
+    def changed(self, seconds: float, also: int | None = None) -> set[str] | None:
+        """Wait until events come, at most `seconds`; returns the ports (of USB devices) that they tell of.
+
+        None: events were lost, so anything may have changed; or this system tells none, and the time has
+        been slept. also: a file number that ends the wait too when it becomes readable.
+        """
+        waiting = select.poll()  # select() cannot take file numbers from 1,024 on
+        for file in (self._socket, also):
+            if file is not None:
+                waiting.register(file, select.POLLIN)
+        waiting.poll(seconds * 1000)
+        return None if self._socket is None else self._drain()
+
+    def _drain(self) -> set[str] | None:
+        """Take all waiting events of the kernel; None when some were lost."""
+        ports: set[str] = set()
         while self._socket is not None:
             try:
-                _, (pid, _) = self._socket.recvfrom(16384, socket.MSG_DONTWAIT)
+                event, (pid, _) = self._socket.recvfrom(16384, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break
             except OSError as error:  # ENOBUFS: events were lost, so look
                 logger.debug("kernel events were lost: %s", error)
-                return True
-            heard = heard or pid == KERNEL_PID
-        return heard
+                return None
+            if pid == KERNEL_PID and (port := port_of(event)) is not None:
+                ports.add(port)
+        return ports
 
     def close(self) -> None:
         """Close the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def port_of(event: bytes) -> str | None:
+    """The port that an event is about: the innermost one in its path (`add@/.../1-1/1-1.2/1-1.2:1.0`).
+
+    None for what is not on a USB port.
+    """
+    path = event.partition(b"\0")[0].decode("ascii", "replace")
+    for name in reversed(path.split("/")):
+        bus, dash, rest = name.partition("-")
+        if dash and bus.isdigit() and rest[:1].isdigit():
+            return name.partition(":")[0]
+    return None
 
 
 def _open() -> socket.socket | None:

@@ -51,7 +51,7 @@ def watch(
         if verdict is Verdict.SWITCHED or left <= 0:
             return verdict, now
         tell("waiting", f"waiting for port {before.port}")
-        host.wait(left)
+        host.wait(left, before.port if others is None else None)
 
 
 def _same(one: tuple[Verdict, AttachedDevice | None], other: tuple[Verdict, AttachedDevice | None]) -> bool:
@@ -94,7 +94,7 @@ def await_nodes(host: Host, device: AttachedDevice) -> tuple[AttachedDevice, tup
         complete = all(interface.driver for interface in device.interfaces)
         if now - start >= NODES_TIMEOUT_S or (complete and now - quiet_since >= NODES_QUIET_S):
             break
-        host.wait(NODES_QUIET_S)
+        host.wait(NODES_QUIET_S, device.port)
         before, nodes = nodes, host.nodes(device)
         if nodes != before:
             quiet_since = host.now()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import catalog, settings
+from pymodeswitch import catalog, host, settings
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
 
 FILES = Path(__file__).parent / "files"
@@ -17,6 +17,7 @@ FILES = Path(__file__).parent / "files"
 def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     """Device files and settings that this computer happens to have must not decide a test."""
     monkeypatch.setattr(catalog, "SYSTEM_FOLDERS", ())
+    monkeypatch.setattr(host, "STATE_FOLDER", "/nonexistent/state")
     monkeypatch.setattr(settings, "PATH", "/nonexistent/pymodeswitch.conf")
     monkeypatch.setattr(settings, "REFERENCE_PATHS", ())
 

@@ -261,8 +261,8 @@ def test_a_stick_that_is_just_being_configured(bus: VirtualBus, backend: Virtual
     stick.configuration_value = 0
 
     class Host(KernelHost):
-        def wait(self, seconds: float) -> None:
-            super().wait(seconds)
+        def wait(self, seconds: float, port: Any = None) -> None:
+            super().wait(seconds, port)
             if self.now() > 0.5 and not stick.configuration_value:
                 stick.configuration_value = 1
 

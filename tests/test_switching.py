@@ -509,3 +509,25 @@ def test_exit_codes_are_one_per_outcome() -> None:
     assert len(set(codes)) == len(codes) >= 16
     for error in leaves:
         assert error is ModeSwitchError or len(error.__bases__) == 2, "each leaf is a builtin too"
+
+
+def test_by_port_alone(bus: VirtualBus, backend: VirtualBackend) -> None:
+    bus.plug(mf691(), "1-1")
+    bus.plug(mf691(), "1-2")
+    result = switch(port="1-2", backend=backend)
+    assert (result.status, str(result.id), result.port) == (Status.SWITCHED, "19d2:1201", "1-2")
+    again = switch(port="1-2", backend=backend)
+    assert (again.status, str(again.id)) == (Status.ALREADY, "19d2:1203")
+    assert again.entry is not None
+    assert again.entry.name == "19d2-1201"
+    with pytest.raises(NotAttachedError, match="nothing is attached to port 1-3"):
+        switch(port="1-3", backend=backend)
+    bus.plug(Stick([modem_mode(0x1, 0x2)]), "1-4")
+    with pytest.raises(NoEntryError, match="no device file for 0001:0002"):
+        switch(port="1-4", backend=backend)
+
+
+@pytest.mark.parametrize("words", [(), (0x19D2,), (None, 0x1201)])
+def test_half_an_id_is_none(words: tuple[Any, ...], backend: VirtualBackend) -> None:
+    with pytest.raises(UsageError):
+        switch(*words, backend=backend)

@@ -27,14 +27,15 @@ def _on_sigterm(signum: int, frame: object) -> NoReturn:
 
 def run(options: argparse.Namespace) -> int:
     """Switch one stick; errors are raised."""
-    usb_id = initial_id(options)
+    by_port = options.id is None and options.config is None and options.port is not None
+    usb_id = None if by_port else initial_id(options)
     folders = data_folders(options)
     progress = Progress(options)
     before = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
         result = switch(
-            usb_id.vendor,
-            usb_id.product,
+            usb_id.vendor if usb_id else None,
+            usb_id.product if usb_id else None,
             port=options.port,
             config=options.config,
             timeout=options.timeout,
