@@ -21,6 +21,7 @@ from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691
 
 from .conftest import FILES
 from .test_scsi import lgx
+from .udev_rules import Event, carry_out
 
 Captured = pytest.CaptureFixture[str]
 
@@ -374,7 +375,8 @@ def test_lint_a_folder(run: Any) -> None:
 def test_lint_a_fallback(run: Any, tmp_path: Path) -> None:
     (tmp_path / "12d1:#linux").write_text("HuaweiNewMode=1\n")
     assert run("lint", tmp_path / "12d1:#linux")[0] == 0
-    assert 'ATTR{idVendor}=="12d1", ATTR{idProduct}=="*"' in run("rules", "--data", tmp_path)[1]
+    text = run("rules", "--data", tmp_path)[1]
+    assert carry_out(text, Event({"idVendor": "12d1", "idProduct": "9999"})).run
 
 
 def test_lint_of_a_name_says_what_is_wrong_with_it(run: Any, tmp_path: Path) -> None:
@@ -400,9 +402,10 @@ def test_lint_shows_the_place(run: Any, tmp_path: Path) -> None:
 def test_rules(run: Any) -> None:
     code, out, _ = run("rules", "--command", "/bin/x %k")
     assert code == 0
-    line = next(line for line in out.splitlines() if '"19d2"' in line)
-    assert "|1201|" in line
-    assert line.endswith('RUN+="/bin/x %k"')
+    stick = Event({"idVendor": "19d2", "idProduct": "1201"})
+    assert carry_out(out, stick).run == ("/bin/x 1-1.2",)
+    out = run("rules", "--start", "systemd", "--json")[1]
+    assert carry_out(json.loads(out)["rules"], stick).wants == ("pymodeswitch@1-1.2.service",)
 
 
 def test_demo(run: Any) -> None:
