@@ -41,7 +41,7 @@ def default_command() -> str:
 
 def run_command(command: str) -> str:
     """What RUN starts, given how pymodeswitch itself is started."""
-    return f"{command} --no-wait --port %k $attr{{idVendor}}:$attr{{idProduct}}"
+    return f"{command} --no-wait --port %k"
 
 
 def rules(

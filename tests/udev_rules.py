@@ -94,5 +94,4 @@ def _matches(key: str, name: str, pattern: str, event: Event, properties: Mappin
 
 
 def _substituted(value: str, event: Event) -> str:
-    value = re.sub(r"\$attr\{(\w+)\}", lambda match: event.attributes[match[1]], value)
     return value.replace("%k", event.kernel)
