@@ -97,7 +97,7 @@ class Operation:
 
     def tell(self, kind: str, text: str, step: Step | None = None) -> None:
         """Log, and tell the observer."""
-        logger.debug("%s: %s", kind, text)
+        logger.log(logging.INFO if self.settings.verbose else logging.DEBUG, "%s: %s", kind, text)
         if self.observer is not None:
             self.observer(Progress(kind, text, self.elapsed(), step))
 

@@ -75,11 +75,35 @@ def decide_by(
     except UsageError as error:
         if settled is None:
             raise
-        raise SettingsError(f"{settings.path}: {error}") from error
+        raise SettingsError(f"{settings.source('modes')}: {error}") from error
     if settled is None:
-        return decision
-    reason = f"mode {settled}, by {settings.path or 'the settings'}"
+        return _huawei_alt(settings, device_file, decision) if mode is None else decision
+    reason = f"mode {settled}, by {settings.source('modes')}"
     return replace(decision, reasons=(reason, *decision.reasons[1:]))
+
+
+def _huawei_alt(settings: Settings, device_file: DeviceFile, decision: Decision) -> Decision:
+    """HuaweiAltMode instead of HuaweiNewMode, where the administrator wants it for all Huawei sticks."""
+    own = decision.device_file
+    if not settings.huawei_alt_mode or not own.huawei_new_mode:
+        return decision
+    reason = f"HuaweiAltMode instead of HuaweiNewMode, by {settings.source('huawei_alt_mode')}"
+    way = next((way for way in device_file.modes if way.huawei_alt_mode), None)
+    if way is not None:
+        own, reason = replace(way, comments=own.comments), f"mode {way.mode}: {reason}"
+    else:
+        # The targets that the file names are those of the other method.
+        own = replace(
+            own,
+            huawei_new_mode=False,
+            huawei_alt_mode=True,
+            target_vendor=None,
+            target_product=None,
+            target_product_list=(),
+            target_id_list=(),
+            target_class=None,
+        )
+    return Decision(own, (*decision.reasons, reason))
 
 
 def _mbim_reason(

@@ -49,18 +49,19 @@ def switch(
     default its CheckSuccess, else 20. wait: False sends once and returns SENT without a verdict; kernel
     drivers stay detached then. dry_run: nothing is sent, PLANNED. mode: the way of switching, by its name
     in the device file, or `mbim` or `legacy` for a device with an MBIM configuration. mbim: whether such a
-    configuration is preferred where the system has the driver. settings: what counts for mode and mbim
-    when they are not given; by default those of /etc/pymodeswitch.conf. data: folders of device files to
-    look at first. backend: a pyusb backend (such as a virtual one) instead of this computer's USB. host:
-    the same, for a Host of one's own. observer: called with Progress.
+    configuration is preferred where the system has the driver. settings: what counts where nothing is
+    given; by default those of /etc/pymodeswitch.conf and usb_modeswitch.conf. data: folders of device
+    files to look at first. backend: a pyusb backend (such as a virtual one) instead of this computer's
+    USB. host: the same, for a Host of one's own. observer: called with Progress.
 
     While another run is at work on the port, this one waits for its verdict and tells that.
 
     Returns SWITCHED, or ALREADY when the stick is in its target class, or only its target is attached.
     Raises ModeSwitchError with `result`, before anything is sent: NotAttachedError, SeveralDevicesError,
     NoEntryError, DeviceFileError, NotStorageError, AccessError, BusyError, NoLibusbError, TransferError,
-    TooOftenError; after it: UnchangedError, GoneError, UnexpectedDeviceError. UsageError and SettingsError
-    come before anything is looked at, so their `result` may be None.
+    TooOftenError, and without an ID SwitchingOffError; after it: UnchangedError, GoneError,
+    UnexpectedDeviceError. UsageError and SettingsError come before anything is looked at, so their
+    `result` may be None.
     """
     usb_id = _id(vendor, product)
     if usb_id is None and port is None:
@@ -68,11 +69,11 @@ def switch(
     if timeout is not None and not (_is_number(timeout) and 0 < timeout <= MAX_TIMEOUT_S):
         raise UsageError(f"bad timeout {timeout!r}: expected seconds, over 0 to {MAX_TIMEOUT_S:.0f}")
     wanted_port = None if port is None else parse_port(port)
+    settings = read_settings() if settings is None else settings
     own_host = host is None
     host = host or default_host(backend)
     folders = (data,) if isinstance(data, str | os.PathLike) else data
     catalog = default_catalog(os.fspath(folder) for folder in folders)
-    settings = read_settings() if settings is None else settings
     # How long another run on the port is waited for: without a verdict to come, not at all.
     patience = (timeout or DEFAULT_TIMEOUT_S) + LOCK_GRACE_S if wait else 0.0
     operation = Operation(host, catalog, usb_id, wanted_port, mode, settings, observer)
@@ -85,6 +86,8 @@ def switch(
         device = operation.find_device(given)
         if device is None:
             return operation.result(Status.ALREADY)
+        if usb_id is None and given is None and not dry_run:
+            settings.require_switching()
         entry = given or operation.choose_entry(device, ask=not dry_run)
         if operation.is_right_already(device, entry):
             return operation.result(Status.ALREADY)

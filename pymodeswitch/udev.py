@@ -40,7 +40,10 @@ def default_command() -> str:
 
 
 def run_command(command: str) -> str:
-    """What RUN starts, given how pymodeswitch itself is started."""
+    """What RUN starts, given how pymodeswitch itself is started.
+
+    Without an ID: who names one wants the stick switched, also where switching by itself is turned off.
+    """
     return f"{command} --no-wait --port %k"
 
 

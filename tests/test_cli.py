@@ -78,6 +78,20 @@ def test_verbose_says_each_step(run: Any, bus: VirtualBus) -> None:
     assert "switched: 19d2:1203 on port 1-1" in err
 
 
+def test_verbose_by_the_settings(
+    run: Any, bus: VirtualBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "pymodeswitch.conf"
+    conf.write_text("verbose = true\n")
+    monkeypatch.setattr("pymodeswitch.settings.PATH", str(conf))
+    bus.plug(mf691())
+    code, out, err = run("-q", "19d2:1201", "--dry-run")
+    assert (code, out, err) == (0, "", "")
+    code, _, err = run("19d2:1201")
+    assert code == 0
+    assert "fits: the plain name" in err
+
+
 def test_dry_run(run: Any, bus: VirtualBus, backend: VirtualBackend) -> None:
     bus.plug(mf691())
     code, out, _ = run("--dry-run", "19d2:1201")

@@ -9,7 +9,7 @@ import pytest
 
 from pymodeswitch import DeviceFile, SettingsError, Status, UsageError, UsbId, switch
 from pymodeswitch.plan import typical_device
-from pymodeswitch.policy import Decision, decide, mode_names
+from pymodeswitch.policy import Decision, decide, decide_by, mode_names
 from pymodeswitch.settings import Settings
 from pymodeswitch.virtual import (
     Leave,
@@ -127,6 +127,47 @@ def test_mode_names() -> None:
     assert mode_names(EJECT, PLAIN) == ()
 
 
+ALT = Settings(huawei_alt_mode=True, where={"huawei_alt_mode": "/etc/some.conf"})
+ALT_REASON = "HuaweiAltMode instead of HuaweiNewMode, by /etc/some.conf"
+
+
+def decided_by(settings: Settings, device_file: DeviceFile, mode: str | None = None) -> Decision:
+    return decide_by(
+        settings, device_file, WITH_MBIM, mode=mode, mbim=False, has_driver=lambda driver: False
+    )
+
+
+def test_huawei_alt_mode_instead_of_the_new_one() -> None:
+    plain = replace(NETWORK, mode="", target_class=0xFF, wait_before_s=3)
+    decision = decided_by(ALT, plain)
+    assert decision.device_file == DeviceFile(huawei_alt_mode=True, wait_before_s=3)
+    assert decision.reasons == (ALT_REASON,)
+
+
+def test_huawei_alt_mode_takes_the_way_that_the_file_has_for_it() -> None:
+    decision = decided_by(ALT, BOTH)
+    assert decision.device_file == replace(MODEM, comments=("Huawei",))
+    assert decision.reasons == (f"mode modem: {ALT_REASON}",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "device_file", "mode"),
+    [
+        (Settings(), NETWORK, None),
+        (ALT, EJECT, None),
+        (ALT, MODEM, None),
+        (ALT, BOTH, "network"),  # a mode asked for is more than a general wish
+        (ALT, BOTH, "mbim"),
+        (ALT._replace(modes={HUAWEI: "network"}), BOTH, None),
+    ],
+)
+def test_huawei_alt_mode_is_for_the_new_mode_alone(
+    settings: Settings, device_file: DeviceFile, mode: str | None
+) -> None:
+    without = decided_by(settings._replace(huawei_alt_mode=False), device_file, mode)
+    assert decided_by(settings, device_file, mode) == without
+
+
 # On virtual sticks
 
 
@@ -155,6 +196,7 @@ def huawei() -> Stick:
         ({"mode": "modem"}, Settings(), 0x155E),
         ({}, Settings({HUAWEI: "modem"}), 0x155E),
         ({"mode": "network"}, Settings({HUAWEI: "modem"}), 0x14DB),
+        ({}, ALT, 0x155E),
     ],
 )
 def test_choice_of_mode(

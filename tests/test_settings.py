@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import Settings, SettingsError, SwitchingOffError, UsbId
+from pymodeswitch import Settings, SettingsError, Status, SwitchingOffError, UsbId, switch
 from pymodeswitch.settings import read_settings
+from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 
 HUAWEI = UsbId(0x12D1, 0x1F01)
 
@@ -163,9 +164,44 @@ def test_own_file_wins_key_by_key(tmp_path: Path) -> None:
     assert settings.where == {"switching": path, "verbose": theirs}
 
 
-def test_switching_turned_off(tmp_path: Path) -> None:
-    Settings().require_switching()
-    settings = reference(tmp_path, "DisableSwitching=1")
-    with pytest.raises(SwitchingOffError, match=r"turned off by .*/usb_modeswitch\.conf") as caught:
-        settings.require_switching()
+# What they do
+
+
+def test_switching_turned_off(
+    tmp_path: Path, bus: VirtualBus, backend: VirtualBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What starts by itself has a port; who gives an ID means this stick."""
+    conf = tmp_path / "usb_modeswitch.conf"
+    conf.write_text("DisableSwitching=1")
+    monkeypatch.setattr("pymodeswitch.settings.REFERENCE_PATHS", (str(conf),))
+    bus.plug(mf691())
+    with pytest.raises(SwitchingOffError, match=f"turned off by {conf} ") as caught:
+        switch(port="1-1", backend=backend)
     assert caught.value.exit_code == 17
+    assert caught.value.result is not None
+    assert caught.value.result.tries == 0
+    assert switch(port="1-1", backend=backend, dry_run=True).status is Status.PLANNED
+    assert switch(0x19D2, 0x1201, backend=backend, dry_run=True).status is Status.PLANNED
+    assert switch(0x19D2, 0x1201, port="1-1", backend=backend).status is Status.SWITCHED
+    assert switch(port="1-1", backend=backend).status is Status.ALREADY  # nothing was to be switched
+
+
+def test_settings_of_a_program_count_instead(
+    tmp_path: Path, bus: VirtualBus, backend: VirtualBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "pymodeswitch.conf"
+    conf.write_text("switching = false")
+    monkeypatch.setattr("pymodeswitch.settings.PATH", str(conf))
+    bus.plug(mf691())
+    assert switch(port="1-1", backend=backend, settings=Settings()).status is Status.SWITCHED
+
+
+@pytest.mark.parametrize(("verbose", "level"), [(False, "DEBUG"), (True, "INFO")])
+def test_verbose_logs_the_reasons(
+    verbose: bool, level: str, bus: VirtualBus, backend: VirtualBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "pymodeswitch")
+    bus.plug(mf691())
+    switch(0x19D2, 0x1201, backend=backend, settings=Settings(verbose=verbose))
+    levels = {record.levelname for record in caplog.records if "fits: the plain name" in record.message}
+    assert levels == {level}

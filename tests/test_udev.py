@@ -86,10 +86,11 @@ def test_a_vendor_with_a_fallback() -> None:
     assert len(carry_out(text, listed).run) == 1, "what has a file of its own need not be storage"
 
 
-def test_default_command_is_absolute_and_does_not_wait() -> None:
+def test_default_command_is_absolute_does_not_wait_and_names_no_id() -> None:
+    """An ID would be a person's wish, which `switching = false` does not stop."""
     command = default_command()
     assert command.startswith("/")
-    assert "--no-wait --port %k" in command
+    assert command.endswith(" -m pymodeswitch --no-wait --port %k")
 
 
 def test_a_python_with_a_blank_in_its_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id, seconds
 from ..console import Progress, Terminated, print_json, printable, show, warn
+from ..settings import read_settings
 from ..switching import switch
 
 
@@ -30,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
     by_port = options.id is None and options.config is None and options.port is not None
     usb_id = None if by_port else initial_id(options)
     folders = data_folders(options)
+    settings = read_settings()
+    options.verbose = options.verbose or (settings.verbose and not options.quiet)
     progress = Progress(options)
     before = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
@@ -43,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
             dry_run=options.dry_run,
             mode=options.mode,
             mbim=False if options.no_mbim else None,
+            settings=settings,
             data=folders,
             observer=progress.observe if progress.wanted else None,
         )
