@@ -51,6 +51,12 @@ class Host(Protocol):
     def has_driver(self, name: str) -> bool:
         """Whether this system has a kernel driver: loaded, built in, or as a module; name with `_`."""
 
+    def avoid_reset(self, device: AttachedDevice) -> str:
+        """Have the kernel not reset a switched device (quirks.py); what came of it, in words."""
+
+    def raise_storage_delay(self, seconds: int) -> str:
+        """Have usb-storage scan no earlier than that (quirks.py); what came of it, in words."""
+
     def open(self, device: AttachedDevice) -> Transport:
         """Open a device. NoLibusbError, AccessError, BusyError, GoneError, TransferError."""
 
@@ -94,6 +100,16 @@ class LinuxHost:
 
     def has_driver(self, name: str) -> bool:
         return self._sysfs.has_driver(name) or _is_module(name)
+
+    def avoid_reset(self, device: AttachedDevice) -> str:
+        from .quirks import avoid_reset
+
+        return avoid_reset(self._sysfs.root, device.port)
+
+    def raise_storage_delay(self, seconds: int) -> str:
+        from .quirks import raise_storage_delay
+
+        return raise_storage_delay(self._sysfs.root, seconds)
 
     def open(self, device: AttachedDevice) -> Transport:
         from .transport import load_backend, open_device
@@ -157,6 +173,12 @@ class LibusbHost:
 
     def has_driver(self, name: str) -> bool:
         return False
+
+    def avoid_reset(self, device: AttachedDevice) -> str:
+        return "this system has no avoid_reset_quirk"
+
+    def raise_storage_delay(self, seconds: int) -> str:
+        return "this system has no usb-storage"
 
     def open(self, device: AttachedDevice) -> Transport:
         from .transport import open_device

@@ -36,8 +36,8 @@ CONFIGURED_S = 2.0  # how long a device that is just being enumerated gets to be
 class Progress:
     """Something that happened on the way, for an observer.
 
-    kind: "device", "entry", "try", "step", "waiting" or "seen". text: in words. step: for "step". seconds:
-    since the call.
+    kind: "device", "entry", "kernel" (what it was told), "try", "step", "waiting" or "seen". text: in
+    words. step: for "step". seconds: since the call.
     """
 
     kind: str
@@ -322,6 +322,8 @@ class Operation:
         """Send and watch for that long; None sends once and does not watch."""
         if self._guard is not None and not plan.by_itself:
             self._guard.count(self.settings.switches_per_minute)
+        if self.settings.storage_delay_s is not None:
+            self.tell("kernel", self.host.raise_storage_delay(self.settings.storage_delay_s))
         attempts = Attempts(self.host, device, entry, plan, tell=self.tell, warn=self.warn)
         try:
             if seconds is None:
@@ -331,6 +333,9 @@ class Operation:
             verdict, now = attempts.until_verdict(seconds)
         finally:
             self.tries, self.after, self.plan = attempts.tries, attempts.after, attempts.plan
+        if self.settings.avoid_reset_quirk:
+            # Now, and not once it has its nodes: its drivers may reset it while they bind.
+            self.tell("kernel", self.host.avoid_reset(now))
         if verdict is Verdict.UNLISTED:
             self.unlisted = True
             self.warn(

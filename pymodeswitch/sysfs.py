@@ -22,6 +22,7 @@ class Sysfs:
     """The devices below `root` (`/sys`)."""
 
     def __init__(self, root: str = "/sys") -> None:
+        self.root = root
         self.folder = os.path.join(root, "bus/usb/devices")
 
     def exists(self) -> bool:

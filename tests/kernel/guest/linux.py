@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 DEVICES = Path("/sys/bus/usb/devices")
+PYTHON = sys.executable
 REFERENCE = Path(os.environ.get("RIG_REFERENCE", "/nonexistent"))
 
 # Generous, as the guest's CPU may be twenty times slower than the host's; passing tests never
@@ -100,7 +101,7 @@ def run_command(
 
 def pymodeswitch(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Our command, as a user or udev starts it."""
-    return run_command(sys.executable, "-m", "pymodeswitch", *words)
+    return run_command(PYTHON, "-m", "pymodeswitch", *words)
 
 
 def usb_modeswitch(*words: str | Path) -> subprocess.CompletedProcess[str]:
