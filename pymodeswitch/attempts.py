@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # A stick that does not react at once may only be slow: each try gets this share of the time that is left,
 # and later ones settle first, for as long as the reference always does.
 SHARES = (0.25, 0.5, 1.0)
+MAX_TRIES = len(SHARES)
 SETTLE_BEFORE_RETRY_S = 0.5
 
 
@@ -72,8 +73,9 @@ class Attempts:
         finally:
             self._give_back()
 
-    def until_verdict(self, seconds: float) -> tuple[Verdict, AttachedDevice]:
-        """Three tries at most, for as long as that; returns a verdict that is a switch, and the device.
+    def until_verdict(self, seconds: float, tries: int = MAX_TRIES) -> tuple[Verdict, AttachedDevice]:
+        """So many tries (1 to 3) at most, for as long as that; returns a verdict that is a switch, and the
+        device.
 
         Raises AccessError, BusyError, NoLibusbError, TransferError when nothing could be sent at all, else
         UnchangedError, GoneError or UnexpectedDeviceError by what the port shows.
@@ -82,7 +84,7 @@ class Attempts:
         others = self.host.devices() if self.entry.device_file.cisco_mode else None
         verdict = Verdict.UNCHANGED
         try:
-            for number, share in enumerate(SHARES, 1):
+            for number, share in enumerate(SHARES[-tries:], 1):
                 if number > 1:
                     if self.host.now() + SETTLE_BEFORE_RETRY_S >= deadline:
                         break

@@ -317,9 +317,9 @@ class Operation:
     # Switching
 
     def carry_out(
-        self, device: AttachedDevice, entry: Entry, plan: Plan, seconds: float | None
+        self, device: AttachedDevice, entry: Entry, plan: Plan, seconds: float | None, tries: int
     ) -> SwitchResult:
-        """Send and watch for that long; None sends once and does not watch."""
+        """Send, `tries` times at most, and watch for that long; None sends once and does not watch."""
         if self._guard is not None and not plan.by_itself:
             self._guard.count(self.settings.switches_per_minute)
         if self.settings.storage_delay_s is not None:
@@ -330,7 +330,7 @@ class Operation:
                 attempts.send_once()
                 self.tries = attempts.tries
                 return self.result(Status.SENT)
-            verdict, now = attempts.until_verdict(seconds)
+            verdict, now = attempts.until_verdict(seconds, tries)
         finally:
             self.tries, self.after, self.plan = attempts.tries, attempts.after, attempts.plan
         if self.settings.avoid_reset_quirk:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from .attempts import MAX_TRIES
 from .catalog import default_catalog
 from .errors import ModeSwitchError, UsageError
 from .host import Host, default_host
@@ -32,6 +33,7 @@ def switch(
     dry_run: bool = False,
     mode: str | None = None,
     mbim: bool | None = None,
+    as_written: bool = False,
     settings: Settings | None = None,
     data: Iterable[str | os.PathLike[str]] | str | os.PathLike[str] = (),
     backend: Any = None,
@@ -49,10 +51,12 @@ def switch(
     default its CheckSuccess, else 20. wait: False sends once and returns SENT without a verdict; kernel
     drivers stay detached then. dry_run: nothing is sent, PLANNED. mode: the way of switching, by its name
     in the device file, or `mbim` or `legacy` for a device with an MBIM configuration. mbim: whether such a
-    configuration is preferred where the system has the driver. settings: what counts where nothing is
-    given; by default those of /etc/pymodeswitch.conf and usb_modeswitch.conf. data: folders of device
-    files to look at first. backend: a pyusb backend (such as a virtual one) instead of this computer's
-    USB. host: the same, for a Host of one's own. observer: called with Progress.
+    configuration is preferred where the system has the driver. as_written: the device file is carried out
+    as it stands, and once: neither the system's drivers nor the settings' modes change it, and a stick that
+    stays is not tried again. settings: what counts where nothing is given; by default those of
+    /etc/pymodeswitch.conf and usb_modeswitch.conf. data: folders of device files to look at first. backend:
+    a pyusb backend (such as a virtual one) instead of this computer's USB. host: the same, for a Host of
+    one's own. observer: called with Progress.
 
     While another run is at work on the port, this one waits for its verdict and tells that.
 
@@ -70,6 +74,10 @@ def switch(
         raise UsageError(f"bad timeout {timeout!r}: expected seconds, over 0 to {MAX_TIMEOUT_S:.0f}")
     wanted_port = None if port is None else parse_port(port)
     settings = read_settings() if settings is None else settings
+    if as_written:
+        if mode is not None or mbim is not None:
+            raise UsageError("as_written leaves no choice of a mode: give neither mode nor mbim")
+        settings = settings._replace(modes={})
     own_host = host is None
     host = host or default_host(backend)
     folders = (data,) if isinstance(data, str | os.PathLike) else data
@@ -91,7 +99,8 @@ def switch(
         entry = given or operation.choose_entry(device, ask=not dry_run)
         if operation.is_right_already(device, entry):
             return operation.result(Status.ALREADY)
-        entry = operation.decide(device, entry, mbim)
+        if not as_written:
+            entry = operation.decide(device, entry, mbim)
         if operation.is_right_beside(device, entry):
             return operation.result(Status.ALREADY)
         plan = operation.plan = make_plan(entry.device_file, device)
@@ -103,7 +112,8 @@ def switch(
         if wanted_port is None and operation.is_done_by_another(device.port, patience):
             return operation.result(Status.ALREADY)
         seconds = timeout or entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
-        return operation.carry_out(device, entry, plan, seconds if wait else None)
+        tries = 1 if as_written else MAX_TRIES
+        return operation.carry_out(device, entry, plan, seconds if wait else None, tries)
     except ModeSwitchError as error:
         operation.leave_word(error)
         raise

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import DeviceFile, SettingsError, Status, UsageError, UsbId, switch
+from pymodeswitch import DeviceFile, SettingsError, Status, UnchangedError, UsageError, UsbId, switch
 from pymodeswitch.plan import typical_device
 from pymodeswitch.policy import Decision, decide, decide_by, mode_names
 from pymodeswitch.settings import Settings
@@ -249,3 +249,22 @@ def test_a_mode_that_the_settings_have_and_the_file_has_not(
     with pytest.raises(SettingsError, match=r"/etc/some\.conf: no mode 'zebra' for 12d1:1f01"):
         switch(0x12D1, 0x1F01, backend=backend, settings=settings)
     assert switch(0x12D1, 0x1F01, backend=backend, settings=settings, mode="modem").tries == 1
+
+
+def test_as_written_nothing_is_decided(bus: VirtualBus, backend: VirtualBackend) -> None:
+    """PantechMode 3 is sent as it stands, MBIM is not preferred, the settings' mode does not count."""
+    modem = Mode(Identity(0, 0, (Configuration((Interface(0, 0x02, 0x0E),)),)))
+    stick = two_configurations(0x12D1, 0x1F01, modem)
+    seen = []
+    stick.modes[0].on_control = lambda _stick, setup, _data: seen.append(setup)  # type: ignore[func-returns-value]
+    bus.plug(stick)
+    settings = Settings(modes={HUAWEI: "modem"})
+    pantech = DeviceFile(pantech_mode=3)
+    with pytest.raises(UnchangedError) as caught:
+        switch(0x12D1, 0x1F01, config=pantech, as_written=True, settings=settings, backend=backend)
+    assert [setup.value for setup in seen if setup.request_type == 0x40] == [3]
+    assert caught.value.result is not None
+    assert caught.value.result.tries == 1
+    for choice in ({"mode": "modem"}, {"mbim": True}):
+        with pytest.raises(UsageError, match="as_written leaves no choice"):
+            switch(0x12D1, 0x1F01, config=pantech, as_written=True, backend=backend, **choice)
