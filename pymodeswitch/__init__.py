@@ -4,7 +4,8 @@
     >>> result = pymodeswitch.switch(0x19d2, 0x1201)
     >>> result.status, result.after.id, [node.name for node in result.nodes]
 
-Public: `switch` and what it takes, returns and raises. `pymodeswitch.virtual` has sticks without hardware.
+Public: `switch`, `scan`, and what they take, return and raise.
+`pymodeswitch.virtual` has sticks without hardware.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
         UnchangedError,
         UnexpectedDeviceError,
         UsageError,
+    )
+    from .fleet import (
+        Outcome,
+        scan,
     )
     from .model import (
         AttachedDevice,
@@ -78,6 +83,10 @@ _HOMES = {
         "UnchangedError",
         "UnexpectedDeviceError",
         "UsageError",
+    ),
+    "fleet": (
+        "Outcome",
+        "scan",
     ),
     "model": (
         "AttachedDevice",
@@ -130,6 +139,7 @@ __all__ = [
     "Node",
     "NotAttachedError",
     "NotStorageError",
+    "Outcome",
     "Port",
     "Progress",
     "Settings",
@@ -146,5 +156,6 @@ __all__ = [
     "UsageError",
     "UsbId",
     "__version__",
+    "scan",
     "switch",
 ]

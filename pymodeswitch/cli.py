@@ -21,6 +21,7 @@ from .console import (
     open_streams,
     print_json,
     show,
+    verdict,
     warn,
 )
 from .errors import ModeSwitchError
@@ -28,6 +29,8 @@ from .errors import ModeSwitchError
 # Each verb is a module in verbs/; only the one that is asked for is loaded.
 VERBS = {
     "switch": "switch a stick (what an ID alone does)",
+    "scan": "switch everything attached that wants it",
+    "watch": "switch everything that comes, for systems without udev",
     "list": "show what is attached",
     "explain": "show an ID's entry and plan",
     "lint": "check device files",
@@ -156,5 +159,5 @@ def _fail(error: ModeSwitchError, *, as_json: bool) -> int:
         print_json(error_data(error))
     elif error.result is not None:
         warn(error.result.warnings)
-    complain(str(error))
+    verdict(str(error), error.result, error)
     return error.exit_code

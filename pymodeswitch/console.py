@@ -6,7 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from .errors import ModeSwitchError
+    from .model import AttachedDevice, SwitchResult
 
 
 class OutputError(Exception):
@@ -81,6 +85,26 @@ def print_json(data: dict[str, Any]) -> None:
     import json
 
     show(json.dumps(data, indent=2))
+
+
+def verdict(
+    line: str,
+    result: SwitchResult | None,
+    error: ModeSwitchError | None = None,
+    device: AttachedDevice | None = None,
+) -> None:
+    """Print a verdict (an error to stderr); where the journal reads us, as an entry with fields instead."""
+    if "JOURNAL_STREAM" in os.environ:
+        from . import journal
+
+        priority = journal.INFO if error is None else journal.ERROR
+        fields = journal.fields(result, error, device)
+        if journal.is_reading(1 if error is None else 2) and journal.send(line, priority, fields):
+            return
+    if error is None:
+        show(printable(line))
+    else:
+        complain(line)
 
 
 def warn(warnings: Iterable[str]) -> None:

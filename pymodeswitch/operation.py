@@ -108,14 +108,23 @@ class Operation:
 
     def result(self, status: Status) -> SwitchResult:
         """The result."""
-        return self._result(status)
+        result = self._result(status)
+        self._log_verdict(result, status.value)
+        return result
 
     def leave_word(self, error: ModeSwitchError) -> None:
         """Note in an error how far it came, and tell those who wait for the port."""
         if error.result is None and self._id is not None:
             error.result = self._result(None)
+            self._log_verdict(error.result, type(error).__name__)
         if self._guard is not None:
             self._guard.say(error.exit_code, str(error))
+
+    def _log_verdict(self, result: SwitchResult, outcome: str) -> None:
+        """One record for each verdict; its fields are also attributes of the record."""
+        entry = "" if result.entry is None else result.entry.path or result.entry.name
+        fields = {"usb_id": str(result.id), "port": result.port or "", "entry": entry, "outcome": outcome}
+        logger.info("%(usb_id)s on port %(port)s: %(outcome)s (%(entry)s)", fields, extra=fields)
 
     def close(self) -> None:
         """Let others at the port."""

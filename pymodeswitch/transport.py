@@ -13,6 +13,7 @@ import os
 from array import array
 from collections.abc import Callable
 from enum import Enum
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 import usb.backend.libusb1
@@ -24,6 +25,8 @@ from .model import AttachedDevice, UsbId
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+
+_LOADING = Lock()  # pyusb keeps one libusb for the process, and does not expect two threads to load it
 
 
 class Fault(Enum):
@@ -54,6 +57,12 @@ FAULTS = {
     errno.EPERM: Fault.ACCESS,
     errno.ENOENT: Fault.NOT_FOUND,
 }
+
+
+# enum libusb_error, for the one call that pyusb does not make.
+LIBUSB_CODES = {-1: Fault.IO, -3: Fault.ACCESS, -4: Fault.GONE, -5: Fault.NOT_FOUND, -6: Fault.BUSY}
+
+USBFS = "/dev/bus/usb"
 
 
 class UsbFault(Exception):
@@ -154,11 +163,12 @@ class Transport(Protocol):
 
 
 class PyusbTransport:
-    """A device opened through a pyusb backend."""
+    """A device opened through a pyusb backend. node: file number of its node, where we opened that."""
 
-    def __init__(self, backend: Any, handle: Any) -> None:
+    def __init__(self, backend: Any, handle: Any, node: int | None = None) -> None:
         self._backend = backend
         self._handle = handle
+        self._node = node
 
     def detach(self, interface: int) -> None:
         self._call("detach", self._backend.detach_kernel_driver, interface)
@@ -223,6 +233,9 @@ class PyusbTransport:
         if self._handle is not None:
             self._backend.close_device(self._handle)
             self._handle = None
+        if self._node is not None:
+            os.close(self._node)
+            self._node = None
 
     def _call(self, what: str, function: Callable[..., _T], *arguments: Any) -> _T:
         return _call(what, function, self._handle, *arguments)
@@ -236,10 +249,13 @@ def _call(what: str, function: Callable[..., _T], *arguments: Any) -> _T:
 
 
 def open_device(backend: Any, device: AttachedDevice) -> PyusbTransport:
-    """Open an attached device.
+    """Open an attached device, by its node where libusb can do that.
 
     AccessError, BusyError, TransferError; GoneError when it is not there (any more).
     """
+    wrap = getattr(getattr(backend, "lib", None), "libusb_wrap_sys_device", None)
+    if wrap is not None and os.path.isdir(USBFS):
+        return _open_node(backend, wrap, device)
     for found in backend.enumerate_devices():
         descriptor = backend.get_device_descriptor(found)
         if (descriptor.bus, descriptor.address) == (device.bus, device.device_number):
@@ -251,14 +267,53 @@ def open_device(backend: Any, device: AttachedDevice) -> PyusbTransport:
     raise GoneError(f"{device.describe()} left, or libusb cannot see it")
 
 
+class _Handle:
+    """What pyusb's backend takes for an opened device."""
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle
+
+
+def _open_node(backend: Any, wrap: Any, device: AttachedDevice) -> PyusbTransport:
+    """Open this one device (libusb 1.0.23, libusb_wrap_sys_device) instead of looking through all.
+
+    libusb's own list may not have a stick yet that was plugged in just now; one that was built with udev
+    never gets it where no udev runs.
+    """
+    from ctypes import POINTER, byref, c_int, c_ssize_t, c_void_p
+
+    wrap.argtypes, wrap.restype = [c_void_p, c_ssize_t, POINTER(c_void_p)], c_int
+    try:
+        node = os.open(device.node, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        # ENOENT is what a missing /dev/bus/usb gives, and a stick that has just left.
+        fault = Fault.GONE if error.errno == errno.ENOENT else FAULTS.get(error.errno or 0, Fault.OTHER)
+        raise _open_error(UsbFault(fault, "open"), device) from error
+    handle = c_void_p()
+    code = wrap(backend.ctx, node, byref(handle))
+    if code:
+        os.close(node)
+        raise _open_error(UsbFault(LIBUSB_CODES.get(code, Fault.OTHER), "open"), device)
+    return PyusbTransport(backend, _Handle(handle), node)
+
+
 def _open_error(fault: UsbFault, device: AttachedDevice) -> ModeSwitchError:
-    # libusb says "no device" too when the system shows the device and has no node for it.
-    if fault.fault is Fault.GONE and os.path.isdir("/sys/bus/usb") and not os.path.exists(device.node):
+    # "No device" is also what comes when the system shows the device and has no node for it.
+    if fault.fault is Fault.GONE and _is_shown(device) and not os.path.exists(device.node):
         return AccessError(
             f"{device.node} ({device.describe()}) does not exist: is /dev/bus/usb missing "
             "in this container?"
         )
     return error_for(fault, device)
+
+
+def _is_shown(device: AttachedDevice) -> bool:
+    """Whether Linux still shows this very stay of a device."""
+    try:
+        with open(f"/sys/bus/usb/devices/{device.port}/devnum", encoding="ascii") as file:
+            return int(file.read()) == device.device_number
+    except (OSError, ValueError):  # it left, or this is not Linux
+        return False
 
 
 def load_backend() -> Any:
@@ -267,19 +322,24 @@ def load_backend() -> Any:
     The library of libusb-package is loaded by its path, without importing that package (which costs
     15 ms), else the system's by its name, else by whatever ctypes finds.
     """
-    for path in (_packaged_libusb(), "libusb-1.0.so.0"):
-        if path is not None:
-            backend = usb.backend.libusb1.get_backend(find_library=lambda _, path=path: path)
-            if backend is not None:
-                logger.debug("libusb: %s", path)
-                return backend
-    backend = usb.backend.libusb1.get_backend()
+    with _LOADING:
+        backend = _load_backend()
     if backend is None:
         raise NoLibusbError(
             "no libusb-1.0 found: install the Python package libusb-package, or your system's "
             "libusb (libusb-1.0-0 on Debian)"
         )
     return backend
+
+
+def _load_backend() -> Any:
+    for path in (_packaged_libusb(), "libusb-1.0.so.0"):
+        if path is not None:
+            backend = usb.backend.libusb1.get_backend(find_library=lambda _, path=path: path)
+            if backend is not None:
+                logger.debug("libusb: %s", path)
+                return backend
+    return usb.backend.libusb1.get_backend()
 
 
 def _packaged_libusb() -> str | None:

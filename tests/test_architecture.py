@@ -15,10 +15,45 @@ PACKAGE = Path(pymodeswitch.__file__).parent
 
 # From the ground up. A module imports only what stands before it.
 FLOORS = """
-    errors keys steps messages bulk_only methods model values device_file settings policy
-    catalog data_import plan explain transport libusb_devices sysfs uevents quirks host guard scsi
-    execution verdict watch attempts operation switching udev report virtual console demo
-    arguments verbs cli
+    errors
+    keys
+    steps
+    messages
+    bulk_only
+    methods
+    model
+    values
+    device_file
+    settings
+    policy
+    catalog
+    data_import
+    plan
+    explain
+    transport
+    libusb_devices
+    sysfs
+    uevents
+    quirks
+    host
+    guard
+    scsi
+    execution
+    verdict
+    watch
+    attempts
+    operation
+    switching
+    fleet
+    journal
+    udev
+    report
+    virtual
+    console
+    demo
+    arguments
+    verbs
+    cli
 """.split()
 ALLOWED_UP = {("errors", "model")}  # for types only
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import cli, switching
+from pymodeswitch import cli, fleet, settings, switching
 from pymodeswitch.catalog import shipped_folder
 from pymodeswitch.host import default_host
-from pymodeswitch.verbs import explain, list
-from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
+from pymodeswitch.verbs import explain, list, watch
+from pymodeswitch.virtual import Leave, SimulatedClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 from .conftest import FILES
 from .test_scsi import lgx
@@ -29,7 +29,7 @@ Captured = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def _virtual_computer(monkeypatch: pytest.MonkeyPatch, backend: VirtualBackend) -> None:
     """The command sees the virtual bus as this computer's."""
-    for module in (switching, explain, list):
+    for module in (switching, fleet, explain, list, watch):
         monkeypatch.setattr(module, "default_host", lambda given=None: default_host(given or backend))
 
 
@@ -564,3 +564,63 @@ def test_a_wait_on_a_terminal_shows_that_it_waits() -> None:
     assert out.startswith(b"19d2:1201 on port 1-1 switched to 19d2:1203 in 1.")
     assert "waiting for port 1-1 ... 1 s" in shown
     assert shown.endswith("\r"), "the waiting line is wiped"
+
+
+def test_scan(run: Any, bus: VirtualBus) -> None:
+    bus.plug(mf691(), "1-1")
+    bus.plug(mf691(leave=None), "1-2")
+    bus.plug(Stick([modem_mode(0x19D2, 0x1201)]), "1-3")
+    code, out, err = run("scan", "--timeout", "1")
+    assert code == 11
+    assert out == "19d2:1201 on port 1-1 switched to 19d2:1203 in 0.3 s\n"
+    assert err.startswith("pymodeswitch: 19d2:1201 on port 1-2 is unchanged after 1 s")
+    assert err.count("\n") == 1
+    code, out, err = run("scan", "--json", "--timeout", "1")
+    data = json.loads(out)
+    assert (code, data["exit_code"]) == (11, 11)
+    assert [(s["port"], s["left_alone"], s["exit_code"]) for s in data["sticks"]] == [
+        ("1-2", False, 11),
+        ("1-3", True, 0),
+    ]
+    bus.unplug("1-2")
+    assert run("scan") == (0, "", "pymodeswitch: nothing is attached that wants to be switched\n")
+    assert run("scan", "-q") == (0, "", "")
+    code, _, err = run("scan", "-v")
+    assert "19d2:1201 on port 1-3" in err
+
+
+def test_scan_on_a_system_where_nothing_is_switched_by_itself(
+    run: Any, bus: VirtualBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf").write_text("switching = false\n")
+    monkeypatch.setattr(settings, "PATH", str(tmp_path / "conf"))
+    bus.plug(mf691())
+    for verb in ("scan", "watch"):
+        code, out, err = run(verb)
+        assert (code, out) == (17, "")
+        assert "turned off by" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_watch(
+    number: signal.Signals, as_json: bool, run: Any, bus: VirtualBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The usual end of this verb is a signal: exit code 0."""
+    bus.plug(mf691(), "1-1")
+    waited = bus.clock.sleep
+
+    def sleep(seconds: float) -> None:
+        waited(seconds)
+        if bus.clock.now() > 10:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(SimulatedClock, "sleep", lambda self, seconds: sleep(seconds))
+    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    code, out, err = run("watch", *(["--json"] if as_json else []))
+    assert (code, err) == (0, "")
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
+    if as_json:
+        assert [json.loads(line)["status"] for line in out.splitlines()] == ["switched"]
+    else:
+        assert out == "19d2:1201 on port 1-1 switched to 19d2:1203 in 0.3 s\n"

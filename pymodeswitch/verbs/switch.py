@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id, seconds
-from ..console import Progress, Terminated, print_json, printable, show, warn
+from ..console import Progress, Terminated, print_json, show, verdict, warn
 from ..settings import read_settings
 from ..switching import switch
 
@@ -22,8 +24,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
-def _on_sigterm(signum: int, frame: object) -> NoReturn:
-    raise Terminated
+@contextmanager
+def terminating() -> Iterator[None]:
+    """SIGTERM ends what is under way as Ctrl-C does: with all given back."""
+
+    def end(signum: int, frame: object) -> NoReturn:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,24 +46,23 @@ def run(options: argparse.Namespace) -> int:
     settings = read_settings()
     options.verbose = options.verbose or (settings.verbose and not options.quiet)
     progress = Progress(options)
-    before = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
-        result = switch(
-            usb_id.vendor if usb_id else None,
-            usb_id.product if usb_id else None,
-            port=options.port,
-            config=options.config,
-            timeout=options.timeout,
-            wait=not options.no_wait,
-            dry_run=options.dry_run,
-            mode=options.mode,
-            mbim=False if options.no_mbim else None,
-            settings=settings,
-            data=folders,
-            observer=progress.observe if progress.wanted else None,
-        )
+        with terminating():
+            result = switch(
+                usb_id.vendor if usb_id else None,
+                usb_id.product if usb_id else None,
+                port=options.port,
+                config=options.config,
+                timeout=options.timeout,
+                wait=not options.no_wait,
+                dry_run=options.dry_run,
+                mode=options.mode,
+                mbim=False if options.no_mbim else None,
+                settings=settings,
+                data=folders,
+                observer=progress.observe if progress.wanted else None,
+            )
     finally:
-        signal.signal(signal.SIGTERM, before)
         progress.clear()
     if options.json:
         from ..report import result_data
@@ -66,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         from ..report import result_line
 
-        show(printable(result_line(result)))
+        verdict(result_line(result), result)
         if options.dry_run and result.plan is not None:
             from ..explain import plan_lines
 

@@ -1,0 +1,311 @@
+"""Several sticks at once: everything attached (`scan`), and everything that comes (`watch`).
+
+Each stick that wants to be switched gets a thread of its own, up to CREW at a time; a thread sleeps until
+something happens on its port. One loop hears the kernel's events for all of them, looks at what they tell
+of, and hands out what comes of it. Without kernel events (a container, a system without sysfs) it looks
+every POLL_S seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, cast
+
+from .catalog import Catalog, default_catalog
+from .errors import ModeSwitchError, NoEntryError, NotAttachedError, NotStorageError, TooOftenError
+from .host import Host, LinuxHost, default_host
+from .model import AttachedDevice, Port, SwitchResult, UsbId
+from .settings import Settings, read_settings
+from .switching import switch
+from .uevents import KernelEvents
+
+logger = logging.getLogger(__name__)
+
+CREW = 32  # sticks that are switched at the same time; the others wait for their turn
+# Events may be lost, and in a container none may come: the loop looks at everything this often, at first,
+# and once it has heard an event that often.
+POLL_S, HEARING_POLL_S = 1.0, 5.0
+MEMBER_POLL_S = 1.0  # so does each thread that waits for its port
+STOP_S = 10.0  # what a thread may need to end: the transfers under way have their own bounds (3 s each)
+
+
+class Outcome(NamedTuple):
+    """What came of one stick: a result, or an error."""
+
+    device: AttachedDevice
+    result: SwitchResult | None
+    error: ModeSwitchError | None
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether it is no stick to switch after all: another device with this ID, or gone meanwhile."""
+        return isinstance(self.error, NoEntryError | NotStorageError | NotAttachedError)
+
+    @property
+    def exit_code(self) -> int:
+        """What the command would exit with for this stick alone."""
+        return 0 if self.error is None or self.is_left_alone else self.error.exit_code
+
+
+class _Stopped(BaseException):
+    """Ends a thread at its next wait: as with Ctrl-C, a stick that stays gets its drivers back."""
+
+
+class _Member:
+    """A thread's view of a host: its waits end when something happens on its port."""
+
+    def __init__(self, host: Host, stopping: threading.Event) -> None:
+        self.bell = threading.Event()
+        self._host = host
+        self._stopping = stopping
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._host, name)
+
+    def sleep(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise _Stopped
+
+    def wait(self, seconds: float, port: Port | None = None) -> None:
+        self.bell.wait(min(seconds, MEMBER_POLL_S))
+        self.bell.clear()
+        if self._stopping.is_set():
+            raise _Stopped
+
+
+class Fleet:
+    """Switches what a host has attached.
+
+    catalog: says which devices want it. switch_one: switches a device on a host, and returns the outcome.
+    report: called, in the thread of `run`, with each outcome. crew: how many threads at most; 1 switches
+    one stick after the other in the thread of `run`, as is done where Linux does not tell of events.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        catalog: Catalog,
+        switch_one: Callable[[AttachedDevice, Host], Outcome],
+        report: Callable[[Outcome], None],
+        *,
+        crew: int | None = None,
+    ) -> None:
+        self.host = host
+        self.catalog = catalog
+        self._switch_one = switch_one
+        self._report = report
+        self._crew = crew or (CREW if isinstance(host, LinuxHost) else 1)
+        self._known: dict[Port, tuple[int, UsbId]] = {}  # the stay on each port that was dealt with
+        self._later: dict[Port, float] = {}  # ports that were switched too often, and when to look again
+        self._waiting: deque[AttachedDevice] = deque()
+        self._members: dict[Port, _Member] = {}
+        self._threads: dict[Port, threading.Thread] = {}
+        self._done: deque[tuple[Port, Outcome | None]] = deque()
+        self._poll_s, self._looked = POLL_S, float("-inf")
+        self._stopping = threading.Event()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        os.set_blocking(self._wake_read, False)
+
+    def stop(self) -> None:
+        """End `run` soon; may be called from a signal handler or another thread."""
+        self._stopping.set()
+        self._wake()
+
+    def run(self, *, forever: bool) -> None:
+        """Switch everything attached that wants it; `forever`: and everything that comes, until `stop`."""
+        events = KernelEvents() if isinstance(self.host, LinuxHost) else None
+        try:
+            self._look(None)
+            while not self._stopping.is_set() and (forever or self._threads or self._waiting):
+                self._hear(events)
+                self._collect()
+        finally:
+            self._end()
+            if events is not None:
+                events.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+
+    def _hear(self, events: KernelEvents | None) -> None:
+        """Wait for events, and look at what they tell of."""
+        due = self._looked + self._poll_s
+        for port, later in list(self._later.items()):
+            if later <= self.host.now():
+                del self._later[port]
+                self._known.pop(port, None)
+                self._look([port])
+            else:
+                due = min(due, later)
+        seconds = max(0.0, due - self.host.now())
+        if events is None:
+            self.host.wait(seconds)
+            self._look(None)
+            return
+        ports = events.changed(seconds, also=self._wake_read)
+        if ports:
+            self._poll_s = HEARING_POLL_S
+        for member in [*self._members.values()] if ports is None else self._members_at(ports):
+            member.bell.set()
+        if ports is None or self.host.now() >= self._looked + self._poll_s:
+            self._look(None)
+        else:
+            self._look([Port(port) for port in ports])
+
+    def _members_at(self, ports: Iterable[str]) -> list[_Member]:
+        return [self._members[Port(port)] for port in ports if port in self._members]
+
+    def _look(self, ports: Iterable[Port] | None) -> None:
+        """Start a switch on each of the ports (None: on all) that has a new device that wants it."""
+        if ports is None:
+            self._looked = self.host.now()
+            devices = {device.port: device for device in self.host.devices()}
+            for port in self._known.keys() - devices.keys():
+                del self._known[port]
+        else:
+            devices = {}
+            for port in ports:
+                device = self.host.at(port)
+                if device is None:
+                    self._known.pop(port, None)
+                else:
+                    devices[port] = device
+        for port, device in devices.items():
+            stay = (device.device_number, device.id)
+            if port in self._threads or self._known.get(port) == stay:
+                continue
+            self._known[port] = stay
+            if self.catalog.candidates(device.id):
+                self._start(device)
+
+    def _start(self, device: AttachedDevice) -> None:
+        if self._crew == 1:
+            self._report(self._note(self._switch_one(device, self.host)))
+            return
+        if len(self._threads) >= self._crew:
+            self._waiting.append(device)
+            return
+        member = self._members[device.port] = _Member(self.host, self._stopping)
+
+        def work() -> None:
+            outcome = None
+            try:
+                outcome = self._switch_one(device, cast(Host, member))
+            except _Stopped:
+                logger.debug("%s: stopped", device.describe())
+            except Exception as error:  # a bug of ours must not end the others' switches
+                logger.exception("%s", device.describe())
+                text = f"{device.describe()}: internal error: {type(error).__name__}: {error}"
+                outcome = Outcome(device, None, ModeSwitchError(text))
+            self._done.append((device.port, outcome))
+            self._wake()
+
+        # A daemon thread: one that hangs in the kernel does not keep the program from ending.
+        thread = threading.Thread(target=work, name=device.port, daemon=True)
+        self._threads[device.port] = thread
+        thread.start()
+
+    def _collect(self) -> None:
+        """Report what is done, give the next one its turn, look again at ports that were busy."""
+        try:
+            os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            pass
+        while self._done:
+            port, outcome = self._done.popleft()
+            del self._threads[port], self._members[port]
+            if outcome is not None:
+                self._report(self._note(outcome))
+            self._look([port])
+        while self._waiting and len(self._threads) < self._crew:
+            self._start(self._waiting.popleft())
+
+    def _note(self, outcome: Outcome) -> Outcome:
+        """Remember the stay that the outcome is about: there is nothing more to do about it."""
+        port, result = outcome.device.port, outcome.result
+        if outcome.error is not None:
+            result = outcome.error.result
+        after = None if result is None else result.after
+        if after is not None and after.port == port:
+            self._known[port] = (after.device_number, after.id)
+        if isinstance(outcome.error, TooOftenError):
+            self._later[port] = self.host.now() + outcome.error.retry_s
+        return outcome
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_write, b"x")
+        except OSError:  # full: it wakes already; closed: nobody has to be woken any more
+            pass
+
+    def _end(self) -> None:
+        """Let the threads end, bounded, and report what they had done."""
+        self._stopping.set()
+        for member in self._members.values():
+            member.bell.set()
+        deadline = self.host.now() + STOP_S
+        for thread in self._threads.values():
+            thread.join(max(0.0, deadline - self.host.now()))
+        for _, outcome in self._done:
+            if outcome is not None:
+                self._report(self._note(outcome))
+
+
+def switcher(**options: object) -> Callable[[AttachedDevice, Host], Outcome]:
+    """The usual `switch_one`: pymodeswitch.switch() for that device on its port, with these options."""
+
+    def switch_one(device: AttachedDevice, host: Host) -> Outcome:
+        try:
+            result = switch(
+                device.id.vendor,
+                device.id.product,
+                port=device.port,
+                host=host,
+                **options,  # type: ignore[arg-type]  # those of switch()
+            )
+        except ModeSwitchError as error:
+            return Outcome(device, None, error)
+        return Outcome(device, result, None)
+
+    return switch_one
+
+
+def scan(
+    *,
+    timeout: float | None = None,
+    dry_run: bool = False,
+    settings: Settings | None = None,
+    data: Iterable[str] = (),
+    backend: Any = None,
+    host: Host | None = None,
+    report: Callable[[Outcome], None] = lambda outcome: None,
+) -> tuple[Outcome, ...]:
+    """Switch everything that is attached and wants it, several at a time; returns what came of each.
+
+    timeout, dry_run, settings, data, backend, host: as for `switch()`. report: called with each outcome as
+    it comes. Devices without a device file are not touched, and not among the outcomes; nor is anything
+    else when there is nothing to do. SwitchingOffError when the settings say that nothing is switched by
+    itself; SettingsError.
+    """
+    settings = read_settings() if settings is None else settings
+    settings.require_switching()
+    own_host = host is None
+    host = host or default_host(backend)
+    folders = tuple(data)
+    outcomes: list[Outcome] = []
+
+    def note(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        report(outcome)
+
+    switch_one = switcher(timeout=timeout, dry_run=dry_run, settings=settings, data=folders)
+    try:
+        Fleet(host, default_catalog(folders), switch_one, note).run(forever=False)
+    finally:
+        if own_host:
+            host.close()
+    return tuple(sorted(outcomes, key=lambda outcome: outcome.device.port))

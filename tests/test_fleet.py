@@ -1,0 +1,253 @@
+"""Several sticks at once: one after the other on simulated time, and in threads on the real one."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pymodeswitch import ModeSwitchError, Port, Settings, TooOftenError
+from pymodeswitch.catalog import default_catalog
+from pymodeswitch.errors import SwitchingOffError, UnchangedError
+from pymodeswitch.fleet import Fleet, Outcome, scan, switcher
+from pymodeswitch.host import Host, LibusbHost
+from pymodeswitch.model import AttachedDevice
+from pymodeswitch.virtual import Leave, RealClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
+
+QUICK = Leave(0.01)
+
+
+def summary(outcomes: tuple[Outcome, ...] | list[Outcome]) -> list[tuple[str, str]]:
+    return [
+        (o.device.port, o.result.status.value if o.result and o.result.status else type(o.error).__name__)
+        for o in outcomes
+    ]
+
+
+def test_scan_switches_what_wants_it_and_nothing_else(bus: VirtualBus, backend: VirtualBackend) -> None:
+    bus.plug(mf691(), "1-1")
+    bus.plug(Stick([modem_mode(0x1, 0x2)]), "1-2")  # no device file
+    bus.plug(mf691(), "1-3")
+    bus.plug(mf691(leave=None), "1-4")
+    bus.plug(Stick([modem_mode(0x19D2, 0x1201)]), "1-5")  # the ID, and no storage
+    seen: list[Outcome] = []
+    outcomes = scan(backend=backend, report=seen.append)
+    assert summary(outcomes) == [
+        ("1-1", "switched"),
+        ("1-3", "switched"),
+        ("1-4", "UnchangedError"),
+        ("1-5", "NotStorageError"),
+    ]
+    assert sorted(seen, key=lambda o: o.device.port) == list(outcomes)
+    assert [o.is_left_alone for o in outcomes] == [False, False, False, True]
+    assert [o.exit_code for o in outcomes] == [0, 0, 11, 0]
+    sent = len(backend.transfers)
+    assert summary(scan(backend=backend, timeout=1)) == [
+        ("1-4", "UnchangedError"),
+        ("1-5", "NotStorageError"),
+    ]
+    assert len(backend.transfers) > sent
+
+
+def test_scan_of_nothing(backend: VirtualBackend) -> None:
+    assert scan(backend=backend) == ()
+
+
+def test_dry_scan(bus: VirtualBus, backend: VirtualBackend) -> None:
+    bus.plug(mf691())
+    assert summary(scan(backend=backend, dry_run=True)) == [("1-1", "planned")]
+    assert backend.transfers == []
+
+
+def test_switching_turned_off(bus: VirtualBus, backend: VirtualBackend) -> None:
+    bus.plug(mf691())
+    with pytest.raises(SwitchingOffError):
+        scan(backend=backend, settings=Settings(switching=False))
+    assert backend.transfers == []
+
+
+class Script(LibusbHost):
+    """A virtual computer on which something happens at certain times."""
+
+    def __init__(self, backend: VirtualBackend, events: dict[float, Callable[[], object]]) -> None:
+        super().__init__(backend, backend.bus.clock)
+        self.events = events
+
+    def wait(self, seconds: float, port: Port | None = None) -> None:
+        super().wait(seconds, port)
+        for when in sorted(self.events):
+            if when <= self.now():
+                self.events.pop(when)()
+
+
+def watch(host: Host, *, until: float, switch_one: Any = None) -> list[Outcome]:
+    """Watch for so long on simulated time."""
+    outcomes: list[Outcome] = []
+    options = {"settings": Settings(), "timeout": 2.0}
+    fleet = Fleet(host, default_catalog(), switch_one or switcher(**options), outcomes.append)
+    host.events[until] = fleet.stop  # type: ignore[attr-defined]
+    fleet.run(forever=True)
+    return outcomes
+
+
+def test_watch_switches_what_is_there_and_what_comes(bus: VirtualBus, backend: VirtualBackend) -> None:
+    bus.plug(mf691(), "1-1")
+    host = Script(backend, {5: lambda: bus.plug(mf691(), "1-2"), 9: lambda: bus.unplug("1-2")})
+    host.events[12] = lambda: bus.plug(mf691(), "1-2")
+    outcomes = watch(host, until=20)
+    assert summary(outcomes) == [("1-1", "switched"), ("1-2", "switched"), ("1-2", "switched")]
+
+
+def test_a_stick_that_falls_back_is_switched_again(bus: VirtualBus, backend: VirtualBackend) -> None:
+    def fall_back() -> None:
+        bus.unplug("1-1")
+        bus.plug(mf691(), "1-1")
+
+    bus.plug(mf691(), "1-1")
+    outcomes = watch(Script(backend, {6: fall_back, 12: fall_back}), until=20)
+    assert summary(outcomes) == [("1-1", "switched")] * 3
+
+
+def test_a_stick_that_stays_is_not_tried_again_until_it_is_plugged_again(
+    bus: VirtualBus, backend: VirtualBackend
+) -> None:
+    def plug_again() -> None:
+        bus.unplug("1-1")
+        bus.plug(mf691(leave=None), "1-1")
+
+    bus.plug(mf691(leave=None), "1-1")
+    outcomes = watch(Script(backend, {30: plug_again}), until=60)
+    assert summary(outcomes) == [("1-1", "UnchangedError")] * 2
+    assert isinstance(outcomes[0].error, UnchangedError)
+
+
+def test_a_port_that_was_switched_too_often_is_looked_at_again_later(
+    bus: VirtualBus, backend: VirtualBackend
+) -> None:
+    bus.plug(mf691())
+    calls: list[float] = []
+
+    def switch_one(device: AttachedDevice, host: Host) -> Outcome:
+        calls.append(host.now())
+        return Outcome(device, None, TooOftenError("too often", retry_s=30))
+
+    watch(Script(backend, {}), until=100, switch_one=switch_one)
+    assert len(calls) == 4
+    assert all(30 <= later - earlier < 32 for earlier, later in itertools.pairwise(calls))
+
+
+class SafeBackend(VirtualBackend):
+    """One thread at a time, as a kernel would have it."""
+
+    lock = threading.RLock()
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if not callable(value) or name.startswith("_"):
+            return value
+
+        @functools.wraps(value)
+        def locked(*arguments: Any) -> Any:
+            with SafeBackend.lock:
+                found = value(*arguments)
+                return iter(list(found)) if name == "enumerate_devices" else found
+
+        return locked
+
+
+class SafeHost(LibusbHost):
+    """As above, for what the host itself does; its waits are not under the lock."""
+
+    def devices(self) -> tuple[AttachedDevice, ...]:
+        with SafeBackend.lock:
+            return super().devices()
+
+    def at(self, port: Port) -> AttachedDevice | None:
+        with SafeBackend.lock:
+            return super().at(port)
+
+
+@pytest.fixture
+def threads() -> tuple[VirtualBus, SafeHost]:
+    bus = VirtualBus(RealClock())
+    return bus, SafeHost(SafeBackend(bus), bus.clock)
+
+
+@pytest.mark.parametrize("crew", [2, 32])
+def test_all_sticks_at_once(crew: int, threads: tuple[VirtualBus, SafeHost]) -> None:
+    """None twice, none forgotten, and the waits are side by side."""
+    bus, host = threads
+    for number in range(1, 13):
+        bus.plug(mf691(leave=QUICK), f"1-{number}")
+    outcomes: list[Outcome] = []
+    switch_one = switcher(settings=Settings())
+    Fleet(host, default_catalog(), switch_one, outcomes.append, crew=crew).run(forever=False)
+    assert sorted(summary(outcomes)) == sorted((f"1-{n}", "switched") for n in range(1, 13))
+    assert all(o.result is not None and o.result.tries == 1 for o in outcomes)
+    assert threading.active_count() == 1
+
+
+def test_threads_wait_side_by_side(threads: tuple[VirtualBus, SafeHost]) -> None:
+    bus, host = threads
+    for number in range(1, 9):
+        bus.plug(mf691(), f"1-{number}")
+    meeting = threading.Barrier(8)
+
+    def switch_one(device: AttachedDevice, host: Host) -> Outcome:
+        meeting.wait(timeout=30)  # breaks unless all eight are here at once
+        return Outcome(device, None, ModeSwitchError("done"))
+
+    outcomes: list[Outcome] = []
+    Fleet(host, default_catalog(), switch_one, outcomes.append, crew=8).run(forever=False)
+    assert [str(o.error) for o in outcomes] == ["done"] * 8
+
+
+def test_an_error_of_ours_does_not_end_the_others(threads: tuple[VirtualBus, SafeHost]) -> None:
+    bus, host = threads
+    bus.plug(mf691(leave=QUICK), "1-1")
+    bus.plug(mf691(leave=QUICK), "1-2")
+    usual = switcher(settings=Settings())
+
+    def switch_one(device: AttachedDevice, host: Host) -> Outcome:
+        if device.port == "1-1":
+            raise ZeroDivisionError("a bug")
+        return usual(device, host)
+
+    outcomes: list[Outcome] = []
+    Fleet(host, default_catalog(), switch_one, outcomes.append, crew=4).run(forever=False)
+    assert sorted(summary(outcomes)) == [("1-1", "ModeSwitchError"), ("1-2", "switched")]
+    assert "internal error: ZeroDivisionError: a bug" in str(outcomes[0].error or outcomes[1].error)
+
+
+def test_a_stop_gives_the_drivers_back(threads: tuple[VirtualBus, SafeHost]) -> None:
+    """In the middle of the wait for a stick that stays, and soon."""
+    bus, host = threads
+    attached = bus.plug(mf691(leave=None), "1-1")
+    outcomes: list[Outcome] = []
+    fleet = Fleet(host, default_catalog(), switcher(settings=Settings()), outcomes.append, crew=4)
+    start = time.monotonic()
+
+    def stop_when_detached() -> None:
+        while not (host_backend(host).transfers or time.monotonic() - start > 30):
+            time.sleep(0.01)
+        fleet.stop()
+
+    stopper = threading.Thread(target=stop_when_detached)
+    stopper.start()
+    fleet.run(forever=True)
+    stopper.join()
+    assert outcomes == []
+    assert attached.drivers == {0: "usb-storage"}
+    assert host_backend(host).open_handles == 0
+    assert time.monotonic() - start < 15
+
+
+def host_backend(host: LibusbHost) -> VirtualBackend:
+    backend = host._backend
+    assert isinstance(backend, VirtualBackend)
+    return backend
