@@ -12,6 +12,7 @@ need /bin/busybox busybox-static
 need modprobe kmod
 need cpio cpio
 need /lib/systemd/systemd-udevd udev
+need /lib/systemd/systemd systemd
 need lsusb usbutils
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 # The rig downloads Debian's kernel (it does not install it), for which apt has to know the packages.

@@ -25,6 +25,6 @@ $busybox mount --move /dev /guest/dev
 $busybox mount -t tmpfs -o mode=755 run /guest/run
 $busybox mkdir /guest/run/rig
 $busybox mount --move /share /guest/run/rig
-# The environment file is written by the host's half of the rig; it names the script of the second half.
+# The environment file is written by the host's half of the rig; it names the folder of these scripts.
 . /guest/run/rig/environment
-exec $busybox switch_root /guest /bin/sh "$RIG_GUEST_SCRIPT"
+exec $busybox switch_root /guest /bin/sh "$RIG_SCRIPTS/guest.sh"

@@ -19,7 +19,7 @@ from pathlib import Path
 # What the initramfs needs to reach the host's file system; everything else is loaded from there.
 BOOT_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 
-# Program -> Debian package. systemd-udevd is looked up by path, as it is on nobody's PATH.
+# Program -> Debian package.
 TOOLS = {
     "qemu-system-x86_64": "qemu-system-x86",
     "busybox": "busybox-static",
@@ -30,7 +30,8 @@ TOOLS = {
     "apt-get": "apt",
     "dpkg": "dpkg",
 }
-UDEVD = Path("/lib/systemd/systemd-udevd")
+# On nobody's PATH.
+UDEVD, SYSTEMD = Path("/lib/systemd/systemd-udevd"), Path("/lib/systemd/systemd")
 ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -60,6 +61,8 @@ def missing() -> str | None:
     packages = [package for name, package in TOOLS.items() if tool(name) is None]
     if not UDEVD.exists() and "udev" not in packages:
         packages.append("udev")
+    if not SYSTEMD.exists():
+        packages.append("systemd")
     if packages:
         return f"the kernel rig lacks programs: apt-get install {' '.join(packages)}"
     return None

@@ -5,8 +5,10 @@ hang on the kernel's USB/IP host controller. What flows where:
 
     prepare.py   Debian's kernel and the reference tool, unpacked into a cache
     init.sh      first program of the guest: the host's files over 9p, an overlay on top
-    guest.sh     second program: udev, USB drivers, the command, its exit code into a shared folder
-    guest/       the tests, which plug sticks with usbip.py
+    guest.sh     second program: USB drivers, what is plugged in at power-on, the init that was asked for
+    systemd.sh   which units there are where that init is systemd; rig.service is one of them
+    command.sh   last program: the command, its exit code into a shared folder
+    guest/       the tests, which plug sticks with usbip.py; folders in it need another init than udevd
     test_rig.py  the same from outside: each guest test reported as a test of the host's pytest
 
 Exit code: pytest's own; 70 when the rig itself failed.
@@ -25,6 +27,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.kernel.prepare import Kit, RigError, cache_folder, initramfs, prepare, tool
 
@@ -34,6 +37,27 @@ GUEST_TESTS = "tests/kernel/guest"
 RIG_FAILED = 70  # EX_SOFTWARE: none of pytest's exit codes
 DEFAULT_TIMEOUT = 1800.0
 LAST_LINES = 30
+
+
+class Flavour(NamedTuple):
+    """A way of running the guest, and the folder of the tests that need it.
+
+    init: udevd (systemd-udevd alone), systemd, or bare (neither, as in a container). before: a shell
+    command that runs before the init starts. plug: arguments of plug.py for what is plugged in at power-on.
+    """
+
+    init: str
+    tests: str
+    before: str | None = None
+    plug: str | None = None
+
+
+FLAVOURS = (
+    Flavour("udevd", GUEST_TESTS),
+    Flavour("systemd", f"{GUEST_TESTS}/systemd", plug="--slot 8 --log /run"),
+    Flavour("bare", f"{GUEST_TESTS}/bare"),
+)
+UDEVD_ALONE = FLAVOURS[0]
 
 # Loaded before anything is plugged in, so that no test waits for the loading of a module.
 LOAD = (
@@ -61,34 +85,58 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--shell", metavar="COMMAND", help="run a shell command in the guest instead of pytest"
     )
+    parser.add_argument(
+        "--init",
+        choices=[flavour.init for flavour in FLAVOURS],
+        help="what the guest starts with; by default what the tests named need, or udevd",
+    )
     options, pytest_arguments = parser.parse_known_args(argv)
+    flavour = next((f for f in FLAVOURS if f.init == options.init), flavour_of(*pytest_arguments))
     try:
         kit = prepare(options.cache)
         if options.prepare_only:
             return 0
-        command = options.shell or pytest_command(pytest_arguments)
+        command = options.shell or pytest_command(pytest_arguments, flavour)
         if options.results is not None:
             options.results.mkdir(parents=True, exist_ok=True)
-            return boot(kit, command, options.results.resolve(), timeout=options.timeout)
+            return boot(kit, command, options.results.resolve(), flavour, timeout=options.timeout)
         with tempfile.TemporaryDirectory(prefix="rig-results-") as results:
-            return boot(kit, command, Path(results), timeout=options.timeout)
+            return boot(kit, command, Path(results), flavour, timeout=options.timeout)
     except RigError as error:
         print(f"rig: {error}", file=sys.stderr)
         return RIG_FAILED
 
 
-def pytest_command(arguments: Sequence[str]) -> str:
-    """The shell command that runs pytest in the guest, on all guest tests unless an argument names some."""
+def flavour_of(*tests: str) -> Flavour:
+    """The flavour of the guest that the first test named needs; udevd where none is."""
+    for test in tests:
+        for flavour in reversed(FLAVOURS):  # the folder of the first one holds the others
+            if test.startswith(flavour.tests):
+                return flavour
+    return UDEVD_ALONE
+
+
+def pytest_command(arguments: Sequence[str], flavour: Flavour = UDEVD_ALONE) -> str:
+    """The shell command that runs pytest in the guest.
+
+    On all tests of the flavour unless an argument names some.
+    """
     named = any(GUEST_TESTS in argument for argument in arguments)
     # Options that a project sets for its host tests (coverage, say) are not for the slow guest.
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", *arguments]
-    return shlex.join(words if named else [*words, GUEST_TESTS])
+    if not named:
+        words.append(flavour.tests)
+        words += [
+            f"--ignore={other.tests}" for other in FLAVOURS if other.tests.startswith(flavour.tests + "/")
+        ]
+    return shlex.join(words)
 
 
 def boot(
     kit: Kit,
     command: str,
     results: Path,
+    flavour: Flavour = UDEVD_ALONE,
     *,
     timeout: float = DEFAULT_TIMEOUT,
     echo: Callable[[str], object] = lambda line: print(line, flush=True),
@@ -98,7 +146,8 @@ def boot(
     Args:
         kit: what `prepare` returned.
         command: for the guest's sh; the folder `results` is /run/rig for it, and writable.
-        results: an existing folder; `exit-code` and `dmesg` appear in it.
+        results: an existing folder; `exit-code` and `dmesg` appear in it, under systemd also `journal`.
+        flavour: what the guest starts with.
         timeout: seconds for all of it.
         echo: called with each console line.
 
@@ -106,10 +155,14 @@ def boot(
         RigError: the guest did not end in time, or ended without a result; the last console lines are in
         the message.
     """
-    for stale in ("exit-code", "dmesg"):
+    for stale in ("exit-code", "dmesg", "journal", "before", "plug"):
         (results / stale).unlink(missing_ok=True)
     (results / "command").write_text(command + "\n")
-    (results / "environment").write_text(_environment(kit))
+    (results / "environment").write_text(_environment(kit, flavour.init))
+    if flavour.before is not None:
+        (results / "before").write_text(flavour.before + "\n")
+    if flavour.plug is not None:
+        (results / "plug").write_text(flavour.plug + "\n")
     with tempfile.TemporaryDirectory(prefix="rig-boot-") as folder:
         archive = Path(folder) / "initramfs"
         initramfs(kit, HERE / "init.sh", archive)
@@ -124,17 +177,19 @@ def boot(
         raise RigError(f"the guest ended without a result; its last words:{console}") from None
 
 
-def _environment(kit: Kit) -> str:
+def _environment(kit: Kit, init: str) -> str:
     """Shell assignments for the guest; the exported ones reach the command."""
     private = {
-        "RIG_GUEST_SCRIPT": str(HERE / "guest.sh"),
+        "RIG_INIT": init,
+        "RIG_SCRIPTS": str(HERE),
         "RIG_MODULES": str(kit.modules),
         "RIG_LOAD": " ".join(LOAD),
     }
     public = {
         "RIG_CHECKOUT": str(CHECKOUT),
+        "RIG_PYTHON": sys.executable,
         "RIG_REFERENCE": str(kit.reference),
-        "PYMODESWITCH_RIG_GUEST": "1",
+        "PYMODESWITCH_RIG_GUEST": init,
         "HOME": "/root",
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "120",

@@ -1,4 +1,4 @@
-"""The kernel tier, from outside: boots the rig once and reports each guest test as a test of its own.
+"""The kernel tier, from outside: boots each flavour once, reports each guest test as a test of its own.
 
 Where the rig cannot run (no qemu, no Debian packages) its tests are skipped with the reason; with CI set,
 or PYMODESWITCH_KERNEL=require, they fail instead, so that a missing package cannot hide the tier.
@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,17 @@ import pytest
 
 from tests.kernel.conftest import unavailable
 from tests.kernel.prepare import Kit, RigError
-from tests.kernel.rig import CHECKOUT, DEFAULT_TIMEOUT, GUEST_TESTS, RIG_FAILED, boot, main, pytest_command
+from tests.kernel.rig import (
+    CHECKOUT,
+    DEFAULT_TIMEOUT,
+    GUEST_TESTS,
+    RIG_FAILED,
+    Flavour,
+    boot,
+    flavour_of,
+    main,
+    pytest_command,
+)
 
 pytestmark = pytest.mark.kernel
 
@@ -38,7 +48,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class GuestRun:
-    """One boot with all selected guest tests. problem: why it did not get to its end, or empty."""
+    """One boot with all selected tests of a flavour. problem: why it did not get to its end, or empty."""
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     problem: str = ""
@@ -61,7 +71,7 @@ def collected() -> tuple[str, ...]:
     done = subprocess.run(
         [*command, GUEST_TESTS],
         cwd=CHECKOUT,
-        env=os.environ | {"PYMODESWITCH_RIG_GUEST": "1"},
+        env=os.environ | {"PYMODESWITCH_RIG_GUEST": "collecting"},
         capture_output=True,
         text=True,
         check=False,
@@ -84,17 +94,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def guest_run(request: pytest.FixtureRequest, kit: Kit) -> GuestRun:
-    """Boot once and run those guest tests that were selected here."""
+def guest_run(request: pytest.FixtureRequest, kit: Kit) -> Callable[[Flavour], GuestRun]:
+    """Boot a flavour, once, and run those of its tests that were selected here."""
     calls = [getattr(item, "callspec", None) for item in request.session.items]
     wanted = [
         call.params["guest_test"] for call in calls if call is not None and "guest_test" in call.params
     ]
+    return functools.cache(
+        lambda flavour: run_tests(kit, flavour, [test for test in wanted if flavour_of(test) is flavour])
+    )
+
+
+def run_tests(kit: Kit, flavour: Flavour, tests: Sequence[str]) -> GuestRun:
+    """Boot a flavour and run tests there, which is bounded; whatever happens is in what is returned."""
     run = GuestRun()
     with tempfile.TemporaryDirectory(prefix="rig-results-") as name:
         results = Path(name)
         try:
-            status = boot(kit, pytest_command(wanted), results, timeout=TIMEOUT_S)
+            status = boot(kit, pytest_command(tests), results, flavour, timeout=TIMEOUT_S)
         except RigError as error:
             run.problem = str(error)
         else:
@@ -117,11 +134,12 @@ def read_reports(lines: str, verdicts: dict[str, Verdict]) -> None:
         verdict.ended = verdict.ended or report["phase"] == "teardown"
 
 
-def test_in_guest(guest_test: str, guest_run: GuestRun) -> None:
+def test_in_guest(guest_test: str, guest_run: Callable[[Flavour], GuestRun]) -> None:
     """The guest's verdict on one of its tests."""
-    verdict = guest_run.verdicts.get(guest_test)
+    run = guest_run(flavour_of(guest_test))
+    verdict = run.verdicts.get(guest_test)
     if verdict is None or not (verdict.ended or verdict.outcome == "failed"):
-        pytest.fail(f"{guest_test} did not run to its end in the guest: {guest_run.problem}", pytrace=False)
+        pytest.fail(f"{guest_test} did not run to its end in the guest: {run.problem}", pytrace=False)
     if verdict.outcome == "skipped":
         pytest.skip(verdict.text)
     if verdict.outcome != "passed":

@@ -15,6 +15,7 @@ import pytest
 
 from pymodeswitch.virtual import Stick, mf691
 from tests.kernel.guest import linux
+from tests.kernel.rig import flavour_of
 from tests.kernel.usbip import Plugged, UsbipServer
 
 REPORTS = Path("/run/rig/reports")
@@ -48,10 +49,12 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         reports.write(json.dumps(line) + "\n")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _only_in_the_guest() -> None:
-    if "PYMODESWITCH_RIG_GUEST" not in os.environ:
-        pytest.exit("these tests run inside the guest only: python -m tests.kernel.rig", returncode=4)
+@pytest.fixture(autouse=True)
+def _only_in_its_guest(request: pytest.FixtureRequest) -> None:
+    """Whoever runs a test elsewhere is told at once what it needs."""
+    init = flavour_of(request.node.nodeid).init
+    if os.environ.get("PYMODESWITCH_RIG_GUEST") != init:
+        pytest.exit(f"this test needs a guest: python -m tests.kernel.rig --init {init}", returncode=4)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""Tests of a guest without udev and systemd, as in a container."""

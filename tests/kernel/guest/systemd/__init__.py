@@ -1,0 +1,1 @@
+"""Tests that need a whole systemd as the guest's init."""
