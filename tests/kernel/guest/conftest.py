@@ -73,7 +73,11 @@ def _limit() -> Iterator[None]:
 
 @pytest.fixture
 def usb() -> Iterator[UsbipServer]:
-    """A server of virtual sticks; afterwards all ports are empty again, and no firmware has failed."""
+    """A server of virtual sticks; afterwards all ports are empty again, and no firmware has failed.
+
+    Before it, the switches of earlier tests are forgotten: they are more a minute than a port may have.
+    """
+    shutil.rmtree("/run/pymodeswitch", ignore_errors=True)
     with UsbipServer() as server:
         yield server
         ports = server.ports()
