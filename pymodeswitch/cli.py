@@ -37,8 +37,9 @@ VERBS = {
     "rules": "print udev rules",
     "demo": "the whole job on a virtual stick",
     "data": "import device files",
+    "system": "install, check or remove udev rules, systemd units, man pages and completions",
 }
-WITH_ACTIONS = ("data",)
+WITH_ACTIONS = ("data", "system")
 
 EXIT_INTERNAL = 1
 EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_TERMINATED = 130, 141, 143  # 128 + the signal's number

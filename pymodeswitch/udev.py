@@ -15,7 +15,7 @@ import fnmatch
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .errors import UsageError
 from .model import UsbId
@@ -31,20 +31,31 @@ SYSTEMD_RUNS = "/run/systemd/system"  # sd_booted(3)
 END, START = "pymodeswitch_end", "pymodeswitch_start"
 
 
-def default_command() -> str:
-    """This very Python, which looks for modules in no folder of the user (-I); `%k` is the port's name."""
-    python = os.path.abspath(sys.executable)
-    if " " in python:
-        python = f"'{python}'"  # udev splits at blanks, and knows single quotes
-    return run_command(f"{python} -I -m pymodeswitch")
+def own_command() -> tuple[str, ...]:
+    """This very Python, which looks for modules in no folder of the user (-I)."""
+    if not sys.executable:
+        raise UsageError("this Python does not know where it is: say with --command how it is started")
+    return (os.path.abspath(sys.executable), "-I", "-m", "pymodeswitch")
 
 
-def run_command(command: str) -> str:
-    """What RUN starts, given how pymodeswitch itself is started.
+def run_command(command: Sequence[str]) -> str:
+    """What RUN starts, given the words that start pymodeswitch itself; `%k` is the port's name.
 
     Without an ID: who names one wants the stick switched, also where switching by itself is turned off.
     """
-    return f"{command} --no-wait --port %k"
+    return " ".join([*map(_quoted, command), "--no-wait", "--port", "%k"])
+
+
+def _quoted(word: str) -> str:
+    if "'" in word:
+        raise UsageError(f"bad command {word!r}: a udev rule holds no single quotes within a word")
+    word = word.replace("%", "%%").replace("$", "$$")
+    return f"'{word}'" if " " in word else word  # udev splits at blanks, and knows single quotes
+
+
+def default_command() -> str:
+    """What RUN starts by default."""
+    return run_command(own_command())
 
 
 def rules(

@@ -47,6 +47,11 @@ FLOORS = """
     fleet
     journal
     udev
+    units
+    rooted
+    installation
+    inspection
+    daemons
     report
     virtual
     console

@@ -12,7 +12,7 @@ from pymodeswitch.udev import default_command, rules, run_command, started_by
 
 from .udev_rules import Event, Outcome, carry_out
 
-COMMAND = run_command("/usr/bin/pymodeswitch")
+COMMAND = run_command(["/usr/bin/pymodeswitch"])
 LINE = re.compile(r'ATTR\{idVendor\}=="(\w{4})", ATTR\{idProduct\}=="([\w|]+)", GOTO="pymodeswitch_start"')
 NOTHING = Outcome((), (), ())
 MF691 = UsbId(0x19D2, 0x1201)
@@ -96,6 +96,18 @@ def test_default_command_is_absolute_does_not_wait_and_names_no_id() -> None:
 def test_a_python_with_a_blank_in_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/opt/my env/bin/python")
     assert default_command().startswith("'/opt/my env/bin/python' -I -m pymodeswitch ")
+
+
+def test_words_that_udev_would_read_otherwise() -> None:
+    assert run_command(["/opt/100%$x"]) == "/opt/100%%$$x --no-wait --port %k"
+    with pytest.raises(UsageError, match="no single quotes"):
+        run_command(["/opt/it's"])
+
+
+def test_a_python_that_does_not_know_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "")
+    with pytest.raises(UsageError, match="say with --command"):
+        default_command()
 
 
 @pytest.mark.parametrize("command", ["", " ", 'say "hi"', "a\nb", "x\\"])

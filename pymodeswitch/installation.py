@@ -1,0 +1,228 @@
+"""What belongs into a system: rules, units, man pages, completions. Installed, updated, and removed.
+
+A list of what was written (in the form of sha256sum) lies beside it, so that an update replaces its own
+files, and removing takes exactly those that nobody has changed since.
+
+Where: udev and systemd read below /etc, /run, /usr/local/lib and /usr/lib (udev(7), systemd.unit(5)); the
+udev of other systems does not know /usr/local.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from . import catalog
+from .errors import InstallationError, UsageError
+from .rooted import Root
+from .udev import own_command, rules, run_command
+from .units import PORT_UNIT, SCAN_UNIT, WANTED_BY, port_unit, scan_unit
+
+RULES = "41-pymodeswitch.rules"
+UDEVD = ("/usr/lib/systemd/systemd-udevd", "/lib/systemd/systemd-udevd")  # the one that knows /usr/local
+
+# What hides from a service (systemd.exec(5): ProtectHome=, PrivateTmp=).
+HOMES = ("/home", "/root", "/run/user")
+TEMPORARY = ("/tmp", "/var/tmp")
+
+
+class SystemFile(NamedTuple):
+    """A file of the installed system; with `target` a link to another one, whose content it shows."""
+
+    path: str
+    content: bytes
+    target: str | None = None
+
+
+class Layout(NamedTuple):
+    """Folders of the installed system, and the list of what is in them."""
+
+    rules: str
+    units: str
+    share: str
+    list: str
+
+
+class Change(NamedTuple):
+    """What was, or would be, done to a file: written, unchanged, removed, or kept as it is not ours."""
+
+    path: str
+    what: str
+
+
+def layout(root: Root, prefix: str) -> Layout:
+    """Where the files go. prefix: /usr, /usr/local, or any other; rules and units then lie in /etc."""
+    if not os.path.isabs(prefix):
+        raise UsageError(f"bad prefix {prefix!r}: it has to be an absolute path")
+    prefix = os.path.normpath(prefix)
+    read = prefix in ("/usr", "/usr/local")
+    udev_reads = read and (prefix == "/usr" or any(root.exists(path) for path in UDEVD))
+    return Layout(
+        rules=f"{prefix}/lib/udev/rules.d" if udev_reads else "/etc/udev/rules.d",
+        units=f"{prefix}/lib/systemd/system" if read else "/etc/systemd/system",
+        share=f"{prefix}/share",
+        list=f"{prefix}/lib/pymodeswitch/installed",
+    )
+
+
+def system_catalog(root: Root) -> catalog.Catalog:
+    """The device files of that system, and the shipped ones."""
+    return catalog.Catalog((*map(root.at, catalog.SYSTEM_FOLDERS), catalog.shipped_folder()))
+
+
+def system_files(root: Root, places: Layout, command: Sequence[str], start: str) -> list[SystemFile]:
+    """All files as they would be installed now.
+
+    command: how pymodeswitch is started, as words, with an absolute path. start: one of udev.STARTS; `run`
+    needs no units. UsageError.
+    """
+    if not command or not os.path.isabs(command[0]):
+        raise UsageError(f"bad command {' '.join(command)!r}: it has to begin with an absolute path")
+    known = system_catalog(root)
+    text = rules(
+        known.initial_ids(), run_command(command), whole_vendors=known.fallback_vendors(), start=start
+    )
+    files = [SystemFile(f"{places.rules}/{RULES}", text.encode())]
+    if start != "run":
+        hidden = {"in_home": _is_below(command, HOMES), "in_tmp": _is_below(command, TEMPORARY)}
+        scan = SystemFile(f"{places.units}/{SCAN_UNIT}", scan_unit(command, **hidden).encode())
+        files += [
+            SystemFile(f"{places.units}/{PORT_UNIT}", port_unit(command, **hidden).encode()),
+            scan,
+            # What `systemctl enable` would make.
+            SystemFile(f"/etc/systemd/system/{WANTED_BY}.wants/{SCAN_UNIT}", scan.content, scan.path),
+        ]
+    return [*files, *_shared_files(places)]
+
+
+def _is_below(command: Sequence[str], folders: Sequence[str]) -> bool:
+    """Whether the program, or this package if it is this one, lies below one of the folders."""
+    paths = [command[0], os.path.realpath(command[0])]
+    if tuple(command) == own_command():
+        paths.append(os.path.realpath(__file__))
+    below = {name for folder in folders for name in (folder, os.path.realpath(folder))}
+    return any(os.path.commonpath([path, folder]) == folder for path in paths for folder in below)
+
+
+def shipped_system_folder() -> str:
+    """The folder of generated files that comes with pymodeswitch."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "system")
+
+
+def _shared_files(places: Layout) -> list[SystemFile]:
+    """Man pages and completions, which are the same everywhere."""
+    top = os.path.join(shipped_system_folder(), "share")
+    files = []
+    for folder, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                files.append(SystemFile(f"{places.share}/{os.path.relpath(path, top)}", file.read()))
+    return sorted(files)
+
+
+def install(
+    root: Root, places: Layout, files: Sequence[SystemFile], *, force: bool = False, dry_run: bool = False
+) -> list[Change]:
+    """Write what is not there yet, and remove what an older version had and this one has not.
+
+    force: also over files that are not ours, or were changed since. InstallationError, before anything is
+    written, for such files; and for what cannot be written.
+    """
+    before = _read_list(root, places)
+    changes = [Change(file.path, _change(root, file, before, force)) for file in files]
+    foreign = [change.path for change in changes if change.what == "kept"]
+    if foreign:
+        more = f" (and {len(foreign) - 1} more)" if foreign[1:] else ""
+        raise InstallationError(
+            f"{root.at(foreign[0])}{more}: not installed by pymodeswitch, or changed since: nothing is "
+            "written (--force replaces it)"
+        )
+    now = {file.path: {_digest(file.content)} for file in files}
+    old = [_removal(root, path, before, force) for path in before if path not in now]
+    changes += [change for change in old if change is not None]
+    if not dry_run:
+        # First all that may be there when this is interrupted, last what is there.
+        both = {path: before.get(path, set()) | now.get(path, set()) for path in {**before, **now}}
+        _write_list(root, places, both)
+        for file, change in zip(files, changes, strict=False):
+            if change.what == "written":
+                if file.target is None:
+                    root.write(file.path, file.content)
+                else:
+                    root.link(file.path, file.target)
+        _remove(root, changes)
+        _write_list(root, places, now)
+    return changes
+
+
+def _change(root: Root, file: SystemFile, before: dict[str, set[str]], force: bool) -> str:
+    """What `install` does to one file."""
+    target = root.link_target(file.path)
+    if not root.exists(file.path):
+        return "written"
+    if target == file.target and (target is not None or root.read(file.path) == file.content):
+        return "unchanged"
+    return "written" if force or _is_ours(root, file.path, before) else "kept"
+
+
+def uninstall(root: Root, places: Layout, *, force: bool = False, dry_run: bool = False) -> list[Change]:
+    """Remove what `install` wrote and nobody has changed since; with force the changed ones, too.
+
+    What was kept stays in the list. InstallationError for what cannot be removed.
+    """
+    before = _read_list(root, places)
+    changes = [change for path in before if (change := _removal(root, path, before, force)) is not None]
+    if not dry_run:
+        _remove(root, changes)
+        kept = {change.path: before[change.path] for change in changes if change.what == "kept"}
+        if kept:
+            _write_list(root, places, kept)
+        elif root.exists(places.list):
+            root.remove(places.list)
+            root.remove_folder(os.path.dirname(places.list))
+    return changes
+
+
+def _removal(root: Root, path: str, before: dict[str, set[str]], force: bool) -> Change | None:
+    """What removing does to a file of the list; None when it is gone already."""
+    if not root.exists(path):
+        return None
+    return Change(path, "removed" if force or _is_ours(root, path, before) else "kept")
+
+
+def _remove(root: Root, changes: Sequence[Change]) -> None:
+    for change in changes:
+        if change.what == "removed":
+            root.remove(change.path)
+
+
+def _is_ours(root: Root, path: str, before: dict[str, set[str]]) -> bool:
+    """Whether a file is as it was installed; a link, whether it leads to another one of the list."""
+    target = root.link_target(path)
+    if target is not None:
+        return path in before and target in before
+    return _digest(root.read(path) or b"") in before.get(path, ())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_list(root: Root, places: Layout) -> dict[str, set[str]]:
+    """Digests by path; two of a path while an installation is under way, or was interrupted."""
+    known: dict[str, set[str]] = {}
+    for line in (root.read(places.list) or b"").decode("utf-8", "replace").splitlines():
+        digest, _, path = line.partition("  ")
+        if os.path.isabs(path):
+            known.setdefault(path, set()).add(digest)
+    return known
+
+
+def _write_list(root: Root, places: Layout, known: dict[str, set[str]]) -> None:
+    lines = [f"{digest}  {path}\n" for path in sorted(known) for digest in sorted(known[path])]
+    data = "".join(lines).encode()
+    if root.read(places.list) != data:
+        root.write(places.list, data)
