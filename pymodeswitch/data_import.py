@@ -13,12 +13,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from .catalog import FALLBACK, canonical_name, fallback_vendor, parse_name, read_bytes
 from .device_file import MAX_BYTES, parse, write
 from .errors import DeviceFileError
+from .files import read_bytes
 from .model import DeviceFile
-
-PACK = "configPack.tar.gz"
+from .names import FALLBACK, canonical_name, fallback_vendor, parse_name
+from .sources import ARCHIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _target_name(name: str) -> str | None:
 
 def _put(path: str, data: bytes) -> bool:
     """Write a file unless it is there with the same content; a link is replaced, not followed."""
-    if os.path.isfile(path) and not os.path.islink(path) and read_bytes(path) == data:
+    if os.path.isfile(path) and not os.path.islink(path) and read_bytes(path, MAX_BYTES) == data:
         return False
 
     def put() -> None:
@@ -107,10 +107,10 @@ def read_source(source: str) -> Iterator[tuple[str, bytes]]:
         for name in names:
             path = os.path.join(source, name)
             if os.path.isfile(path):
-                yield name, read_bytes(path)
-        if PACK in names:
+                yield name, read_bytes(path, MAX_BYTES)
+        if ARCHIVE in names:
             beside = {_target_name(name) for name in names}
-            for name, data in _read_archive(os.path.join(source, PACK)):
+            for name, data in _read_archive(os.path.join(source, ARCHIVE)):
                 if _target_name(name) not in beside:
                     yield name, data
     else:

@@ -174,12 +174,13 @@ class Fleet:
                     self._known.pop(port, None)
                 else:
                     devices[port] = device
+        catalog = self.catalog.afresh()  # somebody may have put a device file there meanwhile
         for port, device in devices.items():
             stay = (device.device_number, device.id)
             if port in self._threads or self._known.get(port) == stay:
                 continue
             self._known[port] = stay
-            if self.catalog.candidates(device.id):
+            if catalog.candidates(device.id):
                 self._start(device)
 
     def _start(self, device: AttachedDevice) -> None:

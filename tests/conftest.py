@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import catalog, host, settings
+from pymodeswitch import host, settings, sources
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
 
 FILES = Path(__file__).parent / "files"
@@ -16,7 +16,8 @@ FILES = Path(__file__).parent / "files"
 @pytest.fixture(autouse=True)
 def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     """Device files and settings that this computer happens to have must not decide a test."""
-    monkeypatch.setattr(catalog, "SYSTEM_FOLDERS", ())
+    monkeypatch.setattr(sources, "SYSTEM_FOLDERS", ())
+    monkeypatch.setattr(sources, "PACKS_INDEX", "/nonexistent/packs")
     monkeypatch.setattr(host, "STATE_FOLDER", "/nonexistent/state")
     monkeypatch.setattr(settings, "PATH", "/nonexistent/pymodeswitch.conf")
     monkeypatch.setattr(settings, "REFERENCE_PATHS", ())

@@ -23,8 +23,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from pymodeswitch.catalog import parse_name
 from pymodeswitch.model import DeviceFile
+from pymodeswitch.names import parse_name
 from pymodeswitch.virtual import Leave, Mode, Setup, Stick
 from pymodeswitch.virtual.descriptors import (
     BULK,

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pymodeswitch.catalog import canonical_name, parse_name
 from pymodeswitch.device_file import parse
 from pymodeswitch.model import DeviceFile
+from pymodeswitch.names import canonical_name, parse_name
 from tests.recording import RecordingStick, leave_once, recording_stick
 
 CHECKOUT = Path(__file__).resolve().parents[1]

@@ -26,6 +26,11 @@ FLOORS = """
     device_file
     settings
     policy
+    files
+    names
+    archive
+    sources
+    candidate
     catalog
     data_import
     plan

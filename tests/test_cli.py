@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pymodeswitch import cli, fleet, settings, switching
-from pymodeswitch.catalog import shipped_folder
 from pymodeswitch.host import default_host
+from pymodeswitch.sources import shipped_folder
 from pymodeswitch.verbs import explain, list, watch
 from pymodeswitch.virtual import Leave, SimulatedClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
@@ -391,6 +391,11 @@ def test_lint_a_fallback(run: Any, tmp_path: Path) -> None:
     assert run("lint", tmp_path / "12d1:#linux")[0] == 0
     text = run("rules", "--data", tmp_path)[1]
     assert carry_out(text, Event({"idVendor": "12d1", "idProduct": "9999"})).run
+
+
+def test_lint_of_a_folder_leaves_masks_out(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "19d2-1201").touch()
+    assert run("lint", tmp_path)[:2] == (0, "0 files, 0 errors, 0 warnings\n")
 
 
 def test_lint_of_a_name_says_what_is_wrong_with_it(run: Any, tmp_path: Path) -> None:

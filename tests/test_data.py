@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import DeviceFileError, UsbId
-from pymodeswitch.catalog import Candidate, Catalog, parse_name, read_entry, shipped_folder
+from pymodeswitch.candidate import Candidate
+from pymodeswitch.catalog import Catalog, read_entry
 from pymodeswitch.data_import import import_device_files
 from pymodeswitch.device_file import write
+from pymodeswitch.names import parse_name
 from pymodeswitch.plan import make_plan, typical_device
+from pymodeswitch.sources import shipped_folder
 
 PUBLIC = "usb-modeswitch-data 20191128"
 SHIPPED = Catalog((shipped_folder(),))

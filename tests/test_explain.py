@@ -7,9 +7,11 @@ import json
 import pytest
 
 from pymodeswitch import UsbId
-from pymodeswitch.catalog import Candidate, Catalog, read_entry, shipped_folder
+from pymodeswitch.candidate import Candidate
+from pymodeswitch.catalog import Catalog, read_entry
 from pymodeswitch.explain import describe_step, plan_lines, step_data
 from pymodeswitch.plan import make_plan, typical_device
+from pymodeswitch.sources import shipped_folder
 from pymodeswitch.steps import (
     AwaitReturn,
     BulkOut,

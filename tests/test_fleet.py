@@ -7,11 +7,12 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pymodeswitch import ModeSwitchError, Port, Settings, TooOftenError
+from pymodeswitch import ModeSwitchError, Port, Settings, TooOftenError, sources
 from pymodeswitch.catalog import default_catalog
 from pymodeswitch.errors import SwitchingOffError, UnchangedError
 from pymodeswitch.fleet import Fleet, Outcome, scan, switcher
@@ -111,6 +112,17 @@ def test_a_stick_that_falls_back_is_switched_again(bus: VirtualBus, backend: Vir
     bus.plug(mf691(), "1-1")
     outcomes = watch(Script(backend, {6: fall_back, 12: fall_back}), until=20)
     assert summary(outcomes) == [("1-1", "switched")] * 3
+
+
+def test_a_device_file_that_comes_while_watching(
+    bus: VirtualBus, backend: VirtualBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SYSTEM_FOLDERS", (str(tmp_path),))
+    bus.plug(mf691(), "1-1")
+    mask = tmp_path / "19d2-1201"
+    host = Script(backend, {5: mask.touch, 6: lambda: bus.plug(mf691(), "1-2")})
+    host.events |= {12: mask.unlink, 13: lambda: bus.plug(mf691(), "1-3")}
+    assert summary(watch(host, until=20)) == [("1-1", "switched"), ("1-3", "switched")]
 
 
 def test_a_stick_that_stays_is_not_tried_again_until_it_is_plugged_again(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id
-from ..catalog import Reason, default_catalog, entry_from_file, nothing_fits, read_entry
+from ..candidate import Reason
+from ..catalog import default_catalog, entry_from_file, nothing_fits, read_entry
 from ..console import complain, print_json, printable, show
 from ..errors import ModeSwitchError, NoLibusbError, NotAttachedError
 from ..host import Host, LinuxHost, default_host
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         entries = [entry_from_file(options.config, usb_id)]
     elif device is not None:
         # Only what the kernel has read: explaining sends nothing.
-        choice = catalog.choose(device, lambda: scsi_strings(host, device, ask=False))
+        choice = catalog.choose(device, lambda: scsi_strings(host, device, ask=False), thorough=True)
         reasons = choice.reasons
         if choice.candidate is None:
             raise nothing_fits(device, choice)

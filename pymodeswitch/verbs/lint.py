@@ -6,13 +6,16 @@ import argparse
 import os
 
 from ..arguments import add_common
-from ..catalog import entry_from_file, fallback_vendor, parse_name, read_bytes
+from ..catalog import entry_from_file
 from ..console import print_json, printable, show
-from ..device_file import diagnose
+from ..device_file import MAX_BYTES, diagnose
 from ..errors import DeviceFileError, ModeSwitchError
+from ..files import read_bytes
 from ..model import Diagnostic, Severity
+from ..names import fallback_vendor, parse_name
 from ..plan import make_plan, typical_device
 from ..report import diagnostic_data
+from ..sources import Folder
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,19 +44,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _device_files(path: str) -> list[str]:
-    """A file as it is; of a folder all files that are named like device files."""
+    """A file as it is; of a folder all files that are named like device files, but for masks."""
     if not os.path.isdir(path):
         return [path]
     names = [name for name in sorted(os.listdir(path)) if parse_name(name) or fallback_vendor(name)]
     if not names:
         raise DeviceFileError(f"{path}: no device file in this folder")
-    return [os.path.join(path, name) for name in names]
+    folder = Folder(path)
+    return [os.path.join(path, name) for name in names if not folder.mask(name)]
 
 
 def lint_file(path: str) -> list[Diagnostic]:
     """All findings in one file, by line: what the parser says, and whether a plan can be made of it."""
     try:
-        data = read_bytes(path)
+        data = read_bytes(path, MAX_BYTES)
     except DeviceFileError as error:
         return [_whole(path, error)]
     device_file, diagnostics = diagnose(data, path, strict=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch.catalog import shipped_folder
 from pymodeswitch.data_import import import_device_files
+from pymodeswitch.sources import shipped_folder
 from tests.kernel.prepare import Kit
 
 PUBLIC = "usb-modeswitch-data 20191128"

@@ -1,0 +1,29 @@
+"""Reading files that anybody may have put there: bounded, and no pipes or devices."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from .errors import DeviceFileError
+
+
+def read_bytes(path: str, limit: int) -> bytes:
+    """The file's bytes, `limit` and one at most, so that the reader sees what is too large.
+
+    DeviceFileError for what cannot be read, and for pipes and devices, which might never end.
+    """
+    try:
+        # Non-blocking: opening a pipe would wait for somebody to write.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise DeviceFileError(f"{path}: cannot be read: not a regular file")
+            return file.read(limit + 1)
+    except IsADirectoryError as error:
+        raise DeviceFileError(f"{path}: cannot be read: Is a directory") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if isinstance(error, DeviceFileError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise DeviceFileError(f"{path}: cannot be read: {reason}") from error

@@ -1,0 +1,161 @@
+"""Where device files are: folders in order of precedence, archives in them, folders of other packages.
+
+A folder of the administrator's comes before one of the running system's (/run), that before what was
+installed by hand (/usr/local), that before what the distribution brought; in each of these places ours
+before usb_modeswitch's. A configPack.tar.gz in a folder comes right behind that folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from . import device_file
+from .errors import DeviceFileError
+from .files import read_bytes
+
+if TYPE_CHECKING:
+    from .archive import Archive
+
+logger = logging.getLogger(__name__)
+
+SYSTEM_FOLDERS = (
+    "/etc/pymodeswitch.d",
+    "/etc/usb_modeswitch.d",
+    "/run/pymodeswitch.d",
+    "/run/usb_modeswitch.d",
+    "/usr/local/share/pymodeswitch",
+    "/usr/local/share/usb_modeswitch",
+    "/usr/share/pymodeswitch",
+    "/usr/share/usb_modeswitch",
+)
+
+# Written by `pymodeswitch data refresh`: the folders of other packages, one a line. It belongs to the
+# environment that those packages are in, as they do.
+PACKS_INDEX = os.path.join(sys.prefix, "share", "pymodeswitch", "packs")
+
+MAX_INDEX = 65_536  # bytes
+
+ARCHIVE = "configPack.tar.gz"
+
+
+class Folder:
+    """A folder of device files; listed once, when it is asked for.
+
+    missing: there is no such folder. problem: why it cannot be read; both are known once it is listed.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.missing = False
+        self.problem = ""
+        self._names: list[str] | None = None
+        self._packed: Packed | None = None
+
+    def names(self) -> list[str]:
+        """Names of all that is in it; none for a folder that cannot be read."""
+        if self._names is None:
+            try:
+                self._names = os.listdir(self.path)
+            except (FileNotFoundError, NotADirectoryError):
+                self.missing, self._names = True, []
+            except (OSError, ValueError) as error:
+                self.problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+                logger.warning("%s: %s", self.path, self.problem)
+                self._names = []
+        return self._names
+
+    def read(self, name: str) -> bytes:
+        """A file in it, and one byte more than the largest device file has at most. DeviceFileError."""
+        return read_bytes(os.path.join(self.path, name), device_file.MAX_BYTES)
+
+    def mask(self, name: str) -> str:
+        """What makes a file a mask, empty when it is none: an empty file, or a link to /dev/null."""
+        path = os.path.join(self.path, name)
+        try:
+            found = os.stat(path)
+        except OSError:  # reading it will tell
+            return ""
+        if stat.S_ISREG(found.st_mode):
+            return "" if found.st_size else "an empty file"
+        return "a link to /dev/null" if os.path.realpath(path) == os.devnull else ""
+
+    def packed(self) -> Packed | None:
+        """The archive in it."""
+        if self._packed is None and ARCHIVE in self.names():
+            self._packed = Packed(os.path.join(self.path, ARCHIVE))
+        return self._packed
+
+
+class Packed:
+    """The device files in an archive; unpacked once, when it is asked for. Otherwise as Folder."""
+
+    missing = False
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.problem = ""
+        self._archive: Archive | None = None
+
+    def names(self) -> list[str]:
+        """Names of the files in it; none for an archive that cannot be read."""
+        if self._archive is None and not self.problem:
+            from .archive import Archive  # not every system has one
+
+            try:
+                self._archive = Archive(self.path)
+            except DeviceFileError as error:
+                self.problem = str(error).removeprefix(f"{self.path}: ")
+                logger.warning("%s", error)
+        return list(self._archive.places) if self._archive is not None else []
+
+    def read(self, name: str) -> bytes:
+        """A file in it, and one byte more than the largest device file has at most. DeviceFileError."""
+        if name not in self.names() or self._archive is None:
+            raise DeviceFileError(f"{self.path}: {self.problem or f'has no {name}'}")
+        return self._archive.read(name, device_file.MAX_BYTES + 1)
+
+    def mask(self, name: str) -> str:
+        """What makes a file a mask; empty when it is none."""
+        return "" if self.read(name) else "an empty file"
+
+
+Source = Folder | Packed
+
+
+def in_order(folders: Iterable[Folder]) -> Iterator[Source]:
+    """The folders, each with the archive in it behind it. Nothing is read before it is its turn."""
+    for folder in folders:
+        yield folder
+        packed = folder.packed()
+        if packed is not None:
+            yield packed
+
+
+def shipped_folder() -> str:
+    """The folder of device files that comes with pymodeswitch (in a checkout: data/ beside the package)."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    inside = os.path.join(here, "data")
+    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(here), "data")
+
+
+def default_folders(extra: Iterable[str] = ()) -> tuple[str, ...]:
+    """Extra folders first, then the system's, those of other packages, and the shipped one."""
+    return tuple(dict.fromkeys((*extra, *SYSTEM_FOLDERS, *pack_folders(), shipped_folder())))
+
+
+def pack_folders() -> tuple[str, ...]:
+    """The folders in the index of packs, in its order; none without an index."""
+    try:
+        with open(PACKS_INDEX, "rb") as file:
+            text = file.read(MAX_INDEX).decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        logger.warning("%s: cannot be read: %s", PACKS_INDEX, error.strerror)
+        return ()
+    return tuple(line for line in text.splitlines() if line.startswith("/"))
