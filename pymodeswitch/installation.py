@@ -14,7 +14,8 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from . import catalog
+from . import sources
+from .catalog import Catalog
 from .errors import InstallationError, UsageError
 from .rooted import Root
 from .udev import own_command, rules, run_command
@@ -67,9 +68,10 @@ def layout(root: Root, prefix: str) -> Layout:
     )
 
 
-def system_catalog(root: Root) -> catalog.Catalog:
-    """The device files of that system, and the shipped ones."""
-    return catalog.Catalog((*map(root.at, catalog.SYSTEM_FOLDERS), catalog.shipped_folder()))
+def system_catalog(root: Root) -> Catalog:
+    """The device files of that system, and those that come with us and with other packages."""
+    folders = map(root.at, sources.SYSTEM_FOLDERS)
+    return Catalog((*folders, *sources.pack_folders(), sources.shipped_folder()))
 
 
 def system_files(root: Root, places: Layout, command: Sequence[str], start: str) -> list[SystemFile]:

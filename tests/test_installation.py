@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import InstallationError, UsageError, catalog
+from pymodeswitch import InstallationError, UsageError, sources
 from pymodeswitch.installation import (
     Change,
     Layout,
@@ -146,7 +146,7 @@ def test_units_see_where_this_package_lies(
 def test_device_files_of_that_system_count(
     root: Root, places: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog, "SYSTEM_FOLDERS", ("/etc/pymodeswitch.d",))
+    monkeypatch.setattr(sources, "SYSTEM_FOLDERS", ("/etc/pymodeswitch.d",))
     root.write("/etc/pymodeswitch.d/abcd-1234", b"StandardEject=1\n")
     rules = system_files(root, places, COMMAND, "run")[0].content
     assert b'ATTR{idVendor}=="abcd", ATTR{idProduct}=="1234"' in rules

@@ -113,7 +113,7 @@ def test_state_that_cannot_be_written(plug: Plug) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_watch(number: signal.Signals, plug: Plug, usb: UsbipServer) -> None:
-    """What is there, what comes, two at once, one that falls back; and a clean end in the middle of a wait."""
+    """What is there, what comes, two at once, one that falls back; and a clean end amid a wait."""
     here = plug(slot=0)
     words = [sys.executable, "-m", "pymodeswitch", "watch", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
