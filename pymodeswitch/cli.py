@@ -36,7 +36,7 @@ VERBS = {
     "lint": "check device files",
     "rules": "print udev rules",
     "demo": "the whole job on a virtual stick",
-    "data": "import device files",
+    "data": "import device files; refresh the index of packs",
     "system": "install, check or remove udev rules, systemd units, man pages and completions",
 }
 WITH_ACTIONS = ("data", "system")

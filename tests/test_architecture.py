@@ -30,6 +30,7 @@ FLOORS = """
     names
     archive
     sources
+    packs
     candidate
     catalog
     data_import

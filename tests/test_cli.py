@@ -20,6 +20,7 @@ from pymodeswitch.verbs import explain, list, watch
 from pymodeswitch.virtual import Leave, SimulatedClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 from .conftest import FILES
+from .test_packs import install
 from .test_scsi import lgx
 from .udev_rules import Event, carry_out
 
@@ -449,6 +450,30 @@ def test_data_import(run: Any, tmp_path: Path) -> None:
     assert "unknown key 'Zebra'" in err
     assert (tmp_path / "out/1111-2222").read_text() == "# source: me\nStandardEject=1\n"
     assert json.loads(run(*words, "--json")[1])["unchanged"] == ["1111-2222"]
+
+
+def test_data_refresh(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = tmp_path / "share/packs"
+    monkeypatch.setattr("pymodeswitch.sources.PACKS_INDEX", str(index))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run("data", "refresh") == (0, f"{index}: unchanged, 0 packs\n", "")
+    install(tmp_path, "acme", "acme", "acme/1209-0001")
+    install(tmp_path, "zebra", "zebra")
+    code, out, err = run("data", "refresh")
+    assert code == 6
+    assert out == f"acme 1.0: 1 files in {tmp_path}/acme\n{index}: written, 2 packs\n"
+    assert err == "pymodeswitch: zebra 1.0: sticks: there is no package zebra\n"
+    code, out, err = run("-q", "data", "refresh", "--json")
+    data = json.loads(out)
+    assert (code, data["changed"], data["index"]) == (6, False, str(index))
+    assert data["packs"][0] == {
+        "name": "sticks",
+        "distribution": "acme 1.0",
+        "package": "acme",
+        "folders": [f"{tmp_path}/acme"],
+        "files": 1,
+        "problem": None,
+    }
 
 
 def test_help_and_version(run: Any) -> None:

@@ -53,6 +53,23 @@ def test_sdist_holds_tests_and_docs(built: Path) -> None:
         assert name in inside
 
 
+def a_pack(folder: Path) -> Path:
+    """The wheel of another package that brings a device file."""
+    files = {
+        "acme_sticks/__init__.py": "raise SystemExit('nobody runs this')",
+        "acme_sticks/1209-0001": "StandardEject=1\n",
+        "acme-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n",
+        "acme-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "acme-1.0.dist-info/entry_points.txt": "[pymodeswitch.devices]\nacme = acme_sticks\n",
+    }
+    files["acme-1.0.dist-info/RECORD"] = "".join(f"{name},,\n" for name in files)
+    path = folder / "acme-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return path
+
+
 def test_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env/bin/python"
@@ -69,5 +86,9 @@ def test_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None
     assert "Done in" in run("-m", "pymodeswitch", "demo")
     explained = json.loads(run("-m", "pymodeswitch", "explain", "19d2:1201", "--json"))
     assert explained["entries"][0]["path"].startswith(str(tmp_path / "env"))
+    run("-m", "pip", "install", "--quiet", "--no-deps", str(a_pack(tmp_path)))
+    run("-m", "pymodeswitch", "data", "refresh")
+    explained = json.loads(run("-m", "pymodeswitch", "explain", "1209:0001", "--json"))
+    assert explained["entries"][0]["path"].endswith("/site-packages/acme_sticks/1209-0001")
     script = subprocess.run([tmp_path / "env/bin/pymodeswitch", "--version"], cwd=tmp_path, check=False)
     assert script.returncode == 0

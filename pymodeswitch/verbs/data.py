@@ -1,4 +1,4 @@
-"""`data import`: device files from elsewhere."""
+"""`data import`: device files from elsewhere. `data refresh`: the index of packs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from ..arguments import add_actions, add_common
 from ..console import complain, print_json, printable, show
-from ..data_import import import_device_files
 from ..errors import DeviceFileError
 
 
@@ -20,10 +19,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     action.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
     action.add_argument("--source-name", default="", metavar="TEXT", help="where the facts are from")
     add_common(action)
+    action = actions.add_parser("refresh", help="note where other packages have device files")
+    add_common(action)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Import device files."""
+    """What the action says; the exit code of DeviceFileError when a part of it failed."""
+    return _refresh(options) if options.action == "refresh" else _import(options)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from ..data_import import import_device_files
+
     done = import_device_files(options.source, options.to, source_name=options.source_name)
     code = DeviceFileError.exit_code if done.errors else 0
     if options.json:
@@ -41,4 +48,26 @@ def run(options: argparse.Namespace) -> int:
         )
     for error in done.errors:
         complain(error)
+    return code
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    from .. import sources
+    from ..packs import installed_packs, refresh_index
+
+    packs = installed_packs()
+    changed = refresh_index(packs)
+    code = DeviceFileError.exit_code if any(pack.problem for pack in packs) else 0
+    if options.json:
+        data = [{**pack._asdict(), "problem": pack.problem or None} for pack in packs]
+        print_json({"index": sources.PACKS_INDEX, "changed": changed, "packs": data, "exit_code": code})
+    elif not options.quiet:
+        for pack in packs:
+            for folder in pack.folders:
+                show(printable(f"{pack.distribution}: {pack.files} files in {folder}"))
+        what = "written" if changed else "unchanged"
+        show(printable(f"{sources.PACKS_INDEX}: {what}, {len(packs)} packs"))
+    for pack in packs:
+        if pack.problem:
+            complain(f"{pack.distribution}: {pack.name}: {pack.problem}")
     return code
