@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 from . import device_file
 from .candidate import Candidate, Choice, Found, Reason, candidate_for
@@ -27,6 +26,7 @@ from .names import (
     names_for,
     parse_name,
 )
+from .record import replace
 from .sources import Folder, Source, default_folders
 from .sources import in_order as sources_in_order
 

@@ -11,18 +11,17 @@ import stat
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 
 from .device_file import MAX_BYTES, parse, write
 from .errors import DeviceFileError
 from .files import read_bytes
 from .model import DeviceFile
 from .names import FALLBACK, canonical_name, fallback_vendor, parse_name
+from .record import Record, replace
 from .sources import ARCHIVE
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Record):
     """What an import did: names written, names that were the same already, and errors by name."""
 
     written: tuple[str, ...]

@@ -21,12 +21,12 @@ other, are errors always.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import DeviceFileError
 from .keys import COMBINED_WITH_MESSAGE, HINTS, KEYS, SPECIAL_METHODS, Key
 from .model import MASS_STORAGE_CLASS, DeviceFile, Diagnostic, Severity
+from .record import replace
 from .values import BLANKS, BadValue, convert
 
 MAX_BYTES = 65_536  # far above any device file; keeps a wrong path from being read into memory
@@ -99,13 +99,13 @@ def _without_severity(diagnostic: Diagnostic) -> str:
     return str(diagnostic).replace(": error: ", ": ", 1)
 
 
-@dataclass(slots=True)
 class _Section:
     """The keys of one mode: values by attribute, lines by name, places by attribute."""
 
-    values: dict[str, Any] = field(default_factory=dict)
-    seen: dict[str, int] = field(default_factory=dict)
-    places: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.seen: dict[str, int] = {}
+        self.places: dict[str, tuple[int, int, int]] = {}
 
 
 class _Reader:

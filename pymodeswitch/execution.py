@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Self
 
 from .errors import ModeSwitchError
@@ -41,7 +40,6 @@ SENDING = (BulkOut, Control, InterruptOut, SetConfiguration, SetAltSetting, Rese
 OnStep = Callable[[Step, Fault | None], None]
 
 
-@dataclass(slots=True)
 class Execution:
     """What came of a plan.
 
@@ -51,13 +49,14 @@ class Execution:
     delivered: at least one sending step got through. unconfigured: SET_CONFIGURATION 0 was the last one.
     """
 
-    device: AttachedDevice
-    started: bool = False
-    detached: set[int] = field(default_factory=set)
-    claimed: set[int] = field(default_factory=set)
-    faults: list[tuple[Step, Fault]] = field(default_factory=list)
-    delivered: bool = False
-    unconfigured: bool = False
+    def __init__(self, device: AttachedDevice) -> None:
+        self.device = device
+        self.started = False
+        self.detached: set[int] = set()
+        self.claimed: set[int] = set()
+        self.faults: list[tuple[Step, Fault]] = []
+        self.delivered = False
+        self.unconfigured = False
 
 
 def execute(

@@ -5,11 +5,11 @@ The steps of a plan are nouns too; they live in `steps.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NewType
 
 from .errors import UsageError
+from .record import Record, replace
 from .steps import Plan
 
 Port = NewType("Port", str)
@@ -50,8 +50,7 @@ def parse_hex(value: int | str, what: str) -> int:
     return number
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class UsbId:
+class UsbId(Record, order=True):
     """idVendor and idProduct, 16 bits each (USB 2.0, table 9-8)."""
 
     vendor: int
@@ -71,8 +70,7 @@ class UsbId:
         return f"{self.vendor:04x}:{self.product:04x}"
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(Record):
     """One interface of the active configuration, alternate setting 0.
 
     bulk_out, bulk_in: addresses of its first bulk endpoints, None where it has none.
@@ -88,8 +86,7 @@ class Interface:
     driver: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttachedDevice:
+class AttachedDevice(Record):
     """A snapshot of one attached device.
 
     device_number: libusb's address, 1 to 127; the next one at each enumeration (Linux starts again after
@@ -147,8 +144,7 @@ class AttachedDevice:
         return f"{self.id} on port {self.port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceFile:
+class DeviceFile(Record, kw_only=True):
     """What the author of a device file wrote; an absent key is None (or False, or empty).
 
     Keys, kinds and meanings: docs/device-files.md. Messages are bytes as they go over the wire.
@@ -261,8 +257,7 @@ class Severity(Enum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Record):
     """One finding in a device file.
 
     line, column: counted from 1; line 0 speaks of the whole file. width: characters to underline.
@@ -290,8 +285,7 @@ class Diagnostic:
         return f"{self}\n  {self.text}\n  {before}^{'~' * (self.width - 1)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """A device file as the catalogue found it.
 
     name: file name with `:` (`05c6:1000:uMa=AnyDATA`). path: where it was read. qualifiers: key and
@@ -311,8 +305,7 @@ class Entry:
         return self.device_file.targets(self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Record):
     """What appeared after the switch: kind is `tty`, `net` or `cdc-wdm`, name without `/dev/`."""
 
     kind: str
@@ -333,8 +326,7 @@ class Status(Enum):
     PLANNED = "planned"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchResult:
+class SwitchResult(Record, kw_only=True):
     """What happened. In an error's `result` status is None and the rest says how far it came.
 
     seconds: from the call to the verdict. tries: how often the messages were sent.

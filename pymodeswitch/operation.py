@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from .attempts import Attempts
 from .catalog import Catalog, entry_from_file, nothing_fits, read_entry
@@ -21,6 +20,7 @@ from .guard import Guard
 from .host import Host
 from .model import AttachedDevice, DeviceFile, Entry, Node, Port, Status, SwitchResult, UsbId
 from .policy import decide_by
+from .record import Record, replace
 from .scsi import scsi_strings
 from .settings import Settings
 from .steps import Plan, Step
@@ -32,8 +32,7 @@ logger = logging.getLogger(__name__)
 CONFIGURED_S = 2.0  # how long a device that is just being enumerated gets to be configured
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Record):
     """Something that happened on the way, for an observer.
 
     kind: "device", "entry", "kernel" (what it was told), "try", "step", "waiting" or "seen". text: in

@@ -7,10 +7,10 @@ dispatcher.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from .errors import SettingsError, UsageError
 from .model import LEGACY_MODE, MBIM_MODE, AttachedDevice, DeviceFile, UsbId
+from .record import Record, replace
 from .settings import Settings
 
 MBIM_DRIVER, QMI_DRIVER = "cdc_mbim", "qmi_wwan"
@@ -19,8 +19,7 @@ PANTECH_UML295_STORAGE = UsbId(0x10A9, 0x6080)
 PANTECH_AUTOMATIC, PANTECH_RNDIS, PANTECH_WAIT, PANTECH_QMI = 1, 2, 3, 4
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Record):
     """The device file as it is to be carried out, and why it is not (or is) the one in the catalogue."""
 
     device_file: DeviceFile

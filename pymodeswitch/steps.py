@@ -6,34 +6,30 @@ recorded traffic. Times are milliseconds; request fields are those of USB 2.0, t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from .record import Record
 
 BULK_TIMEOUT_MS = 3000  # the reference's, for messages and their CSWs
 CONTROL_TIMEOUT_MS = 1000  # the reference's, for control requests
 CSW_LENGTH = 13  # Bulk-Only Transport 1.0, table 5.2
 
 
-@dataclass(frozen=True, slots=True)
-class Detach:
+class Detach(Record):
     """Detach the kernel drivers from all interfaces of the active configuration; none bound is fine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Record):
     """Claim an interface; when that fails nothing may be sent."""
 
     interface: int
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Record):
     """Release a claimed interface."""
 
     interface: int
 
 
-@dataclass(frozen=True, slots=True)
-class BulkOut:
+class BulkOut(Record):
     """Send a message to an OUT endpoint. A stall is cleared and the message sent again, once."""
 
     endpoint: int
@@ -41,8 +37,7 @@ class BulkOut:
     timeout_ms: int = BULK_TIMEOUT_MS
 
 
-@dataclass(frozen=True, slots=True)
-class ReadStatus:
+class ReadStatus(Record):
     """Read a CSW. Whatever comes, or does not, proves nothing: only the port tells.
 
     attempts: how often to read until a whole CSW has come.
@@ -54,8 +49,7 @@ class ReadStatus:
     attempts: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class InterruptOut:
+class InterruptOut(Record):
     """Send data to an interrupt OUT endpoint."""
 
     endpoint: int
@@ -63,8 +57,7 @@ class InterruptOut:
     timeout_ms: int = CONTROL_TIMEOUT_MS
 
 
-@dataclass(frozen=True, slots=True)
-class InterruptIn:
+class InterruptIn(Record):
     """Read from an interrupt IN endpoint, `times` times in a row; what comes is not looked at."""
 
     endpoint: int
@@ -73,8 +66,7 @@ class InterruptIn:
     timeout_ms: int = CONTROL_TIMEOUT_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(Record):
     """A control request: OUT with `data` (or none), or IN of `length` bytes, by bit 7 of request_type."""
 
     request_type: int
@@ -86,28 +78,24 @@ class Control:
     timeout_ms: int = CONTROL_TIMEOUT_MS
 
 
-@dataclass(frozen=True, slots=True)
-class SetConfiguration:
+class SetConfiguration(Record):
     """SET_CONFIGURATION; 0 leaves the device unconfigured."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class SetAltSetting:
+class SetAltSetting(Record):
     """SET_INTERFACE on a claimed interface."""
 
     interface: int
     altsetting: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Record):
     """Reset the port of the device."""
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitReturn:
+class AwaitReturn(Record):
     """Wait until the device has left and come back to its port; what follows goes to the new stay.
 
     leave_ms: the bound for leaving; timeout_ms: for both.
@@ -117,15 +105,13 @@ class AwaitReturn:
     timeout_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ClearHalt:
+class ClearHalt(Record):
     """Clear the halt of an endpoint; errors are harmless."""
 
     endpoint: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Record):
     """Wait; `reason` says why."""
 
     milliseconds: int
@@ -150,8 +136,7 @@ Step = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     """What will be done to a device.
 
     method: name of the method as device files spell it. steps: empty when nothing is to be done on

@@ -16,6 +16,7 @@ PACKAGE = Path(pymodeswitch.__file__).parent
 # From the ground up. A module imports only what stands before it.
 FLOORS = """
     errors
+    record
     keys
     steps
     messages

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
 from typing import Any
 
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id
@@ -15,6 +14,7 @@ from ..host import Host, LinuxHost, default_host
 from ..model import AttachedDevice, DeviceFile, Entry, UsbId, parse_port
 from ..plan import make_plan, typical_device
 from ..policy import Decision, decide_by, mode_names
+from ..record import Record, replace
 from ..report import device_data, entry_data
 from ..scsi import scsi_strings
 from ..settings import read_settings
@@ -29,8 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Record):
     """One entry, what was decided about it, and its plan; or the problem that leaves it without one."""
 
     entry: Entry
