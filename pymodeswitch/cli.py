@@ -38,6 +38,7 @@ VERBS = {
     "demo": "the whole job on a virtual stick",
     "data": "import device files; refresh the index of packs",
     "system": "install, check or remove udev rules, systemd units, man pages and completions",
+    "doctor": "say what is wrong, and what cures it",
 }
 WITH_ACTIONS = ("data", "system")
 

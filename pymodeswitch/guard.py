@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from .errors import TooOftenError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .host import Host
     from .model import Port
 
@@ -103,25 +105,10 @@ class Guard:
 
     def said(self) -> Said | None:
         """What the last run left, None when it left nothing."""
-        for line in self._lines():
-            words = line.split(" ", 3)
-            if words[0] == "verdict" and len(words) == 4:
-                try:
-                    return Said(float(words[1]), int(words[2]), words[3])
-                except ValueError:  # not ours, or half written
-                    continue
-        return None
+        return said_in(self._lines())
 
     def _switches(self) -> list[float]:
-        times = []
-        for line in self._lines():
-            word, _, number = line.partition(" ")
-            if word == "switch":
-                try:
-                    times.append(float(number))
-                except ValueError:  # not ours, or half written
-                    continue
-        return times
+        return switches_in(self._lines())
 
     def _lines(self) -> list[str]:
         if self._file is None:
@@ -137,3 +124,28 @@ class Guard:
             os.pwrite(self._file, data, 0)
         except OSError as error:  # a full /run
             logger.debug("the state of port %s cannot be written: %s", self.port, error)
+
+
+def said_in(lines: Iterable[str]) -> Said | None:
+    """The verdict in the lines of a port's file, None when there is none."""
+    for line in lines:
+        words = line.split(" ", 3)
+        if words[0] == "verdict" and len(words) == 4:
+            try:
+                return Said(float(words[1]), int(words[2]), words[3])
+            except ValueError:  # not ours, or half written
+                continue
+    return None
+
+
+def switches_in(lines: Iterable[str]) -> list[float]:
+    """When messages were sent, by the lines of a port's file."""
+    times = []
+    for line in lines:
+        word, _, number = line.partition(" ")
+        if word == "switch":
+            try:
+                times.append(float(number))
+            except ValueError:  # not ours, or half written
+                continue
+    return times

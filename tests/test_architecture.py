@@ -63,6 +63,7 @@ FLOORS = """
     virtual
     console
     demo
+    doctor
     arguments
     verbs
     cli

@@ -1,0 +1,61 @@
+"""What is known to go wrong with sticks: a storage driver that hangs, autosuspend.
+
+Sources: Documentation/ABI (sysfs-devices-power, scsi hosts' `state`), proc_pid_stat(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .computer import Computer, Process
+from .findings import Finding
+from .stick import Stick
+
+# States of a SCSI host (drivers/scsi/scsi_sysfs.c) that are in order; in the others commands hang.
+SOUND_STATES = ("running", "created", "")
+# Who does the storage driver's work; which of them is in SCSI code, only root can see.
+WORKERS = ("usb-storage", "scsi_eh_", "kworker/", "(udev-worker)")
+
+
+def check(stick: Stick, computer: Computer) -> Iterator[Finding]:
+    """The hazards of one device."""
+    yield from _hangs(stick, computer)
+    yield from _autosuspend(stick, computer)
+
+
+def _hangs(stick: Stick, computer: Computer) -> Iterator[Finding]:
+    """A SCSI host that recovers, or somebody who waits in the kernel while a command is under way."""
+    signs = []
+    for host in stick.hosts:
+        state = computer.read(f"/sys/class/scsi_host/{host}/state", 4096)
+        if state not in SOUND_STATES:
+            signs.append(f"{host} is in state {state}")
+    # Without units the first command of the scan has not come back.
+    if stick.hosts and (not stick.units or any(unit.under_way > 0 for unit in stick.units)):
+        nodes = {node for unit in stick.units for node in unit.nodes}
+        users = {user for node in nodes for user in computer.open_nodes.get(node, ())}
+        stuck = [p for p in computer.waiting if p in users or _does_scsi(p, computer)]
+        signs += [f"{process.name} waits in the kernel" for process in stuck]
+    if signs:
+        text = (
+            f"the storage driver hangs: {'; '.join(dict.fromkeys(signs))}; unplug the stick, or cut it off"
+        )
+        yield stick.finding("storage-hangs", text, f"echo 0 > {stick.folder()}/authorized")
+
+
+def _does_scsi(process: Process, computer: Computer) -> bool:
+    if not process.name.startswith(WORKERS):
+        return False
+    stack = computer.read(f"/proc/{process.pid}/stack", 65536)
+    return not stack or "scsi" in stack or "usb_stor" in stack
+
+
+def _autosuspend(stick: Stick, computer: Computer) -> Iterator[Finding]:
+    power = f"{stick.folder()}/power"
+    if computer.read(f"{power}/control") != "auto":
+        return
+    if computer.read(f"{power}/autosuspend_delay_ms").startswith("-"):
+        return  # usbcore.autosuspend=-1
+    status = computer.read(f"{power}/runtime_status") or "unknown"
+    text = f"autosuspend is on (now {status}): some sticks fall back to storage mode, or answer no more"
+    yield stick.finding("autosuspend", text, f"echo on > {power}/control")

@@ -1,0 +1,122 @@
+"""udev and systemd: is there somebody who starts us when a stick is plugged in, and what came of it?
+
+What is installed is compared by `inspection.py`, as `pymodeswitch system check` does.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterator
+
+from .. import guard
+from ..errors import ModeSwitchError
+from ..host import STATE_FOLDER
+from ..inspection import Finding as Inspected
+from ..inspection import inspect
+from ..installation import RULES, layout, system_catalog, system_files
+from ..rooted import Root
+from ..udev import STARTS, own_command
+from ..units import PORT_UNIT, SCAN_UNIT
+from .computer import Computer
+from .findings import Finding
+from .stick import Stick
+
+INSTALL = "pymodeswitch system install"
+PREFIX, PACKAGE_PREFIX, PACKAGE_COMMAND = "/usr/local", "/usr", ("/usr/bin/pymodeswitch",)
+
+
+def check_system(computer: Computer) -> Iterator[Finding]:
+    """Rules and units."""
+    if not computer.has_udev:
+        text = "udev does not run, so nothing switches sticks when they are plugged in"
+        yield Finding("no-udev", text, "pymodeswitch watch")
+        return
+    try:
+        found = _inspected(Root(computer.root))
+    except ModeSwitchError as error:
+        yield Finding("rules-unread", str(error), "sudo pymodeswitch system check")
+        return
+    fighting = [file for file in found if file.state == "fighting"]
+    rules = next(file for file in found if os.path.basename(file.path) == RULES)
+    yield _rules(rules, fighting)
+    if rules.state in ("ok", "stale"):
+        for file in fighting:
+            name = os.path.basename(file.path)
+            text = f"{file.path} is active beside {rules.path}: both switch the same stick"
+            yield Finding("rules-fight", text, f"ln -s /dev/null /etc/udev/rules.d/{shlex.quote(name)}")
+        if computer.has_systemd and "SYSTEMD_WANTS" in computer.read(rules.path):
+            yield from _units(found)
+
+
+def _inspected(root: Root) -> list[Inspected]:
+    """What is installed, compared with what would be; for another way of starting, with that one."""
+    ids = system_catalog(root).initial_ids()
+    tried = []
+    for start in reversed(STARTS):  # `auto` first: it is what is installed by default
+        files = system_files(root, layout(root, PREFIX), own_command(), start)
+        packaged = system_files(root, layout(root, PACKAGE_PREFIX), PACKAGE_COMMAND, start)
+        tried.append(inspect(root, layout(root, PREFIX), files, packaged, ids))
+        if all(file.state != "stale" for file in tried[-1] if os.path.basename(file.path) == RULES):
+            return tried[-1]
+    return tried[0]
+
+
+def _rules(rules: Inspected, fighting: list[Inspected]) -> Finding:
+    if rules.state == "ok":
+        return Finding("rules", f"{rules.path} is active")
+    if rules.state == "masked":
+        text = f"{rules.path} masks the rules of pymodeswitch ({rules.detail})"
+        return Finding("rules-masked", text, f"rm {shlex.quote(rules.path)}")
+    if rules.state == "stale":
+        return Finding("rules-stale", f"{rules.path}: {rules.detail}", INSTALL)
+    others = ", ".join(file.path for file in fighting)
+    by = f"; {others} is active" if others else ""
+    text = f"no rules of pymodeswitch are installed: sticks are switched only by hand{by}"
+    return Finding("no-rules", text, INSTALL)
+
+
+def _units(found: list[Inspected]) -> Iterator[Finding]:
+    for file in found:
+        name = os.path.basename(file.path)
+        if file.state == "ok" or name not in (PORT_UNIT, SCAN_UNIT):
+            continue
+        text = f"{file.path} is {file.state}" + (f": {file.detail}" if file.detail else "")
+        cure = f"rm {shlex.quote(file.path)}" if file.state == "masked" else INSTALL
+        if file.state == "stale":
+            yield Finding("rules-stale", text, cure)
+        elif name == PORT_UNIT:
+            yield Finding("unit-missing", f"{text}; the rules start it", cure)
+        else:
+            yield Finding(
+                "no-boot-scan", f"{text}; sticks plugged in before are not switched at boot", cure
+            )
+
+
+def check(stick: Stick, computer: Computer, *, limit: int) -> Iterator[Finding]:
+    """What the last runs on the port of a stick said. limit: switches per minute."""
+    port, now = stick.device.port, time.monotonic()
+    lines = computer.read(f"{STATE_FOLDER}/{port}", guard.MAX_BYTES).splitlines()
+    times = [t for t in guard.switches_in(lines) if now - guard.WINDOW_S < t <= now]
+    if len(times) >= limit:
+        seconds = times[-limit] + guard.WINDOW_S - now
+        text = f"it was switched {len(times)} times within a minute: not again for {seconds:.0f} s"
+        cure = "switches_per_minute in /etc/pymodeswitch.conf"
+        yield stick.finding("switched-too-often", text, cure)
+    said = guard.said_in(lines)
+    if said is not None:
+        if said.code != 0 and said.seconds >= _attached_since(stick, computer, now):
+            text = f"the last run on this port said (exit code {said.code}): {said.text}"
+            yield stick.finding("last-run-failed", text, f"pymodeswitch --port {port} -v")
+        return
+    unit = f"pymodeswitch@{port}.service"
+    if computer.has_systemd and (computer.run(("systemctl", "is-failed", unit)) or "").strip() == "failed":
+        text = f"{unit} has failed"
+        yield stick.finding("last-run-failed", text, f"journalctl -u {unit}; systemctl reset-failed {unit}")
+
+
+def _attached_since(stick: Stick, computer: Computer, now: float) -> float:
+    """When it was plugged in, on the monotonic clock; long ago where the kernel does not tell."""
+    duration = computer.read(f"{stick.folder()}/power/connected_duration", 64)
+    return now - int(duration) / 1000 if duration.isascii() and duration.isdigit() else 0.0
