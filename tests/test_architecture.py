@@ -34,6 +34,7 @@ FLOORS = """
     packs
     candidate
     catalog
+    survey
     data_import
     plan
     explain

@@ -330,6 +330,47 @@ def test_list(run: Any, bus: VirtualBus) -> None:
     ]
 
 
+def test_list_sources(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = tmp_path / "packs"
+    index.write_text(f"{tmp_path}/gone\n")
+    monkeypatch.setattr("pymodeswitch.sources.PACKS_INDEX", str(index))
+    monkeypatch.syspath_prepend(tmp_path)
+    install(tmp_path, "acme", "acme", "acme/1209-0001")
+    etc, shipped = tmp_path / "etc", shipped_folder()
+    etc.mkdir()
+    (etc / "12d1:1f01").write_text("StandardEject=1\n")
+    (etc / "19d2-1201").touch()
+    (etc / "1209-0002").write_text("StandardEject=1\n")
+    words = ("list", "--sources", "--data", etc)
+    code, out, err = run(*words)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        f"{etc}: 3 device files",
+        f"  12d1-1f01        hides {shipped}/12d1-1f01",
+        f"  19d2-1201        a mask (an empty file); hides {shipped}/19d2-1201",
+        f"{tmp_path}/gone: does not exist (a pack that is gone: run `pymodeswitch data refresh`)",
+        f"{shipped}: 529 device files, 2 of them hidden",
+        "acme 1.0: not in the index of packs: run `pymodeswitch data refresh`",
+    ]
+    out = run(*words, "-v")[1]
+    assert "\n  1209-0002\n" in out
+    assert f"\n  19d2-1201        masked by {etc}/19d2-1201\n" in out
+    assert f"\n  12d1-1f01        replaced by {etc}/12d1:1f01\n" in out
+    data = json.loads(run(*words, "--json")[1])
+    assert data["index"] == str(index)
+    assert [pack["distribution"] for pack in data["packs_not_in_index"]] == ["acme 1.0"]
+    assert [source["missing"] for source in data["sources"]] == [False, True, False]
+    assert data["sources"][0]["files"][2] == {
+        "name": "19d2-1201",
+        "path": f"{etc}/19d2-1201",
+        "state": "mask",
+        "by": None,
+        "mask": "an empty file",
+        "hides": [f"{shipped}/19d2-1201"],
+        "problem": None,
+    }
+
+
 def test_explain(run: Any, bus: VirtualBus) -> None:
     code, out, err = run("explain", "19d2:1201")
     assert (code, err) == (0, "")
