@@ -1,24 +1,16 @@
-"""The grammar that verbs share: the parser, common options, and what is made of an ID and of folders."""
+"""What the verbs declare alike: common options, and what is made of an ID and of folders."""
 
 from __future__ import annotations
 
-import argparse
 import os
-from typing import Any, NoReturn
 
 from .errors import UsageError
 from .model import UsbId
 
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises UsageError, so that every error leaves in the same form."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **{"allow_abbrev": False, **options})
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and where help is."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +46,8 @@ def seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
+        import argparse
+
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
 
-from .arguments import Parser
 from .console import (
     OutputError,
     Terminated,
@@ -25,6 +23,13 @@ from .console import (
     warn,
 )
 from .errors import ModeSwitchError
+from .quick import read_quickly
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .parser import Parser
 
 # Each verb is a module in verbs/; only the one that is asked for is loaded.
 VERBS = {
@@ -50,6 +55,8 @@ DESCRIPTION = "Switches USB sticks that show up as a CD-ROM into the modem or Wi
 
 def parser_for(verb: str) -> Parser:
     """The grammar of one verb."""
+    from .parser import Parser
+
     parser = Parser(prog=f"pymodeswitch {verb}", description=VERBS[verb])
     _module(verb).arguments(parser)
     return parser
@@ -143,8 +150,11 @@ def _dispatch(words: list[str]) -> int:
 
         show(f"pymodeswitch {__version__}")
         return 0
-    options = parser_for(words[0]).parse_args(words[1:])
-    return int(_module(words[0]).run(options))
+    verb = _module(words[0])
+    options: Any = read_quickly(verb.arguments, words[1:])
+    if options is None:
+        options = parser_for(words[0]).parse_args(words[1:])
+    return int(verb.run(options))
 
 
 def _tell(name: str, message: str, code: int, *, as_json: bool) -> int:

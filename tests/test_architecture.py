@@ -65,6 +65,8 @@ FLOORS = """
     console
     demo
     doctor
+    parser
+    quick
     arguments
     verbs
     cli

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id, seconds
 from ..console import Progress, Terminated, print_json, show, verdict, warn
 from ..settings import read_settings
 from ..switching import switch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import NoReturn
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
