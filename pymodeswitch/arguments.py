@@ -6,6 +6,7 @@ import os
 
 from .errors import UsageError
 from .model import UsbId
+from .settings import Settings, read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +61,13 @@ def initial_id(options: argparse.Namespace) -> UsbId:
     from .catalog import entry_from_file
 
     return entry_from_file(options.config, None).id
+
+
+def settings_for(options: argparse.Namespace) -> Settings:
+    """The administrator's settings; their `verbose` is -v, unless -q is given. SettingsError."""
+    settings = read_settings()
+    options.verbose = options.verbose or (settings.verbose and not options.quiet)
+    return settings
 
 
 def data_folders(options: argparse.Namespace) -> list[str]:

@@ -65,7 +65,8 @@ def flush() -> None:
 def note(text: str, end: str = "\n") -> None:
     """Print to stderr; when that fails there is nobody to tell, and the work goes on."""
     try:
-        print(text, end=end, file=sys.stderr, flush=True)
+        # In one piece: several threads may be telling.
+        print(f"{text}{end}", end="", file=sys.stderr, flush=True)
     except OSError:
         drop(sys.stderr)
 
@@ -115,6 +116,18 @@ def warn(warnings: Iterable[str]) -> None:
         complain(warning if ": warning: " in warning else f"warning: {warning}")
 
 
+def tell(event: Any, port: str = "") -> None:
+    """A line on stderr for what happened in a switch, but for its waits; behind `port`, for several."""
+    if event.kind == "waiting":
+        return
+    text = event.text
+    if event.step is not None:
+        from .explain import describe_step
+
+        text = f"{describe_step(event.step)}: {text}"
+    note(printable(f"{port}{event.seconds:7.3f} s  {text}"))
+
+
 class Progress:
     """Shows progress on stderr: every event with -v, else on a terminal that it is waiting."""
 
@@ -135,13 +148,8 @@ class Progress:
             if text != self.shown:
                 note(f"\r{text:<{len(self.shown)}}", end="")
                 self.shown = text
-        elif self.verbose and event.kind != "waiting":
-            text = event.text
-            if event.step is not None:
-                from .explain import describe_step
-
-                text = f"{describe_step(event.step)}: {text}"
-            note(printable(f"{event.seconds:7.3f} s  {text}"))
+        elif self.verbose:
+            tell(event)
 
     def clear(self) -> None:
         """Wipe the waiting line."""

@@ -13,6 +13,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from .catalog import Catalog, default_catalog
@@ -20,7 +21,7 @@ from .errors import ModeSwitchError, NoEntryError, NotAttachedError, NotStorageE
 from .host import Host, LinuxHost, default_host
 from .model import AttachedDevice, Port, SwitchResult, UsbId
 from .settings import Settings, read_settings
-from .switching import switch
+from .switching import Progress, switch
 from .uevents import KernelEvents
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,9 @@ CREW = 32  # sticks that are switched at the same time; the others wait for thei
 POLL_S, HEARING_POLL_S = 1.0, 5.0
 MEMBER_POLL_S = 1.0  # so does each thread that waits for its port
 STOP_S = 10.0  # what a thread may need to end: the transfers under way have their own bounds (3 s each)
+
+
+FleetObserver = Callable[[AttachedDevice, Progress], None]
 
 
 class Outcome(NamedTuple):
@@ -256,7 +260,9 @@ class Fleet:
                 self._report(self._note(outcome))
 
 
-def switcher(**options: object) -> Callable[[AttachedDevice, Host], Outcome]:
+def switcher(
+    observer: FleetObserver | None = None, **options: object
+) -> Callable[[AttachedDevice, Host], Outcome]:
     """The usual `switch_one`: pymodeswitch.switch() for that device on its port, with these options."""
 
     def switch_one(device: AttachedDevice, host: Host) -> Outcome:
@@ -266,6 +272,7 @@ def switcher(**options: object) -> Callable[[AttachedDevice, Host], Outcome]:
                 device.id.product,
                 port=device.port,
                 host=host,
+                observer=None if observer is None else partial(observer, device),
                 **options,  # type: ignore[arg-type]  # those of switch()
             )
         except ModeSwitchError as error:
@@ -284,13 +291,15 @@ def scan(
     backend: Any = None,
     host: Host | None = None,
     report: Callable[[Outcome], None] = lambda outcome: None,
+    observer: FleetObserver | None = None,
 ) -> tuple[Outcome, ...]:
     """Switch everything that is attached and wants it, several at a time; returns what came of each.
 
     timeout, dry_run, settings, data, backend, host: as for `switch()`. report: called with each outcome as
-    it comes. Devices without a device file are not touched, and not among the outcomes; nor is anything
-    else when there is nothing to do. SwitchingOffError when the settings say that nothing is switched by
-    itself; SettingsError.
+    it comes. observer: called with a device and its Progress, in the thread that switches it. Devices
+    without a device file are not touched, and not among the outcomes; nor is anything else when there is
+    nothing to do. SwitchingOffError when the settings say that nothing is switched by itself;
+    SettingsError.
     """
     settings = read_settings() if settings is None else settings
     settings.require_switching()
@@ -303,7 +312,7 @@ def scan(
         outcomes.append(outcome)
         report(outcome)
 
-    switch_one = switcher(timeout=timeout, dry_run=dry_run, settings=settings, data=folders)
+    switch_one = switcher(observer, timeout=timeout, dry_run=dry_run, settings=settings, data=folders)
     try:
         Fleet(host, default_catalog(folders), switch_one, note).run(forever=False)
     finally:

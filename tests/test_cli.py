@@ -660,6 +660,19 @@ def test_scan(run: Any, bus: VirtualBus) -> None:
     assert "19d2:1201 on port 1-3" in err
 
 
+def test_scan_with_reasons(
+    run: Any, bus: VirtualBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus.plug(mf691(), "1-1")
+    (tmp_path / "conf").write_text("verbose = true\n")
+    monkeypatch.setattr(settings, "PATH", str(tmp_path / "conf"))
+    assert run("scan", "--dry-run", "-q")[2] == ""
+    code, _, err = run("scan")
+    assert code == 0
+    assert any(line.startswith("1-1 ") and "fits: the plain name" in line for line in err.splitlines())
+    assert any("START STOP UNIT" in line for line in err.splitlines())
+
+
 def test_scan_on_a_system_where_nothing_is_switched_by_itself(
     run: Any, bus: VirtualBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

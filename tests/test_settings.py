@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pymodeswitch import Settings, SettingsError, Status, SwitchingOffError, UsbId, switch
-from pymodeswitch.settings import read_settings
+from pymodeswitch import Settings, SettingsError, Status, SwitchingOffError, UsbId, settings, switch
+from pymodeswitch.settings import KEYS, RANGES, REFERENCE_DELAY, REFERENCE_SWITCHES, read_settings
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 
 HUAWEI = UsbId(0x12D1, 0x1F01)
@@ -162,6 +163,25 @@ def test_own_file_wins_key_by_key(tmp_path: Path) -> None:
     settings = read_settings(path, (theirs,))
     assert (settings.switching, settings.verbose) == (True, True)
     assert settings.where == {"switching": path, "verbose": theirs}
+
+
+def test_every_key_has_its_paragraph_with_default_and_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # conftest.py hides this computer's files
+    text = (Path(__file__).parent.parent / "docs/configuration.md").read_text()
+    sections = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=\n##|\Z)", text, flags=re.M | re.S))
+    assert sections.keys() == set(KEYS)
+    for key, paragraph in sections.items():
+        default = Settings._field_defaults[key]
+        if isinstance(default, bool):
+            assert paragraph.startswith(f"`true` or `false`; by default `{str(default).lower()}`.")
+        if key in RANGES:
+            assert "{} to {}".format(*RANGES[key]) in paragraph
+            assert default is None or f"by default {default}." in paragraph
+    for name, (ours, when_true) in REFERENCE_SWITCHES.items():
+        assert f"| `{name}=1` | `{ours} = {str(when_true).lower()}` |" in text
+    assert f"`{REFERENCE_DELAY}=" in text
+    for path in (settings.PATH, *settings.REFERENCE_PATHS):
+        assert f"`{path}`" in text
 
 
 # What they do

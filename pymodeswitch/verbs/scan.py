@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from ..arguments import add_common, add_data, data_folders, seconds
-from ..console import complain, print_json, verdict, warn
+from ..arguments import add_common, add_data, data_folders, seconds, settings_for
+from ..console import complain, print_json, tell, verdict, warn
 from ..errors import ModeSwitchError
-from ..fleet import Outcome, scan
+from ..fleet import FleetObserver, Outcome, scan
 from ..report import error_data, result_data, result_line
 from .switch import terminating
 
@@ -23,16 +23,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Switch; a line for each stick. The exit code is that of the first one that failed."""
 
-    def tell(outcome: Outcome) -> None:
+    def report(outcome: Outcome) -> None:
         if not options.json:
             tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
 
+    settings = settings_for(options)
     with terminating():
         outcomes = scan(
             timeout=options.timeout,
             dry_run=options.dry_run,
+            settings=settings,
             data=data_folders(options),
-            report=tell,
+            report=report,
+            observer=observer(options),
         )
     code = next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
     if options.json:
@@ -40,6 +43,11 @@ def run(options: argparse.Namespace) -> int:
     elif not options.quiet and all(outcome.is_left_alone for outcome in outcomes):
         complain("nothing is attached that wants to be switched")
     return code
+
+
+def observer(options: argparse.Namespace) -> FleetObserver | None:
+    """With -v a line for each decision and step."""
+    return (lambda device, event: tell(event, f"{device.port:<10}")) if options.verbose else None
 
 
 def tell_outcome(outcome: Outcome, *, quiet: bool, verbose: bool) -> None:

@@ -6,9 +6,16 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..arguments import add_common, add_data, add_entry, data_folders, initial_id, seconds
+from ..arguments import (
+    add_common,
+    add_data,
+    add_entry,
+    data_folders,
+    initial_id,
+    seconds,
+    settings_for,
+)
 from ..console import Progress, Terminated, print_json, show, verdict, warn
-from ..settings import read_settings
 from ..switching import switch
 
 TYPE_CHECKING = False
@@ -46,8 +53,7 @@ def run(options: argparse.Namespace) -> int:
     by_port = options.id is None and options.config is None and options.port is not None
     usb_id = None if by_port else initial_id(options)
     folders = data_folders(options)
-    settings = read_settings()
-    options.verbose = options.verbose or (settings.verbose and not options.quiet)
+    settings = settings_for(options)
     progress = Progress(options)
     try:
         with terminating():

@@ -7,14 +7,13 @@ import signal
 import sys
 from typing import Any
 
-from ..arguments import add_common, add_data, data_folders, seconds
+from ..arguments import add_common, add_data, data_folders, seconds, settings_for
 from ..catalog import default_catalog
 from ..console import flush, note, show
 from ..fleet import Fleet, Outcome, switcher
 from ..host import default_host
 from ..model import Status
-from ..settings import read_settings
-from .scan import outcome_data, tell_outcome
+from .scan import observer, outcome_data, tell_outcome
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Until SIGTERM or Ctrl-C, which is its usual end; a line for each stick."""
-    settings = read_settings()
+    settings = settings_for(options)
     settings.require_switching()
     folders = data_folders(options)
     host = default_host()
@@ -38,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
             tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
         flush()
 
-    switch_one = switcher(timeout=options.timeout, settings=settings, data=folders)
+    switch_one = switcher(observer(options), timeout=options.timeout, settings=settings, data=folders)
     fleet = Fleet(host, default_catalog(folders), switch_one, tell)
     signals = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: fleet.stop()) for number in signals]
