@@ -67,6 +67,7 @@ Before=shutdown.target
 
 [Service]
 ExecStart={_exec(command)} scan
+SuccessExitStatus={SwitchingOffError.exit_code}
 {_service(in_home=in_home, in_tmp=in_tmp)}
 [Install]
 WantedBy={WANTED_BY}

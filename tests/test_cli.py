@@ -387,6 +387,18 @@ def test_explain(run: Any, bus: VirtualBus) -> None:
     assert [step["step"] for step in entry["plan"]][:3] == ["Detach", "Claim", "BulkOut"]
 
 
+def test_explain_tells_of_the_settings(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = tmp_path / "conf"
+    conf.write_text("switching = false\nhuawei_alt_mode = true\n")
+    monkeypatch.setattr(settings, "PATH", str(conf))
+    code, out, _ = run("explain", "12d1:1f01")
+    assert code == 0
+    assert f"\nsetting:  not switched by itself, by {conf}\n" in out
+    assert f"decided:  mode modem: HuaweiAltMode instead of HuaweiNewMode, by {conf}\n" in out
+    assert "method:   HuaweiAltMode\n" in out
+    assert json.loads(run("explain", "12d1:1f01", "--json")[1])["switching"] is False
+
+
 def test_explain_a_stick_that_is_switched_already(run: Any, bus: VirtualBus) -> None:
     bus.plug(Stick([modem_mode(0x3566, 0x2001)]))
     code, out, _ = run("explain", "3566:2001")

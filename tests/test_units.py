@@ -51,6 +51,7 @@ def test_nothing_to_do_is_no_failure() -> None:
 def test_the_scan_starts_at_boot_and_does_not_hold_it_up() -> None:
     unit = directives(scan_unit(COMMAND))
     assert unit["ExecStart"] == ["/usr/bin/pymodeswitch scan"]
+    assert unit["SuccessExitStatus"] == [str(errors.SwitchingOffError.exit_code)]
     assert unit["WantedBy"] == ["multi-user.target"]
     assert unit["DefaultDependencies"] == ["no"]
     assert "multi-user.target" not in unit["Before"][0]

@@ -17,7 +17,7 @@ from ..policy import Decision, decide_by, mode_names
 from ..record import Record, replace
 from ..report import device_data, entry_data
 from ..scsi import scsi_strings
-from ..settings import read_settings
+from ..settings import Settings, read_settings
 from ..steps import Plan
 from ..verdict import is_target
 
@@ -59,18 +59,27 @@ def run(options: argparse.Namespace) -> int:
     else:
         reasons = catalog.without_device(usb_id)
         entries = [read_entry(reason.candidate) for reason in reasons if reason.fits]
-    found = [_explanation(entry, device, options, host) for entry in entries]
+    settings = read_settings()
+    found = [_explanation(entry, device, options, host, settings) for entry in entries]
     if options.json:
         choice_data = [{"path": r.candidate.path, "reason": r.text} for r in reasons]
         data = [_explanation_data(explanation, device) for explanation in found]
         print_json(
-            {"id": str(usb_id), "device": device_data(device), "choice": choice_data, "entries": data}
+            {
+                "id": str(usb_id),
+                "device": device_data(device),
+                "switching": settings.switching,
+                "choice": choice_data,
+                "entries": data,
+            }
         )
         return 0
     where = device.describe() if device else f"{usb_id}, not attached: endpoints are assumed"
     show(f"device:   {where}")
     for port in beside:
         show(f"          another one is on port {port}: choose with --port")
+    if not settings.switching:
+        show(printable(f"setting:  not switched by itself, by {settings.source('switching')}"))
     for reason in reasons:
         show(printable(f"file:     {reason}"))
     for explanation in found:
@@ -89,11 +98,15 @@ def _host() -> Host:
 
 
 def _explanation(
-    entry: Entry, device: AttachedDevice | None, options: argparse.Namespace, host: Host
+    entry: Entry,
+    device: AttachedDevice | None,
+    options: argparse.Namespace,
+    host: Host,
+    settings: Settings,
 ) -> Explanation:
     planned_for = device or typical_device(entry.id, entry.device_file)
     decision = decide_by(
-        read_settings(),
+        settings,
         entry.device_file,
         planned_for,
         mode=options.mode,
