@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from typing import Any, TextIO
+    from typing import Any, NoReturn, TextIO
 
     from .errors import ModeSwitchError
     from .model import AttachedDevice, SwitchResult
@@ -21,6 +22,22 @@ class OutputError(Exception):
 
 class Terminated(BaseException):
     """SIGTERM: as with Ctrl-C, a stick that stays gets its interface and its drivers back."""
+
+
+@contextmanager
+def terminating() -> Iterator[None]:
+    """SIGTERM ends what is under way as Ctrl-C does: with all given back."""
+
+    import signal
+
+    def end(signum: int, frame: object) -> NoReturn:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def open_streams() -> None:

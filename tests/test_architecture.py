@@ -68,6 +68,7 @@ FLOORS = """
     parser
     quick
     arguments
+    usb_modeswitch
     verbs
     cli
 """.split()

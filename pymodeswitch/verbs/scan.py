@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 
 from ..arguments import add_common, add_data, data_folders, seconds, settings_for
-from ..console import complain, print_json, tell, verdict, warn
+from ..console import complain, print_json, tell, terminating, verdict, warn
 from ..errors import ModeSwitchError
 from ..fleet import FleetObserver, Outcome, scan
 from ..report import error_data, result_data, result_line
-from .switch import terminating
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from ..arguments import (
     add_common,
     add_data,
@@ -15,13 +11,12 @@ from ..arguments import (
     seconds,
     settings_for,
 )
-from ..console import Progress, Terminated, print_json, show, verdict, warn
+from ..console import Progress, print_json, show, terminating, verdict, warn
 from ..switching import switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from typing import NoReturn
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,20 +27,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show what would be sent, send nothing")
     add_data(parser)
     add_common(parser)
-
-
-@contextmanager
-def terminating() -> Iterator[None]:
-    """SIGTERM ends what is under way as Ctrl-C does: with all given back."""
-
-    def end(signum: int, frame: object) -> NoReturn:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -85,13 +85,13 @@ def talk(node: Path, words: bytes, expected: bytes) -> bytes:
 
 
 def run_command(
-    *words: str | Path, environment: dict[str, str] | None = None
+    *words: str | Path, environment: dict[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, bounded; output and exit code as they come."""
+    """Run a program to its end, bounded; output and exit code as they come. stdin: what it can read."""
     return subprocess.run(
         [str(word) for word in words],
         env=os.environ | (environment or {}),
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=2 * PATIENCE_S,
@@ -104,10 +104,10 @@ def pymodeswitch(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return run_command(PYTHON, "-m", "pymodeswitch", *words)
 
 
-def usb_modeswitch(*words: str | Path) -> subprocess.CompletedProcess[str]:
+def usb_modeswitch(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """The reference tool, from where the rig unpacked it."""
     libraries = {"LD_LIBRARY_PATH": str(REFERENCE / "usr/lib/x86_64-linux-gnu")}
-    return run_command(REFERENCE / "usr/sbin/usb_modeswitch", *words, environment=libraries)
+    return run_command(REFERENCE / "usr/sbin/usb_modeswitch", *words, environment=libraries, stdin=stdin)
 
 
 def settle(seconds: float = PATIENCE_S) -> None:
