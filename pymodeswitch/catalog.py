@@ -16,6 +16,7 @@ from . import device_file
 from .candidate import Candidate, Choice, Found, Reason, candidate_for
 from .errors import DeviceFileError, NoEntryError
 from .files import read_bytes
+from .large import LargeFolders
 from .model import AttachedDevice, Entry, UsbId
 from .names import (
     canonical_name,
@@ -23,7 +24,6 @@ from .names import (
     fallback_vendor,
     in_order,
     name_problem,
-    names_for,
     parse_name,
 )
 from .record import replace
@@ -41,7 +41,8 @@ class Catalog:
 
     def __init__(self, folders: Iterable[str]) -> None:
         self.folders = tuple(folders)
-        self._folders = tuple(map(Folder, self.folders))
+        large = LargeFolders()
+        self._folders = tuple(Folder(path, large) for path in self.folders)
         self._entries: tuple[Entry, ...] | None = None
 
     def afresh(self) -> Catalog:
@@ -55,13 +56,13 @@ class Catalog:
     def _tried(self, usb_id: UsbId) -> Iterator[tuple[Candidate, ...]]:
         """The files for an ID in the order they are tried, by source; last the vendor's fallbacks."""
         for source in self.sources():
-            candidates = (candidate_for(source, name) for name in names_for(usb_id, source.names()))
+            candidates = (candidate_for(source, name) for name in source.names_for(usb_id))
             yield tuple(candidate for candidate in candidates if candidate is not None)
         yield tuple(
             Candidate(usb_id, (), source, name)
             for source in self.sources()
             for name in fallback_names(usb_id.vendor)
-            if name in source.names()
+            if source.has(name)
         )
 
     def candidates(self, usb_id: UsbId) -> tuple[Candidate, ...]:

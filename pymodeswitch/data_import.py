@@ -10,11 +10,11 @@ import os
 import stat
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from .device_file import MAX_BYTES, parse, write
 from .errors import DeviceFileError
-from .files import read_bytes
+from .files import read_bytes, write_bytes
 from .model import DeviceFile
 from .names import FALLBACK, canonical_name, fallback_vendor, parse_name
 from .record import Record, replace
@@ -39,7 +39,10 @@ def import_device_files(source: str, folder: str, *, source_name: str = "") -> I
     files = list(read_source(source))
     if not any(_target_name(name) for name, _ in files):
         raise DeviceFileError(f"{source}: no device file in it")
-    _write_to(folder, lambda: os.makedirs(folder, exist_ok=True))
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise DeviceFileError(f"{folder}: cannot be written: {error.strerror}") from error
     done: dict[str, bool] = {}
     errors = []
     for name, data in files:
@@ -70,22 +73,8 @@ def _put(path: str, data: bytes) -> bool:
     """Write a file unless it is there with the same content; a link is replaced, not followed."""
     if os.path.isfile(path) and not os.path.islink(path) and read_bytes(path, MAX_BYTES) == data:
         return False
-
-    def put() -> None:
-        part = f"{path}.part"
-        with open(part, "wb") as file:
-            file.write(data)
-        os.replace(part, path)
-
-    _write_to(path, put)
+    write_bytes(path, data)
     return True
-
-
-def _write_to(path: str, action: Callable[[], None]) -> None:
-    try:
-        action()
-    except OSError as error:
-        raise DeviceFileError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def normalized(device_file: DeviceFile, source_name: str) -> DeviceFile:

@@ -1,4 +1,4 @@
-"""Reading files that anybody may have put there: bounded, and no pipes or devices."""
+"""Reading files that anybody may have put there, bounded and no pipes or devices; writing whole files."""
 
 from __future__ import annotations
 
@@ -27,3 +27,27 @@ def read_bytes(path: str, limit: int) -> bytes:
             raise
         reason = getattr(error, "strerror", None) or error
         raise DeviceFileError(f"{path}: cannot be read: {reason}") from error
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Write a file that all may read, at once or not at all; its folders are made. DeviceFileError."""
+    part = f"{path}.part"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(part, "wb") as file:
+            file.write(data)
+        os.chmod(part, 0o644)  # whatever the umask is
+        os.replace(part, path)
+    except OSError as error:
+        raise DeviceFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def remove(path: str) -> bool:
+    """Remove a file; whether it was there. DeviceFileError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise DeviceFileError(f"{path}: cannot be removed: {error.strerror}") from error
+    return True

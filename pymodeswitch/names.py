@@ -83,9 +83,13 @@ def canonical_name(usb_id: UsbId, qualifiers: Iterable[tuple[str, str]] = ()) ->
 
 def names_for(usb_id: UsbId, names: Iterable[str]) -> list[str]:
     """The names that are for an ID, in the order in which they are tried: the plain one is the last."""
-    plain = f"{usb_id.vendor:04x}-{usb_id.product:04x}"
-    spellings = (plain, plain.replace("-", ":"))
+    spellings = plain_names(usb_id)
     return in_order(name for name in names if name[:9].lower() in spellings)
+
+
+def plain_names(usb_id: UsbId) -> tuple[str, str]:
+    """Both spellings of the name without qualifiers."""
+    return f"{usb_id.vendor:04x}:{usb_id.product:04x}", f"{usb_id.vendor:04x}-{usb_id.product:04x}"
 
 
 def fallback_names(vendor: int) -> tuple[str, str]:

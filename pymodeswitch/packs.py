@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from . import sources
-from .errors import DeviceFileError
+from .files import remove, write_bytes
 from .names import fallback_vendor, parse_name
 
 GROUP = "pymodeswitch.devices"
@@ -47,19 +47,10 @@ def refresh_index(packs: tuple[Pack, ...]) -> bool:
     folders = tuple(dict.fromkeys(folder for pack in packs for folder in pack.folders))
     if folders == sources.pack_folders():
         return False
+    if not folders:
+        return remove(index)
     text = HEADER + "".join(f"{folder}\n" for folder in folders)
-    try:
-        if not folders:
-            os.unlink(index)
-            return True
-        os.makedirs(os.path.dirname(index), exist_ok=True)
-        part = f"{index}.part"
-        with open(part, "wb") as file:
-            file.write(text.encode(errors="surrogateescape"))
-        os.chmod(part, 0o644)  # whatever root's umask is: it is no secret
-        os.replace(part, index)
-    except OSError as error:
-        raise DeviceFileError(f"{index}: cannot be written: {error.strerror}") from error
+    write_bytes(index, os.fsencode(text))
     return True
 
 

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 from . import device_file
 from .errors import DeviceFileError
 from .files import read_bytes
+from .large import LargeFolders
+from .model import UsbId
+from .names import names_for, plain_names
 
 if TYPE_CHECKING:
     from .archive import Archive
@@ -46,11 +49,13 @@ ARCHIVE = "configPack.tar.gz"
 class Folder:
     """A folder of device files; listed once, when it is asked for.
 
-    missing: there is no such folder. problem: why it cannot be read; both are known once it is listed.
+    large: spares listing it for one ID, if it is one of those (large.py). missing: there is no such folder.
+    problem: why it cannot be read; both are known once it is listed.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, large: LargeFolders | None = None) -> None:
         self.path = path
+        self.large = large
         self.missing = False
         self.problem = ""
         self._names: list[str] | None = None
@@ -69,6 +74,22 @@ class Folder:
                 self._names = []
         return self._names
 
+    def names_for(self, usb_id: UsbId) -> list[str]:
+        """Names for an ID, in the order in which they are tried."""
+        odd = self._odd_names()
+        if odd is None:
+            return names_for(usb_id, self.names())
+        return names_for(usb_id, (*filter(self.has, plain_names(usb_id)), *odd))
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        if self._odd_names() is None:
+            return name in self.names()
+        return os.path.lexists(os.path.join(self.path, name))
+
+    def _odd_names(self) -> list[str] | None:
+        return None if self._names is not None or self.large is None else self.large.odd_names(self.path)
+
     def read(self, name: str) -> bytes:
         """A file in it, and one byte more than the largest device file has at most. DeviceFileError."""
         return read_bytes(os.path.join(self.path, name), device_file.MAX_BYTES)
@@ -86,7 +107,7 @@ class Folder:
 
     def packed(self) -> Packed | None:
         """The archive in it."""
-        if self._packed is None and ARCHIVE in self.names():
+        if self._packed is None and self.has(ARCHIVE):
             self._packed = Packed(os.path.join(self.path, ARCHIVE))
         return self._packed
 
@@ -112,6 +133,14 @@ class Packed:
                 self.problem = str(error).removeprefix(f"{self.path}: ")
                 logger.warning("%s", error)
         return list(self._archive.places) if self._archive is not None else []
+
+    def names_for(self, usb_id: UsbId) -> list[str]:
+        """Names for an ID, in the order in which they are tried."""
+        return names_for(usb_id, self.names())
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return name in self.names()
 
     def read(self, name: str) -> bytes:
         """A file in it, and one byte more than the largest device file has at most. DeviceFileError."""

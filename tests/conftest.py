@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import host, settings, sources
+from pymodeswitch import host, large, settings, sources
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
 
 FILES = Path(__file__).parent / "files"
@@ -18,6 +18,7 @@ def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     """Device files and settings that this computer happens to have must not decide a test."""
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", ())
     monkeypatch.setattr(sources, "PACKS_INDEX", "/nonexistent/packs")
+    monkeypatch.setattr(large, "INDEX", "/nonexistent/large-folders")
     monkeypatch.setattr(host, "STATE_FOLDER", "/nonexistent/state")
     monkeypatch.setattr(settings, "PATH", "/nonexistent/pymodeswitch.conf")
     monkeypatch.setattr(settings, "REFERENCE_PATHS", ())

@@ -30,6 +30,7 @@ FLOORS = """
     files
     names
     archive
+    large
     sources
     packs
     candidate

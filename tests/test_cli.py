@@ -519,6 +519,13 @@ def test_data_refresh(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     code, out, err = run("-q", "data", "refresh", "--json")
     data = json.loads(out)
     assert (code, data["changed"], data["index"]) == (6, False, str(index))
+    assert data["large_folders"] == []
+    monkeypatch.setattr("pymodeswitch.large.LARGE", 2)
+    monkeypatch.setattr("pymodeswitch.large.SETTLED_S", 0)
+    monkeypatch.setattr("pymodeswitch.large.INDEX", str(tmp_path / "share/large-folders"))
+    data = json.loads(run("data", "refresh", "--json", "--data", shipped_folder())[1])
+    assert data["large_folders"] == [shipped_folder()]
+    assert f"{shipped_folder()}: large, is not listed" in run("data", "refresh")[1]
     assert data["packs"][0] == {
         "name": "sticks",
         "distribution": "acme 1.0",

@@ -1,4 +1,4 @@
-"""`data import`: device files from elsewhere. `data refresh`: the index of packs."""
+"""`data import`: device files from elsewhere. `data refresh`: where they are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import Any
 
-from ..arguments import add_actions, add_common
+from ..arguments import add_actions, add_common, add_data, data_folders
 from ..console import complain, print_json, printable, show
 from ..errors import DeviceFileError
 
@@ -19,7 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     action.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
     action.add_argument("--source-name", default="", metavar="TEXT", help="where the facts are from")
     add_common(action)
-    action = actions.add_parser("refresh", help="note where other packages have device files")
+    action = actions.add_parser("refresh", help="note where device files are: packs, large folders")
+    add_data(action)
     add_common(action)
 
 
@@ -53,20 +54,32 @@ def _import(options: argparse.Namespace) -> int:
 
 def _refresh(options: argparse.Namespace) -> int:
     from .. import sources
+    from ..large import refresh_large
     from ..packs import installed_packs, refresh_index
 
     packs = installed_packs()
     changed = refresh_index(packs)
+    large = refresh_large(sources.default_folders(data_folders(options)))
     code = DeviceFileError.exit_code if any(pack.problem for pack in packs) else 0
     if options.json:
         data = [{**pack._asdict(), "problem": pack.problem or None} for pack in packs]
-        print_json({"index": sources.PACKS_INDEX, "changed": changed, "packs": data, "exit_code": code})
+        print_json(
+            {
+                "index": sources.PACKS_INDEX,
+                "changed": changed,
+                "packs": data,
+                "large_folders": list(large),
+                "exit_code": code,
+            }
+        )
     elif not options.quiet:
         for pack in packs:
             for folder in pack.folders:
                 show(printable(f"{pack.distribution}: {pack.files} files in {folder}"))
         what = "written" if changed else "unchanged"
         show(printable(f"{sources.PACKS_INDEX}: {what}, {len(packs)} packs"))
+        for folder in large:
+            show(printable(f"{folder}: large, is not listed while it is as it is now"))
     for pack in packs:
         if pack.problem:
             complain(f"{pack.distribution}: {pack.name}: {pack.problem}")
