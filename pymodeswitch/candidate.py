@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from .model import AttachedDevice, UsbId
 from .names import (
@@ -14,10 +13,11 @@ from .names import (
     fallback_vendor,
     parse_name,
 )
+from .record import Record
 from .sources import Source
 
 
-class Candidate(NamedTuple):
+class Candidate(Record):
     """A file that may be for an ID: not read yet."""
 
     id: UsbId
@@ -74,7 +74,7 @@ class Candidate(NamedTuple):
         return " and ".join(f"{key}={value}" for key, value in self.qualifiers) or "the plain name"
 
 
-class Reason(NamedTuple):
+class Reason(Record):
     """What was found of one candidate: whether it fits (None: only SCSI strings could tell), in words."""
 
     candidate: Candidate
@@ -85,7 +85,7 @@ class Reason(NamedTuple):
         return f"{self.candidate.path}: {self.text}"
 
 
-class Choice(NamedTuple):
+class Choice(Record):
     """What the catalogue says to a device: the candidate that fits, or None; and what was found of all.
 
     mask: the reason for None, when a mask fits.
@@ -102,7 +102,7 @@ class Choice(NamedTuple):
         return not decided and any(reason.fits is None for reason in self.reasons)
 
 
-class Found(NamedTuple):
+class Found(Record):
     """A file in the survey. hidden_by: what is chosen before it. mask: what makes it a mask, or empty."""
 
     candidate: Candidate

@@ -60,14 +60,18 @@ class _Fields:
     def __get__(self, instance: object, cls: Any) -> dict[str, Any]:
         from dataclasses import field, make_dataclass
 
+        def described(name: str) -> Any:
+            kind, defaults = cls.__annotations__[name], cls._defaults
+            if name not in defaults:
+                return name, kind
+            # dataclasses takes what has no hash for mutable, an empty MappingProxyType too.
+            if type(defaults[name]).__hash__ is None:
+                return name, kind, field(default_factory=lambda: defaults[name])
+            return name, kind, field(default=defaults[name])
+
         made = make_dataclass(
             cls.__name__,
-            [
-                (name, cls.__annotations__[name], field(default=cls._defaults[name]))
-                if name in cls._defaults
-                else (name, cls.__annotations__[name])
-                for name in cls._names
-            ],
+            [described(name) for name in cls._names],
             frozen=True,
             kw_only=not cls._positional,
         )

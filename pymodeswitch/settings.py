@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from .errors import SettingsError, SwitchingOffError, UsageError
 from .model import UsbId
+from .record import Record
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ MAX_BYTES = 65_536
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """What the administrator wants; the defaults are those of a system without any file.
 
     modes: name of the way of switching, by initial ID. mbim: whether MBIM is preferred where the system has
@@ -68,7 +69,7 @@ class Settings(NamedTuple):
             )
 
 
-KEYS = tuple(key for key in Settings._fields if key not in ("path", "where"))
+KEYS = tuple(key for key in Settings.__annotations__ if key not in ("path", "where"))
 RANGES = {"storage_delay_s": (1, 60), "switches_per_minute": (1, 60)}
 
 # The keys of usb_modeswitch.conf; two of them say the opposite of ours.

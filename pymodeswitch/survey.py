@@ -71,7 +71,7 @@ def survey(catalog: Catalog) -> tuple[SurveyedSource, ...]:
 
 
 def _file(found: Found, masks: set[str], hides: dict[str, list[str]]) -> SurveyedFile:
-    candidate, by, mask = found
+    candidate, by, mask = found.candidate, found.hidden_by, found.mask
     state, problem = "mask" if mask else "used", ""
     if by is not None:
         same = by.name == candidate.name

@@ -14,6 +14,7 @@ from .model import DeviceFile, Status, SwitchResult, UsbId, parse_hex, parse_por
 from .operation import Observer, Operation
 from .operation import Progress as Progress
 from .plan import make_plan
+from .record import replace
 from .settings import Settings, read_settings
 
 DEFAULT_TIMEOUT_S = 20.0  # the reference's CheckSuccess
@@ -77,7 +78,7 @@ def switch(
     if as_written:
         if mode is not None or mbim is not None:
             raise UsageError("as_written leaves no choice of a mode: give neither mode nor mbim")
-        settings = settings._replace(modes={})
+        settings = replace(settings, modes={})
     own_host = host is None
     host = host or default_host(backend)
     folders = (data,) if isinstance(data, str | os.PathLike) else data

@@ -158,13 +158,13 @@ def test_huawei_alt_mode_takes_the_way_that_the_file_has_for_it() -> None:
         (ALT, MODEM, None),
         (ALT, BOTH, "network"),  # a mode asked for is more than a general wish
         (ALT, BOTH, "mbim"),
-        (ALT._replace(modes={HUAWEI: "network"}), BOTH, None),
+        (replace(ALT, modes={HUAWEI: "network"}), BOTH, None),
     ],
 )
 def test_huawei_alt_mode_is_for_the_new_mode_alone(
     settings: Settings, device_file: DeviceFile, mode: str | None
 ) -> None:
-    without = decided_by(settings._replace(huawei_alt_mode=False), device_file, mode)
+    without = decided_by(replace(settings, huawei_alt_mode=False), device_file, mode)
     assert decided_by(settings, device_file, mode) == without
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pymodeswitch import Settings
 from pymodeswitch.record import Record, replace
 
 
@@ -125,6 +126,12 @@ def test_what_dataclasses_sees() -> None:
             for kind in (ours, theirs)
         ]
         assert described[0] == described[1]
+
+
+def test_a_default_without_a_hash() -> None:
+    """Before Python 3.12 an empty MappingProxyType is one."""
+    changed = dataclasses.replace(Settings(), mbim=False)
+    assert changed == replace(Settings(), mbim=False) == Settings(mbim=False)
 
 
 def test_it_loads_nothing() -> None:

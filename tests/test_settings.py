@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,19 @@ def test_every_key(tmp_path: Path) -> None:
         "avoid_reset_quirk = false\nswitches_per_minute = 2\nverbose = true\n"
         'modes = {"19d2:1201" = "modem"}\n',
     )
-    assert settings[:2] == ({UsbId(0x19D2, 0x1201): "modem"}, False)
-    assert settings[3:-1] == (False, True, 4, False, 2, True)
-    assert set(settings.where) == set(Settings._fields) - {"path", "where"}
+    path = str(tmp_path / "pymodeswitch.conf")
+    assert settings == Settings(
+        modes={UsbId(0x19D2, 0x1201): "modem"},
+        mbim=False,
+        path=path,
+        switching=False,
+        huawei_alt_mode=True,
+        storage_delay_s=4,
+        avoid_reset_quirk=False,
+        switches_per_minute=2,
+        verbose=True,
+        where=dict.fromkeys(KEYS, path),
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,7 +145,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
 )
 def test_reference_file(tmp_path: Path, text: str, changed: dict[str, Any]) -> None:
     settings = reference(tmp_path, text)
-    assert settings._replace(where={}) == Settings(**changed)
+    assert replace(settings, where={}) == Settings(**changed)
     for key in changed:
         assert settings.source(key) == str(tmp_path / "usb_modeswitch.conf")
 
@@ -171,7 +182,7 @@ def test_every_key_has_its_paragraph_with_default_and_range(monkeypatch: pytest.
     sections = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=\n##|\Z)", text, flags=re.M | re.S))
     assert sections.keys() == set(KEYS)
     for key, paragraph in sections.items():
-        default = Settings._field_defaults[key]
+        default = getattr(Settings(), key)
         if isinstance(default, bool):
             assert paragraph.startswith(f"`true` or `false`; by default `{str(default).lower()}`.")
         if key in RANGES:
