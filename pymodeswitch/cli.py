@@ -41,7 +41,7 @@ VERBS = {
     "lint": "check device files",
     "rules": "print udev rules",
     "demo": "the whole job on a virtual stick",
-    "data": "import device files; note where they are",
+    "data": "import and export device files; note where they are",
     "system": "install, check or remove udev rules, systemd units, man pages and completions",
     "doctor": "say what is wrong, and what cures it",
 }

@@ -1,4 +1,4 @@
-"""Imports device files from a folder or a configPack.tar.gz into a folder in this project's form.
+"""Imports device files into a folder in this project's form: from a folder, a tar archive, a usb-mode.json.
 
 Facts come along (ID, keys, values, the product name in the first comment line, the line `source:`);
 other comments do not. File names lose their `:`, which Windows cannot store.
@@ -12,11 +12,13 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 
+from . import openwrt
 from .device_file import MAX_BYTES, parse, write
 from .errors import DeviceFileError
-from .files import read_bytes, write_bytes
+from .files import make_folder, put_bytes, read_bytes
 from .model import DeviceFile
 from .names import FALLBACK, canonical_name, fallback_vendor, parse_name
+from .openwrt import read_json
 from .record import Record, replace
 from .sources import ARCHIVE
 
@@ -30,21 +32,23 @@ class Import(Record):
 
 
 def import_device_files(source: str, folder: str, *, source_name: str = "") -> Import:
-    """Write the device files of `source` (a folder, or a tar archive) into `folder`.
+    """Write the device files of `source` (a folder, a tar archive, OpenWrt's usb-mode.json) into `folder`.
 
     source_name: noted in each file that names no source itself. A file of the same name is replaced; one
     with an error is left out and reported. DeviceFileError when the source cannot be read or has no device
     file, or the folder cannot be written.
     """
-    files = list(read_source(source))
-    if not any(_target_name(name) for name, _ in files):
+    errors: list[str] = []
+    if source.endswith(".json") and not os.path.isdir(source):
+        found = read_json(read_bytes(source, openwrt.MAX_BYTES), source)
+        files = [(name, write(device_file).encode()) for name, device_file in found.device_files]
+        errors += found.errors
+    else:
+        files = list(read_source(source))
+    if not errors and not any(_target_name(name) for name, _ in files):
         raise DeviceFileError(f"{source}: no device file in it")
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise DeviceFileError(f"{folder}: cannot be written: {error.strerror}") from error
+    make_folder(folder)
     done: dict[str, bool] = {}
-    errors = []
     for name, data in files:
         target = _target_name(name)
         if target is None:
@@ -53,7 +57,7 @@ def import_device_files(source: str, folder: str, *, source_name: str = "") -> I
             if target in done:
                 raise DeviceFileError(f"{name}: another file is for {target}, too: left out")
             text = write(normalized(parse(data, name, strict=True)[0], source_name))
-            done[target] = _put(os.path.join(folder, target), text.encode())
+            done[target] = put_bytes(os.path.join(folder, target), text.encode())
         except DeviceFileError as error:
             errors.append(str(error))
     written = tuple(name for name, new in done.items() if new)
@@ -67,14 +71,6 @@ def _target_name(name: str) -> str | None:
         return f"{vendor:04x}-{FALLBACK}"
     parsed = parse_name(name)
     return canonical_name(*parsed) if parsed is not None else None
-
-
-def _put(path: str, data: bytes) -> bool:
-    """Write a file unless it is there with the same content; a link is replaced, not followed."""
-    if os.path.isfile(path) and not os.path.islink(path) and read_bytes(path, MAX_BYTES) == data:
-        return False
-    write_bytes(path, data)
-    return True
 
 
 def normalized(device_file: DeviceFile, source_name: str) -> DeviceFile:

@@ -51,3 +51,22 @@ def remove(path: str) -> bool:
     except OSError as error:
         raise DeviceFileError(f"{path}: cannot be removed: {error.strerror}") from error
     return True
+
+
+def put_bytes(path: str, data: bytes) -> bool:
+    """Write a file unless it is there with the same content; whether it was written. DeviceFileError.
+
+    A link is replaced, not followed.
+    """
+    if os.path.isfile(path) and not os.path.islink(path) and read_bytes(path, len(data)) == data:
+        return False
+    write_bytes(os.path.abspath(path), data)
+    return True
+
+
+def make_folder(path: str) -> None:
+    """Make a folder that may be there already. DeviceFileError."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise DeviceFileError(f"{path}: cannot be written: {error.strerror}") from error

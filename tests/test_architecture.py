@@ -36,7 +36,9 @@ FLOORS = """
     candidate
     catalog
     survey
+    openwrt
     data_import
+    data_export
     plan
     explain
     transport

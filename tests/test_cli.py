@@ -505,6 +505,34 @@ def test_data_import(run: Any, tmp_path: Path) -> None:
     assert json.loads(run(*words, "--json")[1])["unchanged"] == ["1111-2222"]
 
 
+def test_data_export(run: Any, tmp_path: Path) -> None:
+    """For usb_modeswitch and for OpenWrt; what is lost has a line each, and the import takes both back."""
+    (tmp_path / "in").mkdir()
+    text = "TargetIdList=19d2:1203,19d2:1204\nStandardEject=1\n"
+    (tmp_path / "in/19d2:1201").write_text(text)
+    classic = ("data", "export", "--data", tmp_path / "in", "--to", tmp_path / "out", "--format", "classic")
+    code, out, err = run(*classic)
+    assert code == 0
+    assert out == f"529 entries written, 5 losses, 0 errors: {tmp_path / 'out'}\n"
+    assert err.splitlines()[-1] == "pymodeswitch: warning: a69c-5721: usb_modeswitch ignores TargetIdList"
+    assert (tmp_path / "out/19d2:1201").read_text().startswith("TargetIdList=")
+    file = tmp_path / "usb-mode.json"
+    words = ("data", "export", "--data", tmp_path / "in", "--to", file, "--format", "openwrt")
+    code, out, err = run(*words, "--json")
+    data = json.loads(out)
+    assert (code, err, data["written"], data["errors"], data["exit_code"]) == (0, "", 519, [], 0)
+    assert "19d2-1201: TargetIdList is lost" in data["losses"]
+    assert run(*words, "-q") == (0, "", "")
+    code, out, err = run("data", "import", file, "--to", tmp_path / "back")
+    assert (code, err) == (0, "")
+    assert out.startswith("519 files written, 0 unchanged, 0 errors")
+    (tmp_path / "in/19d2:1201").write_text("Bogus=1\nMessageContent=0\n")
+    code, _, err = run(*classic, "-q")
+    assert code == 6
+    assert "MessageContent: odd number" in err
+    assert run("data", "export", "--format", "bogus", "--to", "x")[0] == 2
+
+
 def test_data_refresh(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = tmp_path / "share/packs"
     monkeypatch.setattr("pymodeswitch.sources.PACKS_INDEX", str(index))

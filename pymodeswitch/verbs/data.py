@@ -1,4 +1,4 @@
-"""`data import`: device files from elsewhere. `data refresh`: where they are."""
+"""`data import`, `data export`: device files from and to elsewhere. `data refresh`: where they are."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ from ..arguments import add_actions, add_common, add_data, data_folders
 from ..console import complain, print_json, printable, show
 from ..errors import DeviceFileError
 
+FORMATS = ("classic", "openwrt")
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its actions, and their options."""
     actions = add_actions(parser)
-    action = actions.add_parser("import", help="import a folder or a tar archive")
-    action.add_argument("source", metavar="SOURCE", help="a folder or a configPack.tar.gz")
+    action = actions.add_parser("import", help="import device files")
+    action.add_argument(
+        "source", metavar="SOURCE", help="a folder, a configPack.tar.gz, OpenWrt's usb-mode.json"
+    )
     action.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
     action.add_argument("--source-name", default="", metavar="TEXT", help="where the facts are from")
+    add_common(action)
+    action = actions.add_parser("export", help="write the catalogue for another program")
+    action.add_argument("--format", required=True, choices=FORMATS, help="for usb_modeswitch, or usbmode")
+    action.add_argument("--to", required=True, metavar="PATH", help="folder (classic) or file to write")
+    add_data(action)
     add_common(action)
     action = actions.add_parser("refresh", help="note where device files are: packs, large folders")
     add_data(action)
@@ -26,7 +35,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """What the action says; the exit code of DeviceFileError when a part of it failed."""
-    return _refresh(options) if options.action == "refresh" else _import(options)
+    actions = {"import": _import, "export": _export, "refresh": _refresh}
+    return actions[options.action](options)
 
 
 def _import(options: argparse.Namespace) -> int:
@@ -47,6 +57,27 @@ def _import(options: argparse.Namespace) -> int:
             f"{len(done.written)} files written, {len(done.unchanged)} unchanged, "
             f"{len(done.errors)} errors in {printable(os.path.abspath(options.to))}"
         )
+    for error in done.errors:
+        complain(error)
+    return code
+
+
+def _export(options: argparse.Namespace) -> int:
+    from ..catalog import default_catalog
+    from ..data_export import export_classic, export_openwrt
+
+    export = export_openwrt if options.format == "openwrt" else export_classic
+    done = export(default_catalog(data_folders(options)), options.to)
+    code = DeviceFileError.exit_code if done.errors else 0
+    if options.json:
+        print_json({**done._asdict(), "exit_code": code})
+    elif not options.quiet:
+        show(
+            f"{done.written} entries written, {len(done.losses)} losses, {len(done.errors)} errors: "
+            f"{printable(os.path.abspath(options.to))}"
+        )
+        for loss in done.losses:
+            complain(f"warning: {loss}")
     for error in done.errors:
         complain(error)
     return code
