@@ -126,15 +126,23 @@ def _shared_files(places: Layout) -> list[SystemFile]:
 
 
 def install(
-    root: Root, places: Layout, files: Sequence[SystemFile], *, force: bool = False, dry_run: bool = False
+    root: Root,
+    places: Layout,
+    files: Sequence[SystemFile],
+    *,
+    packaged: Sequence[SystemFile] = (),
+    force: bool = False,
+    dry_run: bool = False,
 ) -> list[Change]:
     """Write what is not there yet, and remove what an older version had and this one has not.
 
-    force: also over files that are not ours, or were changed since. InstallationError, before anything is
-    written, for such files; and for what cannot be written.
+    packaged: as pip puts the wheel's shared data in the same place, if that is /usr/local: these may be
+    written over. force: so may files that are not ours, or were changed since. InstallationError, before
+    anything is written, for such files; and for what cannot be written.
     """
     before = _read_list(root, places)
-    changes = [Change(file.path, _change(root, file, before, force)) for file in files]
+    of_wheel = {_digest(file.content) for file in packaged}
+    changes = [Change(file.path, _change(root, file, before, of_wheel, force)) for file in files]
     foreign = [change.path for change in changes if change.what == "kept"]
     if foreign:
         more = f" (and {len(foreign) - 1} more)" if foreign[1:] else ""
@@ -160,14 +168,19 @@ def install(
     return changes
 
 
-def _change(root: Root, file: SystemFile, before: dict[str, set[str]], force: bool) -> str:
+def _change(
+    root: Root, file: SystemFile, before: dict[str, set[str]], of_wheel: set[str], force: bool
+) -> str:
     """What `install` does to one file."""
     target = root.link_target(file.path)
     if not root.exists(file.path):
         return "written"
     if target == file.target and (target is not None or root.read(file.path) == file.content):
         return "unchanged"
-    return "written" if force or _is_ours(root, file.path, before) else "kept"
+    if force or _is_ours(root, file.path, before):
+        return "written"
+    is_of_wheel = target is None and _digest(root.read(file.path) or b"") in of_wheel
+    return "written" if is_of_wheel else "kept"
 
 
 def uninstall(root: Root, places: Layout, *, force: bool = False, dry_run: bool = False) -> list[Change]:

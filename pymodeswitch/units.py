@@ -105,16 +105,18 @@ SyslogIdentifier=pymodeswitch
 RuntimeDirectory=pymodeswitch
 RuntimeDirectoryPreserve=yes
 
-# Sticks, and their storage for an eject through its driver
+# Sticks; and for an eject through the storage driver sg, sr and sd, by number: a name counts only if its
+# driver is loaded by now
 DevicePolicy=closed
 DeviceAllow=char-usb_device rw
-DeviceAllow=char-sg rw
-DeviceAllow=block-sr rw
-DeviceAllow=block-sd rw
+DeviceAllow=char-21 rw
+DeviceAllow=block-11 rw
+DeviceAllow=block-8 rw
 
 # Read-only but for the sticks' own attributes (avoid_reset_quirk) and usb-storage's delay. Not
 # ProtectKernelModules=: which drivers this system has decides on the mode, and that would hide the list.
 ProtectSystem=strict
+ReadOnlyPaths=/run
 ProtectKernelTunables=yes
 ReadWritePaths=/sys/devices -/sys/module/usb_storage/parameters
 {home}{tmp}

@@ -74,6 +74,8 @@ FLOORS = """
     usb_modeswitch
     verbs
     cli
+    grammar
+    completions
 """.split()
 ALLOWED_UP = {("errors", "model")}  # for types only
 

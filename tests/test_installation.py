@@ -216,6 +216,20 @@ def test_what_is_not_ours_is_not_overwritten(
     assert tree(root)[path] == next(file.target or file.content for file in newer if file.path == path)
 
 
+def test_over_the_wheel_s_own_files(root: Root, places: Layout, files: list[SystemFile]) -> None:
+    """pip as root puts them into /usr/local, with a command that is not there."""
+    for file in files:
+        if file.target is None:
+            root.write(file.path, file.content)
+    own = system_files(root, places, ("/usr/local/bin/pymodeswitch",), "auto")
+    with pytest.raises(InstallationError):
+        install(root, places, own)
+    assert dict(install(root, places, own, packaged=files))[RULES] == "written"
+    root.link(RULES, "/dev/null")
+    with pytest.raises(InstallationError):
+        install(root, places, own, packaged=[*files, SystemFile("/x", b"")])
+
+
 def test_what_was_changed_is_not_removed(root: Root, places: Layout, files: list[SystemFile]) -> None:
     install(root, places, files)
     root.write(RULES, b"mine")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import pymodeswitch
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -38,11 +40,32 @@ def wheel(built: Path) -> Path:
 def test_wheel_holds_data_types_and_licences(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "pymodeswitch/py.typed" in names
-    data = {name.removeprefix("pymodeswitch/data/") for name in names if "/data/" in name}
+    data = {n.removeprefix("pymodeswitch/data/") for n in names if n.startswith("pymodeswitch/data/")}
     assert data == {path.name for path in (ROOT / "data").iterdir()}
     licences = {Path(name).name for name in names if "/licenses/" in name}
     assert licences == {"MIT.txt", "GPL-2.0-or-later.txt"}
     assert not [name for name in names if set(name) & set(':<>"\\|?*')]
+
+
+def test_wheel_has_the_system_s_files_for_packagers(wheel: Path) -> None:
+    """Where they belong below /usr, and in the package for `system install`."""
+    with zipfile.ZipFile(wheel) as archive:
+        prefix = f"pymodeswitch-{pymodeswitch.__version__}.data/data/"
+        names = archive.namelist()
+        shared = {n.removeprefix(prefix): archive.read(n) for n in names if n.startswith(prefix)}
+        inside = "pymodeswitch/system/"
+        packaged = {n.removeprefix(inside): archive.read(n) for n in names if n.startswith(inside)}
+    assert shared == packaged
+    assert set(shared) == {
+        "lib/udev/rules.d/41-pymodeswitch.rules",
+        "lib/systemd/system/pymodeswitch@.service",
+        "lib/systemd/system/pymodeswitch-scan.service",
+        "share/man/man1/pymodeswitch.1",
+        "share/man/man5/pymodeswitch.conf.5",
+        "share/bash-completion/completions/pymodeswitch",
+        "share/zsh/site-functions/_pymodeswitch",
+        "share/fish/vendor_completions.d/pymodeswitch.fish",
+    }
 
 
 def test_sdist_holds_tests_and_docs(built: Path) -> None:
@@ -90,5 +113,9 @@ def test_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None
     run("-m", "pymodeswitch", "data", "refresh")
     explained = json.loads(run("-m", "pymodeswitch", "explain", "1209:0001", "--json"))
     assert explained["entries"][0]["path"].endswith("/site-packages/acme_sticks/1209-0001")
+    # Installed from the wheel, for root to start: everything is there, and right.
+    assert "written" in run("-m", "pymodeswitch", "system", "install", "--root", str(tmp_path / "root"))
+    assert "missing" not in run("-m", "pymodeswitch", "system", "check", "--root", str(tmp_path / "root"))
+    assert (tmp_path / "root/usr/local/share/man/man1/pymodeswitch.1").exists()
     script = subprocess.run([tmp_path / "env/bin/pymodeswitch", "--version"], cwd=tmp_path, check=False)
     assert script.returncode == 0

@@ -11,7 +11,16 @@ from ..arguments import add_actions, add_common
 from ..console import complain, note, print_json, printable, show, warn
 from ..errors import InstallationError, UsageError
 from ..inspection import inspect
-from ..installation import Change, Layout, install, layout, system_catalog, system_files, uninstall
+from ..installation import (
+    Change,
+    Layout,
+    SystemFile,
+    install,
+    layout,
+    system_catalog,
+    system_files,
+    uninstall,
+)
 from ..rooted import Root
 from ..udev import STARTS, own_command
 
@@ -69,7 +78,14 @@ def _install(options: argparse.Namespace, root: Root, places: Layout, command: t
         raise InstallationError(
             f"{problem}: nothing is installed (install it for all users, or give --command)"
         )
-    changes = install(root, places, files, force=options.force, dry_run=options.dry_run)
+    changes = install(
+        root,
+        places,
+        files,
+        packaged=_packaged(options, root),
+        force=options.force,
+        dry_run=options.dry_run,
+    )
     warnings = daemons.reload() if here else []
     if here and (warning := daemons.ownership_warning(command)):
         warnings.append(warning)
@@ -115,10 +131,14 @@ def _report(
     warn(warnings)
 
 
+def _packaged(options: argparse.Namespace, root: Root) -> list[SystemFile]:
+    """The files as a package of the system has them."""
+    return system_files(root, layout(root, "/usr"), PACKAGED_COMMAND, options.start)
+
+
 def _check(options: argparse.Namespace, root: Root, places: Layout, command: tuple[str, ...]) -> int:
     files = system_files(root, places, command, options.start)
-    packaged = system_files(root, layout(root, "/usr"), PACKAGED_COMMAND, options.start)
-    findings = inspect(root, places, files, packaged, system_catalog(root).initial_ids())
+    findings = inspect(root, places, files, _packaged(options, root), system_catalog(root).initial_ids())
     wrong = [finding for finding in findings if finding.state != "ok"]
     code = InstallationError.exit_code if wrong else 0
     if options.json:
