@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .errors import GoneError, ModeSwitchError, TransferError
+from .errors import AccessError, BusyError, GoneError, ModeSwitchError, NoLibusbError, TransferError
 from .execution import Execution, execute, give_back
 from .host import Host
 from .model import AttachedDevice, Entry
-from .plan import make_plan
-from .steps import Plan, Step
+from .plan import make_plan, other_way
+from .steps import AwaitUnits, Plan, Step
+from .storage_driver import storage_driver
 from .verdict import Verdict, failure
 from .watch import watch
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 SHARES = (0.25, 0.5, 1.0)
 MAX_TRIES = len(SHARES)
 SETTLE_BEFORE_RETRY_S = 0.5
+
+# With these nothing was sent, and perhaps nothing can be sent this way.
+BARRED = (AccessError, BusyError, NoLibusbError, TransferError)
 
 
 class Attempts:
@@ -48,6 +52,7 @@ class Attempts:
         self.host = host
         self.device = device
         self.entry = entry
+        self.device_file = entry.device_file
         self.plan = plan
         self.tell = tell
         self.warn = warn
@@ -121,22 +126,10 @@ class Attempts:
         if now is not None and not now.same_stay(self._execution.device) and now.interfaces:
             # It came back as it was: with a new number, and with its drivers.
             self._execution = Execution(now)
-            self.plan = make_plan(self.entry.device_file, now)
+            self.plan = make_plan(self.device_file, now)
         self._execution.started = self._execution.delivered = False
-        self.tell("try", f"try {number}: {self.plan.method}")
-
-        def on_step(step: Step, fault: Fault | None) -> None:
-            self.tell("step", "ok" if fault is None else fault.value, step)
-
         try:
-            execute(
-                self.plan,
-                self.host,
-                self._execution,
-                deadline=deadline,
-                on_step=on_step,
-                stubborn=number > 1,
-            )
+            self._send(number, deadline)
         except GoneError as error:
             # Perhaps it switches by itself, or late: its port will tell.
             self._error = error
@@ -149,6 +142,57 @@ class Attempts:
             self._error = None
         self.tries += self._execution.started
         self._delivered = self._delivered or self._execution.delivered
+
+    def _send(self, number: int, deadline: float) -> None:
+        """Execute the plan; where its way is barred, the same commands go the other way.
+
+        Past the storage driver, or through it: what bars the way past it has a cure, so when both are
+        barred that is raised.
+        """
+
+        def run() -> None:
+            self.tell("try", f"try {number}: {self.plan.method}")
+            execute(
+                self.plan,
+                self.host,
+                self._execution,
+                deadline=deadline,
+                on_step=self._on_step,
+                stubborn=number > 1,
+            )
+
+        try:
+            run()
+        except BARRED as barred:
+            before = self.device_file, self.plan
+            if not self._go_the_other_way():
+                raise
+            self.tell("try", f"{barred}; so it goes the other way")
+            try:
+                run()
+            except BARRED as error:
+                self.device_file, self.plan = before
+                self.tell("try", f"the other way: {error}")
+                if self.device_file.through_driver:
+                    raise
+                raise barred from error
+
+    def _go_the_other_way(self) -> bool:
+        """Change the plan; through the storage driver only while there is one."""
+        device = self.host.at(self._execution.device.port)
+        if device is None or not device.same_stay(self._execution.device):
+            return False
+        other = other_way(self.device_file, device)
+        if other is None:
+            return False
+        for step in other[1].steps:
+            if isinstance(step, AwaitUnits) and storage_driver(device, step.interface) is None:
+                return False
+        self.device_file, self.plan = other
+        return True
+
+    def _on_step(self, step: Step, fault: Fault | None) -> None:
+        self.tell("step", "ok" if fault is None else fault.value, step)
 
     def _give_back(self) -> None:
         """A stick that stayed gets its configuration and its kernel drivers back, whatever happened."""

@@ -26,6 +26,9 @@ class Export(NamedTuple):
     errors: tuple[str, ...]
 
 
+OURS = (("target_id_list", "TargetIdList"), ("through_driver", "ThroughDriver"))
+
+
 def export_classic(catalog: Catalog, folder: str) -> Export:
     """Write the folder that usb_modeswitch reads. DeviceFileError when it cannot be written."""
     entries, errors = _read(catalog)
@@ -33,8 +36,9 @@ def export_classic(catalog: Catalog, folder: str) -> Export:
     losses = []
     for candidate, entry in entries:
         put_bytes(os.path.join(folder, classic_name(candidate)), write(entry.device_file).encode())
-        if entry.device_file.target_id_list:
-            losses.append(f"{candidate.name}: usb_modeswitch ignores TargetIdList")
+        for attribute, key in OURS:
+            if getattr(entry.device_file, attribute):
+                losses.append(f"{candidate.name}: usb_modeswitch ignores {key}")
         for way in entry.device_file.modes:
             losses.append(
                 f"{candidate.name}: usb_modeswitch ignores the other way of switching, {way.mode}"

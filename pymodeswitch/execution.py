@@ -8,9 +8,10 @@ from typing import Self
 
 from .errors import ModeSwitchError
 from .host import Host
-from .model import AttachedDevice
+from .model import AttachedDevice, StorageUnit
 from .steps import (
     AwaitReturn,
+    AwaitUnits,
     BulkOut,
     Claim,
     ClearHalt,
@@ -23,10 +24,12 @@ from .steps import (
     ReadStatus,
     Release,
     Reset,
+    ScsiCommand,
     SetAltSetting,
     SetConfiguration,
     Step,
 )
+from .storage_driver import REFUSALS, await_units, error_for_refusal, send
 from .transport import Fault, Transport, UsbFault, error_for
 
 logger = logging.getLogger(__name__)
@@ -70,6 +73,8 @@ def execute(
 ) -> None:
     """Open the device, run the steps in order, release what is claimed, close it.
 
+    A device that is only spoken to through the storage driver is not opened.
+
     What happens is noted in `execution`. deadline: on the host's clock; once a message is out, steps that
     would come later are left out. on_step: called after each step with the fault that it met. stubborn: go
     on when a CSW cannot be read; else that ends the plan, as in the reference (the stick may be switching,
@@ -92,6 +97,8 @@ def execute(
                 run.ended = run.ended or (isinstance(step, ReadStatus) and not stubborn)
             elif isinstance(step, SENDING):
                 execution.delivered = True
+        if run.refusal is not None and not execution.started:
+            raise error_for_refusal(run.refusal, execution.device) from run.refusal
 
 
 def give_back(now: AttachedDevice, transport: Transport, execution: Execution) -> list[Fault]:
@@ -121,10 +128,13 @@ class _Run:
         self.execution = execution
         self.left = False
         self.ended = False
+        self.refusal: UsbFault | None = None  # the first command that the storage driver did not take
         self._transport: Transport | None = None
+        self._units: tuple[StorageUnit, ...] = ()
 
     def __enter__(self) -> Self:
-        self._transport = self.host.open(self.execution.device)
+        if self.plan.opens_device:
+            self._transport = self.host.open(self.execution.device)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -154,7 +164,7 @@ class _Run:
         return fault
 
     def _dispatch(self, step: Step) -> Fault | None:
-        transport, execution = self.transport, self.execution
+        execution = self.execution
         match step:
             case Detach():
                 return self._detach()
@@ -165,16 +175,16 @@ class _Run:
             case ReadStatus():
                 return self._read_status(step)
             case ClearHalt(endpoint):
-                return _tolerate(transport.clear_halt, endpoint)
+                return _tolerate(self.transport.clear_halt, endpoint)
             case Pause(milliseconds):
                 self.host.sleep(max(0.0, min(milliseconds / 1000, self.deadline - self.host.now())))
                 return None
             case Release(interface):
                 execution.claimed.discard(interface)
-                return _tolerate(transport.release, interface)
+                return _tolerate(self.transport.release, interface)
             case InterruptOut(endpoint, data, timeout_ms):
                 execution.started = True
-                return _tolerate(transport.interrupt_out, endpoint, data, timeout_ms)
+                return _tolerate(self.transport.interrupt_out, endpoint, data, timeout_ms)
             case InterruptIn():
                 return self._read_interrupts(step)
             case Control():
@@ -183,12 +193,17 @@ class _Run:
                 return self._set_configuration(value)
             case SetAltSetting(interface, altsetting):
                 execution.started = True
-                return _tolerate(transport.set_altsetting, interface, altsetting)
+                return _tolerate(self.transport.set_altsetting, interface, altsetting)
             case Reset():
                 execution.started = True
-                return _tolerate(transport.reset)
+                return _tolerate(self.transport.reset)
             case AwaitReturn():
                 return self._await_return(step)
+            case AwaitUnits():
+                self._units = await_units(self.host, execution.device, step, self.deadline)
+                return None
+            case ScsiCommand():
+                return self._send_scsi(step)
 
     def _detach(self) -> Fault | None:
         """Every interface: claiming and SET_CONFIGURATION fail while any of them has a driver."""
@@ -278,6 +293,22 @@ class _Run:
         self.execution.started = True
         self.execution.unconfigured = value == 0
         self.execution.detached.clear()  # the interfaces of the new configuration get drivers anew
+        return None
+
+    def _send_scsi(self, step: ScsiCommand) -> Fault | None:
+        """A command and its status are one call here: a fault leaves open how far it came."""
+        before = self.execution.started
+        self.execution.started = True
+        try:
+            send(self.host, self.execution.device, self._units, step)
+        except UsbFault as fault:
+            if fault.fault in REFUSALS:
+                self.execution.started = before
+                self.refusal = self.refusal or fault
+                return fault.fault
+            self.execution.delivered = True
+            return fault.fault
+        self.execution.delivered = True
         return None
 
     def _await_return(self, step: AwaitReturn) -> Fault | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .bulk_only import describe_message
+from .bulk_only import describe_command, describe_message
 from .steps import (
     AwaitReturn,
+    AwaitUnits,
     BulkOut,
     Claim,
     ClearHalt,
@@ -19,12 +20,14 @@ from .steps import (
     ReadStatus,
     Release,
     Reset,
+    ScsiCommand,
     SetAltSetting,
     SetConfiguration,
     Step,
 )
 
 REQUEST_KINDS = ("standard", "class", "vendor", "reserved")
+CDB_LENGTH, NUL = 16, b"\0"  # of a command in a CBW
 RECIPIENTS = {0: "device", 1: "interface", 2: "endpoint", 3: "other"}
 # By kind (bits 5 and 6 of bmRequestType) and bRequest: USB 2.0, table 9-4; HID 1.11, section 7.2;
 # Bulk-Only Transport 1.0, section 3.
@@ -60,6 +63,13 @@ def describe_step(step: Step) -> str:
             return "reset the port"
         case AwaitReturn(_, timeout_ms):
             return f"wait until the stick has left and is back, at most {timeout_ms // 1000} s"
+        case AwaitUnits(interface, _, timeout_ms):
+            seconds = f"at most {timeout_ms // 1000} s"
+            return f"wait for the storage driver's units of interface {interface}, {seconds}"
+        case ScsiCommand(_, lun, cdb, length):
+            command = f"{describe_command(cdb.ljust(CDB_LENGTH, NUL))}, LUN {lun}"
+            phase = f", {length} bytes from the device" if length else ""
+            return f"through the storage driver: {command}{phase}"
         case ClearHalt(endpoint):
             return f"clear the halt of endpoint 0x{endpoint:02x}"
         case Pause(milliseconds, reason):
@@ -90,8 +100,16 @@ def step_data(step: Step) -> dict[str, Any]:
     return {"step": type(step).__name__, **values, "text": describe_step(step)}
 
 
-def plan_lines(plan: Plan) -> list[str]:
-    """A plan in words, a line each step, messages with their bytes below."""
+def plan_data(plan: Plan | None) -> list[dict[str, Any]] | None:
+    """The steps of a plan as data."""
+    return None if plan is None else [step_data(step) for step in plan.steps]
+
+
+def plan_lines(plan: Plan, other: Plan | None = None) -> list[str]:
+    """A plan in words, a line each step, messages with their bytes below.
+
+    other: what goes the other way where this one is barred (`plan.other_way`).
+    """
     if plan.by_itself:
         return ["the stick switches by itself; its port is watched"]
     if not plan.steps:
@@ -99,6 +117,10 @@ def plan_lines(plan: Plan) -> list[str]:
     lines = []
     for number, step in enumerate(plan.steps, 1):
         lines.append(f"{number:3}. {describe_step(step)}")
-        if isinstance(step, BulkOut):
-            lines.append(f"     {step.data.hex()}")
+        if isinstance(step, BulkOut | ScsiCommand):
+            lines.append(f"     {(step.data if isinstance(step, BulkOut) else step.cdb).hex()}")
+    if other is not None:
+        barred = "the interface cannot be had" if plan.opens_device else "no storage driver takes it"
+        lines.append(f"     where {barred}: {other.method}")
+        lines += [f"     - {describe_step(step)}" for step in other.steps]
     return lines

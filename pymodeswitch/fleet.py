@@ -282,6 +282,12 @@ def switcher(
     return switch_one
 
 
+def put_off_storage_scan(host: Host, settings: Settings) -> None:
+    """What is plugged in from now on is scanned by usb-storage no earlier than the settings want it."""
+    if settings.storage_delay_s is not None:
+        logger.info("%s", host.raise_storage_delay(settings.storage_delay_s))
+
+
 def scan(
     *,
     timeout: float | None = None,
@@ -313,6 +319,8 @@ def scan(
         report(outcome)
 
     switch_one = switcher(observer, timeout=timeout, dry_run=dry_run, settings=settings, data=folders)
+    if not dry_run:
+        put_off_storage_scan(host, settings)
     try:
         Fleet(host, default_catalog(folders), switch_one, note).run(forever=False)
     finally:

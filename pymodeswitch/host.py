@@ -11,7 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .model import AttachedDevice, Node, Port
+from .model import AttachedDevice, Node, Port, StorageUnit
 from .sysfs import Sysfs
 
 if TYPE_CHECKING:
@@ -47,6 +47,14 @@ class Host(Protocol):
 
     def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
         """SCSI vendor, model, revision, where a storage driver has read them."""
+
+    def storage_units(self, device: AttachedDevice) -> tuple[StorageUnit, ...] | None:
+        """What the storage driver has made of a device so far; None where this host cannot tell."""
+
+    def send_scsi(
+        self, device: AttachedDevice, unit: StorageUnit, cdb: bytes, length: int, timeout_ms: int
+    ) -> None:
+        """A command to a unit through the storage driver (sg.py); UsbFault."""
 
     def has_driver(self, name: str) -> bool:
         """Whether this system has a kernel driver: loaded, built in, or as a module; name with `_`."""
@@ -97,6 +105,26 @@ class LinuxHost:
 
     def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
         return self._sysfs.scsi_strings(device)
+
+    def storage_units(self, device: AttachedDevice) -> tuple[StorageUnit, ...] | None:
+        return self._sysfs.storage_units(device)
+
+    def send_scsi(
+        self, device: AttachedDevice, unit: StorageUnit, cdb: bytes, length: int, timeout_ms: int
+    ) -> None:
+        from .sg import open_unit, send
+        from .transport import Fault, UsbFault
+
+        file, node = open_unit(unit)
+        try:
+            # Looked at once it is open: before that, another device may have got the stick's names.
+            now = self.at(device.port)
+            units = self._sysfs.storage_units(now) if now is not None and now.same_stay(device) else ()
+            if not any(other.lun == unit.lun and node in other.nodes for other in units):
+                raise UsbFault(Fault.GONE, "SG_IO")
+            send(file, cdb, length, timeout_ms)
+        finally:
+            os.close(file)
 
     def has_driver(self, name: str) -> bool:
         return self._sysfs.has_driver(name) or _is_module(name)
@@ -170,6 +198,16 @@ class LibusbHost:
 
     def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
         return None
+
+    def storage_units(self, device: AttachedDevice) -> tuple[StorageUnit, ...] | None:
+        return None
+
+    def send_scsi(
+        self, device: AttachedDevice, unit: StorageUnit, cdb: bytes, length: int, timeout_ms: int
+    ) -> None:
+        from .transport import Fault, UsbFault
+
+        raise UsbFault(Fault.NOT_SUPPORTED, "SG_IO")
 
     def has_driver(self, name: str) -> bool:
         return False

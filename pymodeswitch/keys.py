@@ -62,6 +62,7 @@ KEYS = (
     Key("MessageContent3", "message_content3", "message"),
     Key("MessageEndpoint", "message_endpoint", "hex", 0xFF),
     Key("ResponseEndpoint", "response_endpoint", "hex", 0xFF),
+    Key("ThroughDriver", "through_driver", "bool"),
     Key("NeedResponse", "need_response", "bool"),
     Key("Configuration", "configuration", "number", 0xFF),
     Key("Interface", "interface", "hex", 0xFF),

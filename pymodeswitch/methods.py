@@ -26,6 +26,7 @@ STORAGE_METHODS = {
     "huawei_new_mode": messages.HUAWEI_NEW_MODE,
     "huawei_alt_mode": messages.HUAWEI_ALT_MODE,
     "option_mode": messages.OPTION_MODE,
+    "cisco_mode": messages.CISCO_MODE,
 }
 
 SONY_TIMEOUT_MS = 100

@@ -183,6 +183,7 @@ class DeviceFile(Record, kw_only=True):
     option_mode: bool = False
     blackberry_mode: bool = False
     pantech_mode: int | None = None
+    through_driver: bool = False
     configuration: int | None = None
     interface: int | None = None
     alt_setting: int | None = None
@@ -303,6 +304,17 @@ class Entry(Record):
     def targets(self) -> tuple[UsbId, ...]:
         """Target IDs of the device file."""
         return self.device_file.targets(self.id)
+
+
+class StorageUnit(Record):
+    """A SCSI unit that the storage driver has made of a stick.
+
+    nodes: names without `/dev/` (sg0, sr0), each with its device number as sysfs writes it (`21:0`).
+    """
+
+    interface: int
+    lun: int
+    nodes: tuple[tuple[str, str], ...]
 
 
 class Node(Record):

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from . import messages
 from .errors import DeviceFileError, NotStorageError
-from .keys import SPECIAL_METHODS
+from .keys import SPECIAL_METHODS, Key
 from .methods import CONTROL_METHODS, STORAGE_METHODS
 from .model import MASS_STORAGE_CLASS, AttachedDevice, DeviceFile, Interface, Port, UsbId
+from .record import replace
 from .steps import (
+    AwaitUnits,
     BulkOut,
     Claim,
     ClearHalt,
@@ -20,12 +22,14 @@ from .steps import (
     ReadStatus,
     Release,
     Reset,
+    ScsiCommand,
     SetAltSetting,
     SetConfiguration,
     Step,
 )
 
-CBW_SIGNATURE = b"USBC"
+CBW_SIGNATURE, CBW_LENGTH = b"USBC", 31
+MAX_DATA = 0x10000  # bytes of a data phase; real messages have 512 at most
 SETTLE_AFTER_MESSAGES_MS = 50  # what the reference waits between the last message and the release
 
 CISCO_PAUSE_MS = 2000
@@ -61,26 +65,53 @@ def make_plan(device_file: DeviceFile, device: AttachedDevice) -> Plan:
     return Plan(", ".join(names), steps, by_itself)
 
 
+def other_way(device_file: DeviceFile, device: AttachedDevice) -> tuple[DeviceFile, Plan] | None:
+    """The same commands through the storage driver instead of past it, or the other way round.
+
+    With the device file that says so. None where there is no such way: other methods than messages, data
+    that nobody knows, an endpoint that is not the driver's, steps that need the interface all the same.
+    """
+    through = not device_file.through_driver
+    other = replace(device_file, through_driver=through)
+    try:
+        plan = make_plan(other, device)
+        if through and (plan.opens_device or not plan.steps or _has_own_endpoint(device_file, device)):
+            return None
+    except (DeviceFileError, NotStorageError):
+        return None
+    return other, plan
+
+
+def _has_own_endpoint(device_file: DeviceFile, device: AttachedDevice) -> bool:
+    """Whether the messages go elsewhere than the storage driver's commands."""
+    return device_file.message_endpoint not in (None, _interface(device_file, device).bulk_out)
+
+
 def _method(device_file: DeviceFile, device: AttachedDevice) -> tuple[str, tuple[Step, ...], bool]:
     """Name and steps of the special method or of the messages, and whether the device needs none."""
-    for key in SPECIAL_METHODS:
-        value = getattr(device_file, key.attribute)
-        if not value:
-            continue
-        if key.attribute in STORAGE_METHODS:
-            contents = STORAGE_METHODS[key.attribute]
-            return key.name, _messages(contents, device_file, device), False
-        if key.attribute == "cisco_mode":
-            return key.name, _cisco(device_file, device), False
+    special = next((key for key in SPECIAL_METHODS if getattr(device_file, key.attribute)), None)
+    if special is not None and special.attribute in CONTROL_METHODS:
+        if device_file.through_driver:
+            raise DeviceFileError(f"ThroughDriver: {special.name} sends no storage command")
         interface = _interface(device_file, device).number
-        steps = CONTROL_METHODS[key.attribute](int(value), interface)
-        return key.name, steps, not steps
+        value = int(getattr(device_file, special.attribute))
+        steps = CONTROL_METHODS[special.attribute](value, interface)
+        return special.name, steps, not steps
+    name, contents = _contents(special, device_file)
+    if device_file.through_driver:
+        return f"{name} (ThroughDriver)", _through_driver(contents, device_file, device), False
+    if special is not None and special.attribute == "cisco_mode":
+        return name, _cisco(device_file, device), False
+    return name, _messages(contents, device_file, device) if contents else (), False
+
+
+def _contents(special: Key | None, device_file: DeviceFile) -> tuple[str, tuple[bytes, ...]]:
+    """Name of the method and its messages, in the order they are sent; empty where there are none."""
+    if special is not None:
+        return special.name, STORAGE_METHODS[special.attribute]
     if device_file.standard_eject:
-        eject = messages.STANDARD_EJECT + device_file.messages[:1]
-        return "StandardEject", _messages(eject, device_file, device), False
-    if device_file.messages:
-        return "MessageContent", _messages(device_file.messages, device_file, device), False
-    return "", (), False
+        return "StandardEject", messages.STANDARD_EJECT + device_file.messages[:1]
+    return ("MessageContent" if device_file.messages else ""), device_file.messages
 
 
 def _configuration(device_file: DeviceFile, device: AttachedDevice) -> tuple[Step, ...] | None:
@@ -127,7 +158,7 @@ def _messages(
 
 def _cisco(device_file: DeviceFile, device: AttachedDevice) -> tuple[Step, ...]:
     """Its messages have data phases: a CSW may come only at the second or third read."""
-    contents = messages.CISCO_MODE
+    contents = STORAGE_METHODS["cisco_mode"]
     interface, out, answer = _way(contents, device_file, device)
     assert answer is not None
     steps: list[Step] = [Detach(), Claim(interface)]
@@ -135,6 +166,33 @@ def _cisco(device_file: DeviceFile, device: AttachedDevice) -> tuple[Step, ...]:
         steps += [BulkOut(out, content), ReadStatus(answer, attempts=3)]
     pause = Pause(CISCO_PAUSE_MS, "the stick takes its time")
     return (*steps, ClearHalt(out), ClearHalt(answer), pause, Release(interface))
+
+
+def _through_driver(
+    contents: tuple[bytes, ...], device_file: DeviceFile, device: AttachedDevice
+) -> tuple[Step, ...]:
+    """The commands of the messages, for the units that the storage driver has made of the stick."""
+    if not contents:
+        raise DeviceFileError("ThroughDriver: no message to send: StandardEject=1 is the usual one")
+    interface = _interface(device_file, device)
+    _check_storage(device, interface)
+    commands = (_scsi_command(content, interface.number) for content in contents)
+    return (AwaitUnits(interface.number), *commands)
+
+
+def _scsi_command(message: bytes, interface: int) -> ScsiCommand:
+    """The command in a CBW (Bulk-Only Transport 1.0, 5.1). DeviceFileError where it has none."""
+    if len(message) != CBW_LENGTH or not message.startswith(CBW_SIGNATURE):
+        raise DeviceFileError(f"ThroughDriver: {message.hex()} is no CBW, so it has no SCSI command")
+    length = int.from_bytes(message[8:12], "little")
+    flags, lun, cdb_length = message[12], message[13] & 0x0F, message[14]
+    if (length and not flags & 0x80) or length > MAX_DATA:
+        raise DeviceFileError(f"ThroughDriver: {message.hex()} has a data phase that cannot be made")
+    cdb = message[15:]
+    # The length is often wrong: makers leave it 0, or too small for what they wrote. Without one it is that
+    # of the commands that are not the shortest; Linux sends none of less than 6 bytes.
+    used = max(cdb_length or 10, len(cdb.rstrip(b"\0")), 6)
+    return ScsiCommand(interface, lun, cdb[:used], length)
 
 
 def _way(

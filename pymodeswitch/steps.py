@@ -118,6 +118,30 @@ class Pause(Record):
     reason: str
 
 
+class AwaitUnits(Record):
+    """Wait until the storage driver has made the SCSI units of an interface: it scans 1 s after it binds.
+
+    driver_ms: the bound for a driver to bind; timeout_ms: for both.
+    """
+
+    interface: int
+    driver_ms: int = 3_000
+    timeout_ms: int = 10_000
+
+
+class ScsiCommand(Record):
+    """Have the storage driver send a command to a unit, and take its status, whatever that says.
+
+    cdb: 6 to 16 bytes. length: bytes that the device sends in the data phase, 0 for no data phase.
+    """
+
+    interface: int
+    lun: int
+    cdb: bytes
+    length: int = 0
+    timeout_ms: int = BULK_TIMEOUT_MS
+
+
 Step = (
     Detach
     | Claim
@@ -132,6 +156,8 @@ Step = (
     | SetAltSetting
     | Reset
     | AwaitReturn
+    | AwaitUnits
+    | ScsiCommand
     | Pause
 )
 
@@ -146,6 +172,11 @@ class Plan(Record):
     method: str
     steps: tuple[Step, ...]
     by_itself: bool = False
+
+    @property
+    def opens_device(self) -> bool:
+        """Whether a step speaks to the device itself, past the kernel's drivers."""
+        return any(not isinstance(step, AwaitUnits | ScsiCommand | Pause) for step in self.steps)
 
     @property
     def waits_s(self) -> int:

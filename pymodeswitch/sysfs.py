@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from .model import HUB_CLASS, MBIM, AttachedDevice, Interface, Node, Port, UsbId
+from .model import HUB_CLASS, MBIM, AttachedDevice, Interface, Node, Port, StorageUnit, UsbId
 
 DEVICE, CONFIGURATION, INTERFACE, ENDPOINT = 1, 2, 4, 5
 BULK = 2
@@ -107,13 +107,30 @@ class Sysfs:
     def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
         """SCSI vendor, model and revision as the storage driver read them; None before it has."""
         for interface in device.interfaces:
-            host = self._interface(device.port, device.configuration, interface.number)
-            for path in _below(host, "host", "target", ""):
+            for path in self._units(device, interface.number):
                 try:
                     return _read(path, "vendor"), _read(path, "model"), _read(path, "rev")
                 except OSError:
                     continue
         return None
+
+    def storage_units(self, device: AttachedDevice) -> tuple[StorageUnit, ...]:
+        """The units that have a node by now; the nodes of the sg driver come first."""
+        units = []
+        for interface in device.interfaces:
+            for path in self._units(device, interface.number):
+                nodes = tuple(
+                    (name, _optional(os.path.join(path, kind, name), "dev"))
+                    for kind in ("scsi_generic", "block")
+                    for name in _names(os.path.join(path, kind))
+                )
+                if nodes:
+                    units.append(StorageUnit(interface.number, int(path.rpartition(":")[2]), nodes))
+        return tuple(units)
+
+    def _units(self, device: AttachedDevice, interface: int) -> list[str]:
+        """Folders of the SCSI units (HOST:CHANNEL:TARGET:LUN) below an interface."""
+        return _below(self._interface(device.port, device.configuration, interface), "host", "target", "")
 
 
 def parse_interfaces(

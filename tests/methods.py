@@ -97,6 +97,7 @@ CBW = bytes.fromhex("5553424392020000000000000000061b000000020000000000000000000
 METHODS = (
     method("StandardEject", by_messages(*EJECT), standard_eject=True, claims=True),
     method("MessageContent", by_messages(*EJECT), message_content=CBW, claims=True),
+    method("ThroughDriver", by_messages(*EJECT), standard_eject=True, through_driver=True, claims=True),
     method("HuaweiNewMode", by_messages(*HUAWEI_NEW), huawei_new_mode=True, claims=True),
     method("HuaweiAltMode", by_messages(*HUAWEI_ALT), huawei_alt_mode=True, claims=True),
     method("OptionMode", by_messages(b"\x01"), option_mode=True, claims=True),

@@ -46,8 +46,10 @@ FLOORS = """
     sysfs
     uevents
     quirks
+    sg
     host
     guard
+    storage_driver
     scsi
     execution
     verdict

@@ -35,6 +35,14 @@ def test_classic_round_trip_of_all_shipped_entries(tmp_path: Path) -> None:
     assert len(back.written) == len(list(Path(shipped_folder()).iterdir()))
 
 
+def test_keys_of_ours(tmp_path: Path) -> None:
+    """usb_modeswitch gets them, and does without."""
+    (tmp_path / "19d2-1201").write_text("StandardEject=1\nThroughDriver=1\n")
+    done = export_classic(Catalog((str(tmp_path),)), str(tmp_path / "to"))
+    assert done.losses == ("19d2-1201: usb_modeswitch ignores ThroughDriver",)
+    assert "ThroughDriver=1" in (tmp_path / "to/19d2:1201").read_text()
+
+
 def test_the_reference_reads_no_more_than_50_lines(tmp_path: Path) -> None:
     """Its limits, which none of ours reaches."""
     export_classic(SHIPPED, str(tmp_path))

@@ -14,6 +14,7 @@ from pymodeswitch.plan import make_plan, typical_device
 from pymodeswitch.sources import shipped_folder
 from pymodeswitch.steps import (
     AwaitReturn,
+    AwaitUnits,
     BulkOut,
     Claim,
     ClearHalt,
@@ -25,6 +26,7 @@ from pymodeswitch.steps import (
     ReadStatus,
     Release,
     Reset,
+    ScsiCommand,
     SetAltSetting,
     SetConfiguration,
     Step,
@@ -60,6 +62,12 @@ EJECT = bytes.fromhex("5553424397654321000000000000061b0000000200000000000000000
         (SetAltSetting(1, 2), "SET_INTERFACE: altsetting 2 of interface 1"),
         (Reset(), "reset the port"),
         (AwaitReturn(10_000, 35_000), "wait until the stick has left and is back, at most 35 s"),
+        (AwaitUnits(1), "wait for the storage driver's units of interface 1, at most 10 s"),
+        (ScsiCommand(0, 1, EJECT[15:21]), "through the storage driver: START STOP UNIT (eject), LUN 1"),
+        (
+            ScsiCommand(0, 0, b"\xfd" + bytes(9), 512),
+            "vendor command 0xfd, LUN 0, 512 bytes from the device",
+        ),
         (Pause(50, "the last answer"), "wait 50 ms: the last answer"),
     ],
 )

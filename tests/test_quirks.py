@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import AttachedDevice, Port, Settings, Status, UnchangedError, UsbId, switch
+from pymodeswitch.fleet import scan
 from pymodeswitch.host import LibusbHost, LinuxHost
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 
@@ -98,6 +99,18 @@ def test_the_delay_is_raised_before_the_message(bus: VirtualBus, backend: Virtua
     settings = Settings(storage_delay_s=4, avoid_reset_quirk=False)
     assert told(backend, settings, dry_run=True) == []
     assert told(backend, settings) == [("delay 4", "19d2:1201")]
+
+
+def test_a_scan_puts_off_what_comes_later(backend: VirtualBackend) -> None:
+    """Also where there is nothing to switch: at boot, say."""
+    host = Host(backend)
+    settings = Settings(storage_delay_s=4)
+    assert scan(host=host, settings=settings, dry_run=True) == ()
+    assert host.told == []
+    assert scan(host=host, settings=settings) == ()
+    assert host.told == [("delay 4", None)]
+    assert scan(host=host, settings=Settings()) == ()
+    assert len(host.told) == 1
 
 
 def test_a_stick_that_stays_is_none_to_protect(bus: VirtualBus, backend: VirtualBackend) -> None:

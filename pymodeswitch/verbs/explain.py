@@ -12,7 +12,7 @@ from ..console import complain, print_json, printable, show
 from ..errors import ModeSwitchError, NoLibusbError, NotAttachedError
 from ..host import Host, LinuxHost, default_host
 from ..model import AttachedDevice, DeviceFile, Entry, UsbId, parse_port
-from ..plan import make_plan, typical_device
+from ..plan import make_plan, other_way, typical_device
 from ..policy import Decision, decide_by, mode_names
 from ..record import Record, replace
 from ..report import device_data, entry_data
@@ -30,12 +30,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class Explanation(Record):
-    """One entry, what was decided about it, and its plan; or the problem that leaves it without one."""
+    """One entry, what was decided about it, and its plan; or the problem that leaves it without one.
+
+    fallback: the plan where that one is barred.
+    """
 
     entry: Entry
     decision: Decision
     plan: Plan | None
     problem: str = ""
+    fallback: Plan | None = None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -114,13 +118,15 @@ def _explanation(
         has_driver=host.has_driver,
     )
     try:
-        return Explanation(entry, decision, make_plan(decision.device_file, planned_for))
+        plan = make_plan(decision.device_file, planned_for)
     except ModeSwitchError as error:  # it is still worth to see which entry that is
         return Explanation(entry, decision, None, str(error))
+    other = other_way(decision.device_file, planned_for)
+    return Explanation(entry, decision, plan, fallback=other and other[1])
 
 
 def _explanation_data(explanation: Explanation, device: AttachedDevice | None) -> dict[str, Any]:
-    from ..explain import step_data
+    from ..explain import plan_data
 
     entry, plan = explanation.entry, explanation.plan
     return {
@@ -128,7 +134,8 @@ def _explanation_data(explanation: Explanation, device: AttachedDevice | None) -
         "modes": list(mode_names(entry.device_file, device)),
         "reasons": list(explanation.decision.reasons),
         "method": plan.method if plan else None,
-        "plan": [step_data(step) for step in plan.steps] if plan else None,
+        "plan": plan_data(plan),
+        "fallback": plan_data(explanation.fallback),
         "problem": explanation.problem or None,
         "warnings": [str(diagnostic) for diagnostic in entry.diagnostics],
     }
@@ -152,7 +159,11 @@ def _explanation_lines(explanation: Explanation, device: AttachedDevice | None) 
         lines.append("state:    already switched")
     if explanation.plan is None:
         return [*lines, f"plan:     none: {explanation.problem}"]
-    return [*lines, f"method:   {explanation.plan.method}", *plan_lines(explanation.plan)]
+    return [
+        *lines,
+        f"method:   {explanation.plan.method}",
+        *plan_lines(explanation.plan, explanation.fallback),
+    ]
 
 
 def _targets(initial: UsbId, device_file: DeviceFile) -> str:

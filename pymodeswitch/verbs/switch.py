@@ -18,6 +18,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
+    from ..model import SwitchResult
+    from ..steps import Plan
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
@@ -59,9 +62,10 @@ def run(options: argparse.Namespace) -> int:
 
         data = result_data(result)
         if options.dry_run:
-            from ..explain import step_data
+            from ..explain import plan_data
 
-            data["plan"] = [step_data(step) for step in result.plan.steps] if result.plan else []
+            data["plan"] = plan_data(result.plan) or []
+            data["fallback"] = plan_data(_fallback(result))
         print_json(data)
         return 0
     if not options.quiet:
@@ -71,6 +75,16 @@ def run(options: argparse.Namespace) -> int:
         if options.dry_run and result.plan is not None:
             from ..explain import plan_lines
 
-            show("\n".join(plan_lines(result.plan)))
+            show("\n".join(plan_lines(result.plan, _fallback(result))))
         warn(result.warnings)
     return 0
+
+
+def _fallback(result: SwitchResult) -> Plan | None:
+    """What a dry run would do where the way of its plan is barred."""
+    from ..plan import other_way
+
+    if result.entry is None or result.before is None:
+        return None
+    other = other_way(result.entry.device_file, result.before)
+    return other and other[1]

@@ -10,7 +10,7 @@ from typing import Any
 from ..arguments import add_common, add_data, data_folders, seconds, settings_for
 from ..catalog import default_catalog
 from ..console import flush, note, show
-from ..fleet import Fleet, Outcome, switcher
+from ..fleet import Fleet, Outcome, put_off_storage_scan, switcher
 from ..host import default_host
 from ..model import Status
 from .scan import observer, outcome_data, tell_outcome
@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         flush()
 
     switch_one = switcher(observer(options), timeout=options.timeout, settings=settings, data=folders)
+    put_off_storage_scan(host, settings)
     fleet = Fleet(host, default_catalog(folders), switch_one, tell)
     signals = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: fleet.stop()) for number in signals]

@@ -62,6 +62,25 @@ def driver(port: str, interface: int = 0) -> str | None:
     return None
 
 
+def usb_node(port: str) -> Path:
+    """The usbfs node of the device on a port, once udev is done with it."""
+    settle()
+    return Path(f"/dev/bus/usb/{int(port.partition('-')[0]):03}/{devnum(port):03}")
+
+
+def storage_nodes(port: str) -> list[Path]:
+    """sg and block node of the stick on a port, awaited: the driver scans a second after it binds."""
+    units = f"{port}:*/host*/target*/*:*"
+
+    def found() -> list[Path]:
+        places = [*DEVICES.glob(f"{units}/scsi_generic/*"), *DEVICES.glob(f"{units}/block/*")]
+        return [Path("/dev") / place.name for place in places]
+
+    wait_for(f"sg and block node on {port}", lambda: len(found()) == 2)
+    settle()
+    return found()
+
+
 def serial_ports(port: str) -> list[Path]:
     """Device nodes of the CDC ACM ports of the stick on a port, by interface."""
     return [Path("/dev") / node.name for node in sorted(DEVICES.glob(f"{port}:*/tty/*"))]

@@ -196,12 +196,12 @@ def test_interrupted_midway(plug: Plug) -> None:
 
 
 def test_no_permission(plug: Plug) -> None:
-    """Which node, and the rule that cures it; nothing is sent."""
+    """Which node, and the rule that cures it; nothing is sent, nor through the storage driver's nodes."""
     stick = plug()
     devnum = linux.devnum(stick.port)
-    node = Path(f"/dev/bus/usb/{int(stick.port.partition('-')[0]):03}/{devnum:03}")
-    linux.settle()  # udev sets the node's mode once more when it handles the plug
-    node.chmod(0)
+    node = linux.usb_node(stick.port)
+    for each in (node, *linux.storage_nodes(stick.port)):
+        each.chmod(0)
     caps = "-dac_override,-dac_read_search"  # root without the right to pass over file modes
     done = linux.run_command(
         *("setpriv", f"--bounding-set={caps}", f"--inh-caps={caps}"),
@@ -215,10 +215,10 @@ def test_no_permission(plug: Plug) -> None:
 
 
 def test_no_device_nodes(plug: Plug) -> None:
-    """As in a container without /dev/bus/usb: sysfs shows the stick, and it cannot be opened."""
+    """As in a container without any device node: sysfs shows the stick, and nothing can be opened."""
     stick = plug()
     devnum = linux.devnum(stick.port)
-    command = f"mount -t tmpfs none /dev/bus/usb && exec {sys.executable} -m pymodeswitch 19d2:1201"
+    command = f"mount -t tmpfs none /dev && exec {sys.executable} -m pymodeswitch 19d2:1201"
     done = linux.run_command("unshare", "--mount", "sh", "-c", command)
     assert done.returncode == 8, done.stderr
     assert "does not exist: is /dev/bus/usb missing in this container?" in done.stderr
