@@ -60,7 +60,9 @@ def test_folders_and_links_are_left_out(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_long_names(form: int, tmp_path: Path) -> None:
-    path = packed(tmp_path / "p", {**FILES, LONG: b"long"}, form)
+    link = info("19d2:1202", kind=tarfile.SYMTYPE)
+    link.linkname = "19d2:1201"
+    path = packed(tmp_path / "p", {**FILES, LONG: b"long"}, form, link)
     assert content(Archive(path)) == {**FILES, LONG: b"long"}
 
 
