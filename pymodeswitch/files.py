@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 
 from .errors import DeviceFileError
+
+logger = logging.getLogger(__name__)
 
 
 def read_bytes(path: str, limit: int) -> bytes:
@@ -27,6 +30,22 @@ def read_bytes(path: str, limit: int) -> bytes:
             raise
         reason = getattr(error, "strerror", None) or error
         raise DeviceFileError(f"{path}: cannot be read: {reason}") from error
+
+
+def index_lines(path: str, limit: int) -> list[str]:
+    """The lines of an index of ours, from `limit` bytes at most; none when there is no index.
+
+    One that cannot be read is a warning: everything works without it.
+    """
+    try:
+        with open(path, "rb") as file:
+            lines = os.fsdecode(file.read(limit)).split("\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        logger.warning("%s: cannot be read: %s", path, error.strerror)
+        return []
+    return lines[:-1]  # behind the last line end is nothing, or a line that is cut off
 
 
 def write_bytes(path: str, data: bytes) -> None:

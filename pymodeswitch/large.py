@@ -9,16 +9,13 @@ tabs between them.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import time
 from collections.abc import Iterable
 
-from .files import remove, write_bytes
+from .files import index_lines, remove, write_bytes
 from .names import fallback_names, fallback_vendor, parse_name, plain_names
-
-logger = logging.getLogger(__name__)
 
 INDEX = os.path.join(sys.prefix, "share", "pymodeswitch", "large-folders")
 
@@ -45,16 +42,8 @@ class LargeFolders:
 
 
 def _read() -> dict[str, list[str]]:
-    try:
-        with open(INDEX, "rb") as file:
-            lines = os.fsdecode(file.read(MAX_BYTES)).split("\n")
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        logger.warning("%s: cannot be read: %s", INDEX, error.strerror)
-        return {}
-    # The last one is empty, or cut off.
-    return {words[0]: words[1:] for words in (line.split("\t") for line in lines[:-1]) if len(words) > 1}
+    lines = (line.split("\t") for line in index_lines(INDEX, MAX_BYTES))
+    return {words[0]: words[1:] for words in lines if len(words) > 1}
 
 
 def _changed(folder: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from . import device_file
 from .errors import DeviceFileError
-from .files import read_bytes
+from .files import index_lines, read_bytes
 from .large import LargeFolders
 from .model import UsbId
 from .names import names_for, plain_names
@@ -179,12 +179,4 @@ def default_folders(extra: Iterable[str] = ()) -> tuple[str, ...]:
 
 def pack_folders() -> tuple[str, ...]:
     """The folders in the index of packs, in its order; none without an index."""
-    try:
-        with open(PACKS_INDEX, "rb") as file:
-            text = file.read(MAX_INDEX).decode("utf-8", "surrogateescape")
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        logger.warning("%s: cannot be read: %s", PACKS_INDEX, error.strerror)
-        return ()
-    return tuple(line for line in text.splitlines() if line.startswith("/"))
+    return tuple(line for line in index_lines(PACKS_INDEX, MAX_INDEX) if line.startswith("/"))
