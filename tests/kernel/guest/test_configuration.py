@@ -46,20 +46,21 @@ def dispatch(port: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("line", ["DisableSwitching=1", "DisableSwitching = YES"])
-def test_switching_turned_off(line: str, plug: Plug, conf: Path, reference: None, udev_rules: Path) -> None:
-    """What comes by itself is left alone, as the reference does; the settings are the same file."""
-    conf.write_text(f"{line}\n")
+def test_switching_turned_off(plug: Plug, conf: Path, reference: None, udev_rules: Path) -> None:
+    """What comes by itself is left alone, by both, as the same file says."""
+    conf.write_text("DisableSwitching=1\n")
     udev_rules.write_text(linux.pymodeswitch("rules").stdout)
     linux.reload_rules()
     stick = plug()
     linux.settle()
     devnum = linux.devnum(stick.port)
-    dispatch(stick.port)
-    for words in (("--port", stick.port), ("scan",)):
-        done = linux.pymodeswitch(*words)
+    for line in ("DisableSwitching=1", "DisableSwitching = YES"):
+        conf.write_text(f"{line}\n")
+        dispatch(stick.port)
+        done = linux.pymodeswitch("--port", stick.port)
         assert (done.returncode, done.stdout) == (17, "")
         assert f"turned off by {conf}" in done.stderr
+    assert linux.pymodeswitch("scan").returncode == 17
     assert is_untouched(stick, devnum)
     assert EJECT not in stick.written()
     conf.write_text("DisableSwitching=0\n")
