@@ -51,6 +51,7 @@ def complete(script: Path, *words: str, cwd: Path | None = None) -> list[str]:
         (("19d2", ":", "1201", "--no-w"), ["--no-wait"]),
         (("--port", "1-1", "--no-w"), ["--no-wait"]),
         (("list", "--no-w"), []),
+        (("-q", "list", "--so"), ["--sources"]),
         (("switch", "--mode", ""), []),
         (("explain", "list", "--so"), []),
         (("data", "import", "--source-n"), ["--source-name"]),

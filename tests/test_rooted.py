@@ -140,6 +140,21 @@ def test_an_interrupted_write_leaves_nothing(root: Root, monkeypatch: pytest.Mon
     assert root.names("/etc/some") == ["file"]
 
 
+@pytest.mark.parametrize(("user", "hint"), [(0, ""), (1000, r" \(run this as root\)")])
+def test_only_others_than_root_are_told_to_be_root(
+    user: int, hint: str, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root meets read-only files, too."""
+
+    def fails(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "fchmod", fails)
+    with pytest.raises(InstallationError, match=f"cannot be written: Operation not permitted{hint}$"):
+        root.write(PATH, b"x")
+
+
 def test_this_system() -> None:
     assert Root("/").is_this_system
     assert Root().is_this_system
