@@ -27,7 +27,12 @@ UNIT_FOLDERS = tuple(
 SHARE_FOLDERS = ("/usr/local/share", "/usr/share")
 OF_PACKAGES = ("/usr/lib", "/lib", "/usr/share")
 
-OTHERS = ("*usb_modeswitch*.rules", "*usb-modeswitch*.rules")
+# Rules that may switch our sticks, too: usb_modeswitch's, and some that `pymodeswitch rules` has printed.
+OTHERS = {
+    "*usb_modeswitch*.rules": "usb_modeswitch",
+    "*usb-modeswitch*.rules": "usb_modeswitch",
+    "*pymodeswitch*.rules": "pymodeswitch",
+}
 
 
 class Finding(NamedTuple):
@@ -45,7 +50,7 @@ def inspect(
     packaged: Sequence[SystemFile],
     initial_ids: Iterable[UsbId],
 ) -> list[Finding]:
-    """A finding for each file, and one for each rules file of usb_modeswitch that starts it for our IDs.
+    """A finding for each file, and one for each other rules file that starts something for our IDs.
 
     files: as they would be installed now. packaged: the same as a package of the system would have them,
     fine in the folders of packages.
@@ -57,7 +62,8 @@ def inspect(
         else _compared(root, file, _folders(places, file.path), as_packaged)
         for file in files
     ]
-    return [*findings, *_fighting(root, list(initial_ids))]
+    own = {os.path.basename(file.path) for file in files}
+    return [*findings, *_fighting(root, list(initial_ids), own)]
 
 
 def _enabled(root: Root, file: SystemFile) -> Finding:
@@ -121,13 +127,13 @@ def _unzipped(data: bytes | None) -> bytes | None:
         return data
 
 
-def _fighting(root: Root, initial_ids: Sequence[UsbId]) -> list[Finding]:
-    """Active rules of usb_modeswitch: both would switch the same stick."""
+def _fighting(root: Root, initial_ids: Sequence[UsbId], seen: set[str]) -> list[Finding]:
+    """Active rules that would switch the same sticks. seen: names that are not looked at."""
     findings = []
-    seen = set()
     for folder in UDEV_FOLDERS:
         for name in root.names(folder):
-            if name in seen or not any(fnmatch.fnmatchcase(name, pattern) for pattern in OTHERS):
+            whose = [program for pattern, program in OTHERS.items() if fnmatch.fnmatchcase(name, pattern)]
+            if name in seen or not whose:
                 continue
             seen.add(name)
             path = f"{folder}/{name}"
@@ -138,7 +144,7 @@ def _fighting(root: Root, initial_ids: Sequence[UsbId]) -> list[Finding]:
                     Finding(
                         path,
                         "fighting",
-                        f"starts usb_modeswitch for {met} of {len(initial_ids)} IDs, too; to mask it: "
+                        f"starts {whose[0]} for {met} of {len(initial_ids)} IDs, too; to mask it: "
                         f"ln -s /dev/null /etc/udev/rules.d/{name}",
                     )
                 )

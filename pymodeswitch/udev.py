@@ -117,11 +117,11 @@ def _start_lines(command: str, start: str) -> list[str]:
 
 
 ID_MATCH = re.compile(r'ATTRS?\{id(Vendor|Product)\}=="([^"]*)"')
-STARTS_SOMETHING = re.compile(r"\bRUN(\{program\})?\s*(\+|:)?=|SYSTEMD_WANTS")
+STARTS_SOMETHING = re.compile(rf'\bRUN(\{{program\}})?\s*(\+|:)?=|SYSTEMD_WANTS|GOTO="{START}"')
 
 
 def started_by(text: str, ids: Iterable[UsbId]) -> list[UsbId]:
-    """Those of the IDs for which somebody else's rules start a program or a unit.
+    """Those of the IDs for which other rules start a program or a unit.
 
     Only what a single line says is read: IDs, alternatives with `|` and globs. A line with a vendor and no
     product is for all of its products, one without a vendor for none.

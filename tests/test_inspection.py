@@ -11,6 +11,7 @@ from pymodeswitch import UsbId
 from pymodeswitch.inspection import Finding, inspect
 from pymodeswitch.installation import Layout, SystemFile, install, layout, system_files, uninstall
 from pymodeswitch.rooted import Root
+from pymodeswitch.udev import rules
 
 from .test_installation import COMMAND, ENABLED, RULES, SCAN, UNIT
 
@@ -161,6 +162,14 @@ def test_fighting(name: str, installed: Root, places: Layout) -> None:
     assert wrong(installed, places) == [], "for other IDs"
     installed.write("/etc/udev/rules.d/40-mine.rules", THEIRS)
     assert wrong(installed, places) == [], "not usb_modeswitch's"
+
+
+def test_a_second_rule_of_ours(installed: Root, places: Layout) -> None:
+    """As `pymodeswitch rules` prints it, under a name of its own: each stick would start twice."""
+    installed.write("/etc/udev/rules.d/40-pymodeswitch.rules", rules(IDS, "/bin/x").encode())
+    (finding,) = wrong(installed, places)
+    assert finding.state == "fighting"
+    assert "starts pymodeswitch for 2 of 2 IDs, too" in finding.detail
 
 
 def test_one_folder_under_two_names(installed: Root, places: Layout) -> None:
