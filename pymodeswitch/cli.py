@@ -40,6 +40,7 @@ VERBS = {
     "explain": "show an ID's entry and plan",
     "lint": "check device files",
     "rules": "print udev rules",
+    "symlink": "the name of the link for a modem's serial port, for udev",
     "demo": "the whole job on a virtual stick",
     "data": "import and export device files; note where they are",
     "system": "install, check or remove udev rules, systemd units, man pages and completions",

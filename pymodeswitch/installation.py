@@ -17,11 +17,13 @@ from typing import NamedTuple
 from . import sources
 from .catalog import Catalog
 from .errors import InstallationError, UsageError
+from .modem_port import link_rules, modem_ids
 from .rooted import Root
 from .udev import own_command, rules, run_command
 from .units import PORT_UNIT, SCAN_UNIT, WANTED_BY, port_unit, scan_unit
 
 RULES = "41-pymodeswitch.rules"
+LINK_RULES = "42-pymodeswitch-gsmmodem.rules"  # on its own, so that it can be masked
 UDEVD = ("/usr/lib/systemd/systemd-udevd", "/lib/systemd/systemd-udevd")  # the one that knows /usr/local
 
 # What hides from a service (systemd.exec(5): ProtectHome=, PrivateTmp=).
@@ -86,7 +88,11 @@ def system_files(root: Root, places: Layout, command: Sequence[str], start: str)
     text = rules(
         known.initial_ids(), run_command(command), whole_vendors=known.fallback_vendors(), start=start
     )
-    files = [SystemFile(f"{places.rules}/{RULES}", text.encode())]
+    links = link_rules(modem_ids(known.entries()), command)
+    files = [
+        SystemFile(f"{places.rules}/{RULES}", text.encode()),
+        SystemFile(f"{places.rules}/{LINK_RULES}", links.encode()),
+    ]
     if start != "run":
         hidden = {"in_home": _is_below(command, HOMES), "in_tmp": _is_below(command, TEMPORARY)}
         scan = SystemFile(f"{places.units}/{SCAN_UNIT}", scan_unit(command, **hidden).encode())

@@ -104,6 +104,12 @@ class Sysfs:
                         found.append(Node(kind, node, driver, interface.number))
         return tuple(sorted(found, key=lambda node: (node.interface, node.name)))
 
+    def has_interrupt(self, device: AttachedDevice, interface: int) -> bool:
+        """Whether an interface has an interrupt endpoint."""
+        folder = self._interface(device.port, device.configuration, interface)
+        ends = (os.path.join(folder, name) for name in _names(folder) if name.startswith("ep_"))
+        return any(_optional(end, "type") == "Interrupt" for end in ends)
+
     def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
         """SCSI vendor, model and revision as the storage driver read them; None before it has."""
         for interface in device.interfaces:

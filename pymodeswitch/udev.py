@@ -46,6 +46,13 @@ def run_command(command: Sequence[str]) -> str:
     return " ".join([*map(_quoted, command), "--no-wait", "--port", "%k"])
 
 
+def program(words: Sequence[str]) -> str:
+    """What PROGRAM starts; words with a `%` in front are udev's own."""
+    text = " ".join(word if word.startswith("%") else _quoted(word) for word in words)
+    _check(text)
+    return text
+
+
 def _quoted(word: str) -> str:
     if "'" in word:
         raise UsageError(f"bad command {word!r}: a udev rule holds no single quotes within a word")
@@ -67,9 +74,6 @@ def rules(
     STARTS. command: what RUN starts, with an absolute path and udev's substitutions (udev(7)); not used
     when systemd starts. UsageError when it cannot be written into a rule.
     """
-    by_vendor: dict[int, list[int]] = {}
-    for usb_id in initial_ids:
-        by_vendor.setdefault(usb_id.vendor, []).append(usb_id.product)
     lines = [
         "# Written by pymodeswitch from its device files: one start for each stick that it knows.",
         f'ACTION!="add", GOTO="{END}"',
@@ -77,13 +81,8 @@ def rules(
         f'ENV{{DEVTYPE}}!="usb_device", GOTO="{END}"',
         "",
         "# IDs before the switch, a line for each vendor",
+        *id_matches(initial_ids, START),
     ]
-    for vendor in sorted(by_vendor):
-        alternatives = "|".join(f"{product:04x}" for product in sorted(set(by_vendor[vendor])))
-        line = f'ATTR{{idVendor}}=="{vendor:04x}", ATTR{{idProduct}}=="{alternatives}", GOTO="{START}"'
-        if len(line) > MAX_LINE:
-            raise UsageError(f"the rule for vendor {vendor:04x} is longer than udev reads")
-        lines.append(line)
     for vendor in sorted(set(whole_vendors)):
         # usb_id reads the descriptors, so the interfaces need not be there yet; within one line udev would
         # match before it imports. Phones stay what they are, as in the reference's rule; with != a stick
@@ -99,10 +98,25 @@ def rules(
     return "\n".join(lines) + "\n"
 
 
-def _start_lines(command: str, start: str) -> list[str]:
-    wants = f'TAG+="systemd", ENV{{SYSTEMD_WANTS}}+="{UNIT}"'
-    if start == "systemd":
-        return [wants]
+def id_matches(ids: Iterable[UsbId], label: str, key: str = "ATTR") -> list[str]:
+    """Lines that jump to a label for each of the IDs, one for a vendor. UsageError for a line too long.
+
+    key: ATTR for the event's device, ATTRS for one that it hangs on.
+    """
+    by_vendor: dict[int, set[int]] = {}
+    for usb_id in ids:
+        by_vendor.setdefault(usb_id.vendor, set()).add(usb_id.product)
+    lines = []
+    for vendor in sorted(by_vendor):
+        alternatives = "|".join(f"{product:04x}" for product in sorted(by_vendor[vendor]))
+        line = f'{key}{{idVendor}}=="{vendor:04x}", {key}{{idProduct}}=="{alternatives}", GOTO="{label}"'
+        if len(line) > MAX_LINE:
+            raise UsageError(f"the rule for vendor {vendor:04x} is longer than udev reads")
+        lines.append(line)
+    return lines
+
+
+def _check(command: str) -> None:
     if not command.strip():
         raise UsageError("bad command: it is empty")
     if '"' in command or not command.isprintable() or command.endswith("\\"):
@@ -110,6 +124,13 @@ def _start_lines(command: str, start: str) -> list[str]:
             f"bad command {command!r}: a udev rule holds no double quotes, no control characters and no "
             "backslash at its end"
         )
+
+
+def _start_lines(command: str, start: str) -> list[str]:
+    wants = f'TAG+="systemd", ENV{{SYSTEMD_WANTS}}+="{UNIT}"'
+    if start == "systemd":
+        return [wants]
+    _check(command)
     run = f'RUN+="{command}"'
     if start == "run":
         return [run]

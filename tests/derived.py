@@ -14,7 +14,8 @@ from pathlib import Path
 from pymodeswitch import completions
 from pymodeswitch.catalog import Catalog
 from pymodeswitch.grammar import verbs
-from pymodeswitch.installation import RULES, shipped_system_folder
+from pymodeswitch.installation import LINK_RULES, RULES, shipped_system_folder
+from pymodeswitch.modem_port import link_rules, modem_ids
 from pymodeswitch.sources import shipped_folder
 from pymodeswitch.udev import rules, run_command
 from pymodeswitch.units import PORT_UNIT, SCAN_UNIT, port_unit, scan_unit
@@ -30,6 +31,7 @@ def generated() -> dict[str, str]:
     grammar = verbs()
     return {
         f"lib/udev/rules.d/{RULES}": rules(ids, run_command(COMMAND), whole_vendors=vendors, start="auto"),
+        f"lib/udev/rules.d/{LINK_RULES}": link_rules(modem_ids(catalog.entries()), COMMAND),
         f"lib/systemd/system/{PORT_UNIT}": port_unit(COMMAND),
         f"lib/systemd/system/{SCAN_UNIT}": scan_unit(COMMAND),
         "share/bash-completion/completions/pymodeswitch": completions.bash(grammar),

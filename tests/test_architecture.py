@@ -60,6 +60,7 @@ FLOORS = """
     fleet
     journal
     udev
+    modem_port
     units
     rooted
     installation

@@ -285,6 +285,7 @@ def device(product: int = 0x1201, number: int = 1) -> Any:
         ({"huawei_mode": True}, came(after=device(), refused=True), ""),
         ({"huawei_mode": True}, came(after=device(0x1203, 2), refused=True, switched=True), "ok:no_data"),
         ({"sierra_mode": True}, came(after=device(), refused=True), "fail:"),
+        ({"standard_eject": True, "configuration": 1}, came(after=device(number=2), switched=True), ""),
         ({}, Came(device(), device(0x1203, 2), watched=True, switched=True), ""),
     ],
 )

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 # Within a line udev matches in this order, whatever the line's own, and acts only then.
-MATCHES = ("ACTION", "ENV", "SUBSYSTEM", "ATTR", "TEST", "IMPORT")
+MATCHES = ("ACTION", "KERNEL", "ENV", "SUBSYSTEM", "ATTR", "TEST", "ATTRS", "IMPORT", "PROGRAM")
 TOKEN = re.compile(r'([A-Z]+)(?:\{([^}]*)\})?\s*(==|!=|\+=|=)\s*"([^"]*)"\s*(?:,\s*|$)')
 
 
 class Event(NamedTuple):
-    """One event as udev sees it. attributes: sysfs; interfaces: what usb_id finds in the descriptors."""
+    """One event as udev sees it. attributes: sysfs; interfaces: what usb_id finds in the descriptors.
+
+    parents: attributes of the devices that it hangs on. says: what PROGRAM prints.
+    """
 
     attributes: Mapping[str, str]
     action: str = "add"
@@ -22,6 +25,9 @@ class Event(NamedTuple):
     kernel: str = "1-1.2"
     interfaces: str = ":080650:"
     exists: tuple[str, ...] = ()
+    parents: tuple[Mapping[str, str], ...] = ()
+    path: str = "/devices/usb1/1-1.2"
+    says: str = ""
 
 
 class Outcome(NamedTuple):
@@ -30,6 +36,8 @@ class Outcome(NamedTuple):
     run: tuple[str, ...]
     wants: tuple[str, ...]
     tags: tuple[str, ...]
+    links: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
 
 
 def carry_out(text: str, event: Event) -> Outcome:
@@ -39,13 +47,23 @@ def carry_out(text: str, event: Event) -> Outcome:
     run: list[str] = []
     wants: list[str] = []
     tags: list[str] = []
+    links: list[str] = []
+    programs: list[str] = []
     at = 0
     while at < len(lines):
         target = None
+        if not _parent_matches(lines[at], event):
+            at += 1
+            continue
         for key, name, operator, value in lines[at]:
             if key == "IMPORT":
                 assert (name, operator, value) == ("builtin", "=", "usb_id")
                 properties["ID_USB_INTERFACES"] = event.interfaces
+            elif key == "PROGRAM":
+                assert operator == "="
+                programs.append(_substituted(value, event))
+            elif key == "ATTRS":
+                assert operator == "=="
             elif operator in ("==", "!="):
                 if _matches(key, name, value, event, properties) != (operator == "=="):
                     break
@@ -53,6 +71,9 @@ def carry_out(text: str, event: Event) -> Outcome:
                 target = value
             elif key == "RUN" and operator == "+=":
                 run.append(_substituted(value, event))
+            elif (key, operator) == ("SYMLINK", "+="):
+                assert value == "%c"
+                links += event.says.split()
             elif key == "TAG" and operator == "+=":
                 tags.append(value)
             elif (key, name, operator) == ("ENV", "SYSTEMD_WANTS", "+="):
@@ -67,7 +88,7 @@ def carry_out(text: str, event: Event) -> Outcome:
                 at = labels[0]
                 continue
         at += 1
-    return Outcome(tuple(run), tuple(wants), tuple(tags))
+    return Outcome(tuple(run), tuple(wants), tuple(tags), tuple(links), tuple(programs))
 
 
 def _tokens(line: str) -> list[tuple[str, str, str, str]]:
@@ -76,8 +97,12 @@ def _tokens(line: str) -> list[tuple[str, str, str, str]]:
     rank = {match: number for number, match in enumerate(MATCHES)}
     return sorted(
         ((key, name, operator, value) for key, name, operator, value in tokens),
-        key=lambda token: rank[token[0]] if token[2] in ("==", "!=") or token[0] == "IMPORT" else len(rank),
+        key=lambda token: rank[token[0]] if _is_match(token[0], token[2]) else len(rank),
     )
+
+
+def _is_match(key: str, operator: str) -> bool:
+    return operator in ("==", "!=") or key in ("IMPORT", "PROGRAM")
 
 
 def _matches(key: str, name: str, pattern: str, event: Event, properties: Mapping[str, str]) -> bool:
@@ -89,9 +114,21 @@ def _matches(key: str, name: str, pattern: str, event: Event, properties: Mappin
     elif key == "ENV":
         value = properties.get(name, "")
     else:
-        value = {"ACTION": event.action, "SUBSYSTEM": event.subsystem}[key]
+        value = {"ACTION": event.action, "SUBSYSTEM": event.subsystem, "KERNEL": event.kernel}[key]
     return value is not None and any(fnmatch.fnmatchcase(value, part) for part in pattern.split("|"))
 
 
+def _parent_matches(line: list[tuple[str, str, str, str]], event: Event) -> bool:
+    """All ATTRS of a line have to fit one and the same device, the event's own or one above it."""
+    wanted = [(name, pattern) for key, name, _, pattern in line if key == "ATTRS"]
+    return any(
+        all(
+            any(fnmatch.fnmatchcase(device.get(name, ""), part) for part in pattern.split("|"))
+            for name, pattern in wanted
+        )
+        for device in (event.attributes, *event.parents)
+    )
+
+
 def _substituted(value: str, event: Event) -> str:
-    return value.replace("%k", event.kernel)
+    return value.replace("%k", event.kernel).replace("%p", event.path)

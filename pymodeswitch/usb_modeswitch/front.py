@@ -68,6 +68,8 @@ def main(arguments: Sequence[str] | None = None, host: Host | None = None) -> in
 def _run(words: Sequence[str], host: Host | None) -> int:
     """Run and report what goes wrong."""
     try:
+        if words[:1] == ["--symlink-name"]:
+            return _link_name(words[1:2])
         request = read_request(words)
         if request.show:
             show(usage() + version() if request.show == "help" else version(), end="")
@@ -227,6 +229,20 @@ def _has_method(device_file: DeviceFile) -> bool:
     return any(getattr(device_file, key) not in (None, False, 0) for key in METHOD_KEYS) or (
         device_file.alt_setting == 0
     )
+
+
+def _link_name(path: Sequence[str]) -> int:
+    """What the reference's udev rule asks for each ttyUSB port: the link for a modem's, if it gets one.
+
+    Its other arguments (IDs) are in sysfs as well.
+    """
+    from ..catalog import default_catalog
+    from ..modem_port import ModemPort, link_name, modem_ids
+
+    port = ModemPort("".join(path))
+    if port.device.id in modem_ids(default_catalog().entries()) and port.is_to_dial_with():
+        show(link_name(port), end="")
+    return 0
 
 
 def _to_syslog(device: AttachedDevice) -> None:

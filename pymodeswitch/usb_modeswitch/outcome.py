@@ -52,6 +52,8 @@ def report(request: Request, outcome: Outcome) -> str:
     """The line for scripts; empty where there is none."""
     if not request.sysmode or not outcome.tried:
         return ""
+    if request.device_file.configuration == outcome.before.configuration:
+        return ""  # there it is the end that the configuration is active already, whatever was sent before
     gives_up = any(getattr(request.device_file, key) for key in GIVING_UP)
     if outcome.refused and gives_up and not outcome.switched:
         return ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 
 from ..arguments import add_common, add_data, data_folders
-from ..catalog import default_catalog
+from ..catalog import Catalog, default_catalog
 from ..console import print_json, show
-from ..udev import STARTS, default_command, rules
+from ..modem_port import link_rules, modem_ids
+from ..udev import STARTS, default_command, own_command, rules
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +20,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default="run",
         help="who starts: udev (run), systemd, or systemd where it runs (auto)",
     )
+    parser.add_argument(
+        "--links", action="store_true", help="the rules for the link gsmmodem to a modem's port instead"
+    )
     add_data(parser)
     add_common(parser)
 
@@ -26,12 +30,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the udev rules for all entries."""
     catalog = default_catalog(data_folders(options))
+    if options.links:
+        return _links(options, catalog)
     command = default_command() if options.command is None else options.command
     text = rules(
         catalog.initial_ids(), command, whole_vendors=catalog.fallback_vendors(), start=options.start
     )
     if options.json:
         print_json({"rules": text, "command": command, "start": options.start})
+    else:
+        show(text, end="")
+    return 0
+
+
+def _links(options: argparse.Namespace, catalog: Catalog) -> int:
+    """The rules for the links; --command names the program alone here."""
+    command = own_command() if options.command is None else tuple(options.command.split())
+    text = link_rules(modem_ids(catalog.entries()), command)
+    if options.json:
+        print_json({"rules": text, "command": " ".join(command)})
     else:
         show(text, end="")
     return 0

@@ -16,6 +16,7 @@ from typing import TypeVar
 DEVICES = Path("/sys/bus/usb/devices")
 PYTHON = sys.executable
 REFERENCE = Path(os.environ.get("RIG_REFERENCE", "/nonexistent"))
+REFERENCE_LIBRARIES = {"LD_LIBRARY_PATH": str(REFERENCE / "usr/lib/x86_64-linux-gnu")}
 
 # Generous, as the guest's CPU may be twenty times slower than the host's; passing tests never
 # wait so long.
@@ -125,8 +126,16 @@ def pymodeswitch(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 def usb_modeswitch(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """The reference tool, from where the rig unpacked it."""
-    libraries = {"LD_LIBRARY_PATH": str(REFERENCE / "usr/lib/x86_64-linux-gnu")}
-    return run_command(REFERENCE / "usr/sbin/usb_modeswitch", *words, environment=libraries, stdin=stdin)
+    return run_command(
+        REFERENCE / "usr/sbin/usb_modeswitch", *words, environment=REFERENCE_LIBRARIES, stdin=stdin
+    )
+
+
+def dispatcher(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """The reference's dispatcher, which its udev rules start; it runs /usr/sbin/usb_modeswitch."""
+    return run_command(
+        REFERENCE / "usr/sbin/usb_modeswitch_dispatcher", *words, environment=REFERENCE_LIBRARIES
+    )
 
 
 def settle(seconds: float = PATIENCE_S) -> None:

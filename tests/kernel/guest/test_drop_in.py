@@ -8,6 +8,7 @@ many are plugged, and switched, at the same time.
 from __future__ import annotations
 
 import functools
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -30,6 +31,7 @@ from pymodeswitch.virtual import (
 )
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
 from tests.kernel.guest import linux
+from tests.kernel.guest.conftest import Plug
 from tests.kernel.guest.recorder import plugged, quiet_kernel
 from tests.kernel.usbip import Plugged, UsbipServer
 from tests.kernel.wire import Transfer
@@ -241,7 +243,7 @@ OURS = functools.partial(linux.run_command, linux.PYTHON, "-m", "pymodeswitch.us
 
 
 @pytest.fixture(scope="module")
-def seen() -> Iterator[dict[tuple[int, bool], Future[Seen]]]:
+def seen() -> dict[tuple[int, bool], Future[Seen]]:
     """What became of each line: by its number, and whether it was ours.
 
     No driver talks to the sticks; udev runs, which Debian's libusb needs to see them return.
@@ -251,7 +253,7 @@ def seen() -> Iterator[dict[tuple[int, bool], Future[Seen]]]:
         for number, line in enumerate(LINES)
         for ours in (False, True)
     }
-    futures = {}
+    futures: dict[tuple[int, bool], Future[Seen]] = {}
     with quiet_kernel(udev=True), UsbipServer() as usb, ThreadPoolExecutor(AT_WORK) as crew:
         for first in range(0, len(runs), AT_ONCE):
             batch = list(runs.items())[first : first + AT_ONCE]
@@ -260,7 +262,7 @@ def seen() -> Iterator[dict[tuple[int, bool], Future[Seen]]]:
                 for (key, run), stick in zip(batch, places, strict=True):
                     futures[key] = crew.submit(run.see, stick)
                 wait(futures.values())
-        yield futures
+    return futures
 
 
 @pytest.mark.parametrize("number", range(len(LINES)), ids=lambda number: LINES[number].words[:70])
@@ -268,3 +270,29 @@ def test_as_the_reference(number: int, seen: dict[tuple[int, bool], Future[Seen]
     reference, ours = (seen[number, is_ours].result() for is_ours in (False, True))
     different = LINES[number].ours
     assert ours == (reference if different is None else reference._replace(lines=[different]))
+
+
+@pytest.fixture
+def in_its_place() -> Iterator[None]:
+    """Our command where the dispatcher looks for the reference's, and its data where it looks for them."""
+    command, data = Path("/usr/sbin/usb_modeswitch"), Path("/usr/share/usb_modeswitch")
+    packed = linux.REFERENCE / "usr/share/usb_modeswitch/configPack.tar.gz"
+    data.mkdir()
+    shutil.copy(packed, data)
+    command.write_text(f'#!/bin/sh\nexec {linux.PYTHON} -I -m pymodeswitch.usb_modeswitch "$@"\n')
+    command.chmod(0o755)
+    yield
+    command.unlink()
+    shutil.rmtree(data)
+
+
+def test_the_dispatcher_of_the_reference_is_content(plug: Plug, in_its_place: None) -> None:
+    """It picks the device file from its own data, starts ours, reads `ok:busdev`, and sees the switch."""
+    stick = plug()
+    done = linux.dispatcher("--switch-mode", stick.port)
+    assert done.returncode == 0, done.stderr
+    linux.wait_for("the modem", lambda: linux.usb_id(stick.port) == "19d2:1203")
+    assert bytes.fromhex(EJECT) in stick.written(0x01)
+    # Its last step, once it believes that the stick has switched.
+    assert linux.attribute(stick.port, "avoid_reset_quirk") == "1"
+    linux.says_ok(stick.port)
