@@ -7,11 +7,13 @@ with its line; usb_modeswitch.conf is read as usb_modeswitch reads it: what it i
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from .errors import SettingsError, SwitchingOffError, UsageError
+from .errors import DeviceFileError, SettingsError, SwitchingOffError, UsageError
+from .files import read_bytes
 from .model import UsbId
 from .record import Record
 
@@ -109,12 +111,12 @@ def read_settings(path: str | None = None, reference_paths: tuple[str, ...] | No
 
 def _read(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+        data = read_bytes(path, MAX_BYTES)
+    except DeviceFileError as error:
+        missing = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
+        if missing or os.path.realpath(path) == os.devnull:
+            return None
+        raise SettingsError(str(error)) from error
     if len(data) > MAX_BYTES:
         raise SettingsError(f"{path}: larger than {MAX_BYTES} bytes: not a settings file")
     return data

@@ -16,6 +16,7 @@ PACKAGE = Path(pymodeswitch.__file__).parent
 # From the ground up. A module imports only what stands before it.
 FLOORS = """
     errors
+    files
     record
     keys
     steps
@@ -27,7 +28,6 @@ FLOORS = """
     device_file
     settings
     policy
-    files
     names
     archive
     large
@@ -145,7 +145,15 @@ def test_the_way_of_a_switch_loads_no_more_than_it_needs() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     loaded = done.stdout.split()
     assert "pymodeswitch.transport" in loaded
-    heavy = {"construct", "libusb_package", "importlib.metadata", "importlib.resources", "json", "tarfile"}
+    heavy = {
+        "construct",
+        "libusb_package",
+        "importlib.metadata",
+        "importlib.resources",
+        "json",
+        "tarfile",
+        "tomllib",
+    }
     assert not heavy & set(loaded)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -118,6 +119,10 @@ def test_unreadable_files(tmp_path: Path) -> None:
         read_settings(str(tmp_path))
     with pytest.raises(SettingsError, match="Is a directory"):
         read_settings(str(tmp_path / "none"), (str(tmp_path),))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SettingsError, match="not a regular file"):
+        read_settings(str(tmp_path / "pipe"))
+    assert read_settings(os.devnull, (os.devnull,)) == Settings()
     with pytest.raises(SettingsError, match="larger than 65536 bytes"):
         own(tmp_path, "#" * 70_000)
 
