@@ -26,6 +26,10 @@ RULES = "41-pymodeswitch.rules"
 LINK_RULES = "42-pymodeswitch-gsmmodem.rules"  # on its own, so that it can be masked
 UDEVD = ("/usr/lib/systemd/systemd-udevd", "/lib/systemd/systemd-udevd")  # the one that knows /usr/local
 
+PREFIX = "/usr/local"
+# Where a package of the system has the files, and how it starts pymodeswitch.
+PACKAGE_PREFIX, PACKAGE_COMMAND = "/usr", ("/usr/bin/pymodeswitch",)
+
 # What hides from a service (systemd.exec(5): ProtectHome=, PrivateTmp=).
 HOMES = ("/home", "/root", "/run/user")
 TEMPORARY = ("/tmp", "/var/tmp")
@@ -103,6 +107,11 @@ def system_files(root: Root, places: Layout, command: Sequence[str], start: str)
             SystemFile(f"/etc/systemd/system/{WANTED_BY}.wants/{SCAN_UNIT}", scan.content, scan.path),
         ]
     return [*files, *_shared_files(places)]
+
+
+def packaged_files(root: Root, start: str) -> list[SystemFile]:
+    """The same as a package of the system would have them."""
+    return system_files(root, layout(root, PACKAGE_PREFIX), PACKAGE_COMMAND, start)
 
 
 def _is_below(command: Sequence[str], folders: Sequence[str]) -> bool:

@@ -14,14 +14,13 @@ from pathlib import Path
 from pymodeswitch import completions
 from pymodeswitch.catalog import Catalog
 from pymodeswitch.grammar import verbs
-from pymodeswitch.installation import LINK_RULES, RULES, shipped_system_folder
+from pymodeswitch.installation import LINK_RULES, PACKAGE_COMMAND, RULES, shipped_system_folder
 from pymodeswitch.modem_port import link_rules, modem_ids
 from pymodeswitch.sources import shipped_folder
 from pymodeswitch.udev import rules, run_command
 from pymodeswitch.units import PORT_UNIT, SCAN_UNIT, port_unit, scan_unit
 
 ROOT = Path(__file__).parent.parent
-COMMAND = ("/usr/bin/pymodeswitch",)
 
 
 def generated() -> dict[str, str]:
@@ -30,10 +29,12 @@ def generated() -> dict[str, str]:
     ids, vendors = catalog.initial_ids(), catalog.fallback_vendors()
     grammar = verbs()
     return {
-        f"lib/udev/rules.d/{RULES}": rules(ids, run_command(COMMAND), whole_vendors=vendors, start="auto"),
-        f"lib/udev/rules.d/{LINK_RULES}": link_rules(modem_ids(catalog.entries()), COMMAND),
-        f"lib/systemd/system/{PORT_UNIT}": port_unit(COMMAND),
-        f"lib/systemd/system/{SCAN_UNIT}": scan_unit(COMMAND),
+        f"lib/udev/rules.d/{RULES}": rules(
+            ids, run_command(PACKAGE_COMMAND), whole_vendors=vendors, start="auto"
+        ),
+        f"lib/udev/rules.d/{LINK_RULES}": link_rules(modem_ids(catalog.entries()), PACKAGE_COMMAND),
+        f"lib/systemd/system/{PORT_UNIT}": port_unit(PACKAGE_COMMAND),
+        f"lib/systemd/system/{SCAN_UNIT}": scan_unit(PACKAGE_COMMAND),
         "share/bash-completion/completions/pymodeswitch": completions.bash(grammar),
         "share/zsh/site-functions/_pymodeswitch": completions.zsh(grammar),
         "share/fish/vendor_completions.d/pymodeswitch.fish": completions.fish(grammar),

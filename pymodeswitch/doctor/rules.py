@@ -15,7 +15,7 @@ from ..errors import ModeSwitchError
 from ..host import STATE_FOLDER
 from ..inspection import Finding as Inspected
 from ..inspection import inspect
-from ..installation import RULES, layout, system_catalog, system_files
+from ..installation import PREFIX, RULES, layout, packaged_files, system_catalog, system_files
 from ..rooted import Root
 from ..udev import STARTS, own_command
 from ..units import PORT_UNIT, SCAN_UNIT
@@ -24,7 +24,6 @@ from .findings import Finding
 from .stick import Stick
 
 INSTALL = "pymodeswitch system install"
-PREFIX, PACKAGE_PREFIX, PACKAGE_COMMAND = "/usr/local", "/usr", ("/usr/bin/pymodeswitch",)
 
 
 def check_system(computer: Computer) -> Iterator[Finding]:
@@ -56,7 +55,7 @@ def _inspected(root: Root) -> list[Inspected]:
     tried = []
     for start in reversed(STARTS):  # `auto` first: it is what is installed by default
         files = system_files(root, layout(root, PREFIX), own_command(), start)
-        packaged = system_files(root, layout(root, PACKAGE_PREFIX), PACKAGE_COMMAND, start)
+        packaged = packaged_files(root, start)
         tried.append(inspect(root, layout(root, PREFIX), files, packaged, ids))
         if all(file.state != "stale" for file in tried[-1] if os.path.basename(file.path) == RULES):
             return tried[-1]

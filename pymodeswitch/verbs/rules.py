@@ -14,17 +14,22 @@ from ..udev import STARTS, default_command, own_command, rules
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
     parser.add_argument("--command", metavar="CMD", help="what udev starts")
-    parser.add_argument(
-        "--start",
-        choices=STARTS,
-        default="run",
-        help="who starts: udev (run), systemd, or systemd where it runs (auto)",
-    )
+    add_start(parser, "run")
     parser.add_argument(
         "--links", action="store_true", help="the rules for the link gsmmodem to a modem's port instead"
     )
     add_data(parser)
     add_common(parser)
+
+
+def add_start(parser: argparse.ArgumentParser, default: str) -> None:
+    """--start: one of udev.STARTS."""
+    parser.add_argument(
+        "--start",
+        choices=STARTS,
+        default=default,
+        help=f"who starts: udev (run), systemd, or systemd where it runs (auto); default: {default}",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -12,19 +12,19 @@ from ..console import complain, note, print_json, printable, show, warn
 from ..errors import InstallationError, UsageError
 from ..inspection import inspect
 from ..installation import (
+    PREFIX,
     Change,
     Layout,
-    SystemFile,
     install,
     layout,
+    packaged_files,
     system_catalog,
     system_files,
     uninstall,
 )
 from ..rooted import Root
-from ..udev import STARTS, own_command
-
-PACKAGED_COMMAND = ("/usr/bin/pymodeswitch",)
+from ..udev import own_command
+from .rules import add_start
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,16 +38,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(name, help=text)
         action.add_argument("--root", default="/", metavar="DIR", help="the folder that stands for /")
         action.add_argument(
-            "--prefix", default="/usr/local", metavar="DIR", help="where in it (default: /usr/local)"
+            "--prefix", default=PREFIX, metavar="DIR", help=f"where in it (default: {PREFIX})"
         )
         if name != "uninstall":
             action.add_argument("--command", metavar="CMD", help="how pymodeswitch is started there")
-            action.add_argument(
-                "--start",
-                choices=STARTS,
-                default="auto",
-                help="who starts: udev (run), systemd, or systemd where it runs (auto, the default)",
-            )
+            add_start(action, "auto")
         if name != "check":
             action.add_argument(
                 "--dry-run", action="store_true", help="show what would be done, do nothing"
@@ -82,7 +77,7 @@ def _install(options: argparse.Namespace, root: Root, places: Layout, command: t
         root,
         places,
         files,
-        packaged=_packaged(options, root),
+        packaged=packaged_files(root, options.start),
         force=options.force,
         dry_run=options.dry_run,
     )
@@ -131,14 +126,10 @@ def _report(
     warn(warnings)
 
 
-def _packaged(options: argparse.Namespace, root: Root) -> list[SystemFile]:
-    """The files as a package of the system has them."""
-    return system_files(root, layout(root, "/usr"), PACKAGED_COMMAND, options.start)
-
-
 def _check(options: argparse.Namespace, root: Root, places: Layout, command: tuple[str, ...]) -> int:
     files = system_files(root, places, command, options.start)
-    findings = inspect(root, places, files, _packaged(options, root), system_catalog(root).initial_ids())
+    packaged = packaged_files(root, options.start)
+    findings = inspect(root, places, files, packaged, system_catalog(root).initial_ids())
     wrong = [finding for finding in findings if finding.state != "ok"]
     code = InstallationError.exit_code if wrong else 0
     if options.json:

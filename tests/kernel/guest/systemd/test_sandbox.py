@@ -200,3 +200,12 @@ def test_it_switches_inside(strictest: None, plug: Plug) -> None:
     assert "switched to 19d2:1203" in log
     assert linux.attribute(stick.port, "avoid_reset_quirk") == "1"
     assert "verdict " in Path(f"/run/pymodeswitch/{stick.port}").read_text()
+
+
+def test_systemd_has_no_complaint(strictest: None) -> None:
+    """No directive is unknown or misspelt; the man page that the units name is there."""
+    units = ("pymodeswitch@1-1.service", "pymodeswitch-scan.service")
+    done = linux.run_command("systemd-analyze", "verify", "--man=no", *units)
+    said = done.stdout + done.stderr
+    assert [line for line in said.splitlines() if "pymodeswitch" in line] == []
+    assert Path("/usr/local/share/man/man1/pymodeswitch.1").exists()
