@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .console import (
+    EXIT_INTERNAL,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
     OutputError,
     Terminated,
     complain,
-    drop,
-    flush,
-    open_streams,
+    guarded,
     print_json,
     show,
     verdict,
@@ -47,9 +48,6 @@ VERBS = {
     "doctor": "say what is wrong, and what cures it",
 }
 WITH_ACTIONS = ("data", "system")
-
-EXIT_INTERNAL = 1
-EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_TERMINATED = 130, 141, 143  # 128 + the signal's number
 
 DESCRIPTION = "Switches USB sticks that show up as a CD-ROM into the modem or Wi-Fi card they are."
 
@@ -104,17 +102,8 @@ def _is_short_flags(word: str) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    open_streams()
     words = with_verb(sys.argv[1:] if arguments is None else arguments)
-    try:
-        return _run(words)
-    except OutputError as error:
-        complain(f"cannot write the output: {error}")
-        code = EXIT_INTERNAL
-    except BrokenPipeError:  # whoever read us has what he wanted
-        code = EXIT_BROKEN_PIPE
-    drop(sys.stdout)
-    return code
+    return guarded(lambda: _run(words))
 
 
 def _run(words: list[str]) -> int:
@@ -138,7 +127,6 @@ def _run(words: list[str]) -> int:
         name = type(error).__name__
         message = f"internal error: {name}: {error} (-v shows where; please report it)"
         code = _tell(name, message, EXIT_INTERNAL, as_json=as_json)
-    flush()
     return code
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 TYPE_CHECKING = False
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from .errors import ModeSwitchError
     from .model import AttachedDevice, SwitchResult
+
+
+EXIT_INTERNAL = 1
+EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_TERMINATED = 130, 141, 143  # 128 + the signal's number
 
 
 class OutputError(Exception):
@@ -77,6 +81,22 @@ def flush() -> None:
         raise
     except OSError as error:
         raise OutputError(error.strerror) from error
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command and have its output written; its exit code, or the one for output that cannot be."""
+    open_streams()
+    try:
+        code = command()
+        flush()
+        return code
+    except OutputError as error:
+        complain(f"cannot write the output: {error}")
+        code = EXIT_INTERNAL
+    except BrokenPipeError:  # whoever read us has what he wanted
+        code = EXIT_BROKEN_PIPE
+    drop(sys.stdout)
+    return code
 
 
 def note(text: str, end: str = "\n") -> None:

@@ -351,6 +351,15 @@ def test_what_wins(words: list[str], vendor: int) -> None:
     assert read(*words, stdin=b"DefaultVendor=9\n").device_file.default_vendor == vendor
 
 
+def test_option_and_value_in_one_word() -> None:
+    """As the dispatcher gives them."""
+    request = read("-u -1", "-b 1", "-g 22", "-v 19d2", "-i 2", f"-M {EJECT}")
+    assert (request.bus, request.number) == (1, 22)
+    assert request.device_file == DeviceFile(
+        default_vendor=0x19D2, interface=2, message_content=bytes.fromhex(EJECT)
+    )
+
+
 def test_config_file(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text("# a comment\n" + TEXT + "WaitBefore=5\nConfiguration=0\nCheckSuccess=8\nBogus=1\n")

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Sequence
 
 from ..console import (
+    EXIT_INTERRUPTED,
     OutputError,
     Terminated,
     complain,
-    drop,
-    flush,
-    open_streams,
+    guarded,
     printable,
     show,
     terminating,
@@ -39,7 +38,7 @@ from .outcome import Outcome, is_watched, refusal, report
 
 # What ends usb_modeswitch with exit code 1. Everything else ends it with 0, switched or not.
 FAILURES = (AccessError, DeviceFileError, NoLibusbError, NotStorageError, SettingsError, UsageError)
-EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 130, 141
+EXIT_FAILURE = 1
 
 METHOD_KEYS = (
     *(key.attribute for key in SPECIAL_METHODS),
@@ -49,20 +48,9 @@ METHOD_KEYS = (
 
 def main(arguments: Sequence[str] | None = None, host: Host | None = None) -> int:
     """Run the command; returns the exit code. host: instead of this computer."""
-    open_streams()
     words = sys.argv[1:] if arguments is None else arguments
-    try:
-        with terminating():
-            code = _run(words, host)
-        flush()
-        return code
-    except OutputError as error:
-        complain(f"cannot write the output: {error}")
-        code = EXIT_FAILURE
-    except BrokenPipeError:  # whoever read us has what he wanted
-        code = EXIT_BROKEN_PIPE
-    drop(sys.stdout)
-    return code
+    with terminating():
+        return guarded(lambda: _run(words, host))
 
 
 def _run(words: Sequence[str], host: Host | None) -> int:

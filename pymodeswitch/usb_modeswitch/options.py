@@ -154,6 +154,7 @@ class _Reader:
         self._config = ""
 
     def take(self, option: Option, value: str) -> None:
+        """An option and its value; the dispatcher gives both in one word, `-u -1`, blank and all."""
         if option.key:
             self._set(option, value)
             return
@@ -179,6 +180,7 @@ class _Reader:
         if not option.value:
             self.values[option.key] = True
             return
+        text = text.strip()
         if text in ("", UNSET):
             self.values.pop(option.key, None)
             return
@@ -195,9 +197,10 @@ class _Reader:
         self.values[option.key] = value
 
     def _decimal(self, option: Option, text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= 3):
+        digits = text.strip()
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 3):
             raise UsageError(f"-{option.letter} ({option.name}): {text!r} is not a number of 1 to 3 digits")
-        return int(text)
+        return int(digits)
 
     def _read(self, option: Option, source: Callable[[], tuple[bytes | str, str]]) -> None:
         """The keys of a device file. Of several configurations only the first one counts."""
