@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 
 from pymodeswitch import AttachedDevice, ModeSwitchError, Port
 from pymodeswitch.host import LibusbHost
 from pymodeswitch.model import StorageUnit
+from pymodeswitch.record import replace
 from pymodeswitch.transport import Fault, Transport, UsbFault
 from pymodeswitch.virtual import Attached, MassStorage, VirtualBackend
 

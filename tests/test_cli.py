@@ -99,9 +99,12 @@ def test_dry_run(run: Any, bus: VirtualBus, backend: VirtualBackend) -> None:
     assert code == 0
     assert "dry run, nothing was sent" in out
     assert "5553424397654321000000000000061b000000020000000000000000000000" in out
+    assert "where the interface cannot be had: StandardEject (ThroughDriver)" in out
     code, out, _ = run("19d2:1201", "--dry-run", "--json")
-    plan = json.loads(out)["plan"]
+    plan, fallback = json.loads(out)["plan"], json.loads(out)["fallback"]
     assert plan[0] == {"step": "Detach", "text": "detach the kernel drivers from all interfaces"}
+    assert [step["step"] for step in fallback] == ["AwaitUnits", *(4 * ["ScsiCommand"])]
+    assert fallback[2]["cdb"] == "1b0000000200"
     assert backend.transfers == []
 
 
@@ -378,6 +381,7 @@ def test_explain(run: Any, bus: VirtualBus) -> None:
     assert "ZTE MF691 (T-Mobile Rocket 2.0)" in out
     assert "usb-modeswitch-data 20191128" in out
     assert "PREVENT ALLOW MEDIUM REMOVAL (allow), LUN 0" in out
+    assert "where the interface cannot be had: StandardEject (ThroughDriver)" in out
     bus.plug(mf691(), "1-7")
     code, out, _ = run("explain", "19d2:1201", "--json")
     data = json.loads(out)
@@ -385,6 +389,7 @@ def test_explain(run: Any, bus: VirtualBus) -> None:
     (entry,) = data["entries"]
     assert (entry["method"], entry["targets"]) == ("StandardEject", ["19d2:1203"])
     assert [step["step"] for step in entry["plan"]][:3] == ["Detach", "Claim", "BulkOut"]
+    assert [step["step"] for step in entry["fallback"]] == ["AwaitUnits", *(4 * ["ScsiCommand"])]
 
 
 def test_explain_tells_of_the_settings(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -735,7 +740,12 @@ def test_scan_on_a_system_where_nothing_is_switched_by_itself(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("as_json", [False, True])
 def test_watch(
-    number: signal.Signals, as_json: bool, run: Any, bus: VirtualBus, monkeypatch: pytest.MonkeyPatch
+    number: signal.Signals,
+    as_json: bool,
+    run: Any,
+    bus: VirtualBus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The usual end of this verb is a signal: exit code 0."""
     bus.plug(mf691(), "1-1")
@@ -747,10 +757,18 @@ def test_watch(
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(SimulatedClock, "sleep", lambda self, seconds: sleep(seconds))
+    delays: list[int] = []
+    monkeypatch.setattr(
+        "pymodeswitch.host.LibusbHost.raise_storage_delay",
+        lambda self, seconds: delays.append(seconds) or "done",
+    )
+    (tmp_path / "conf").write_text("storage_delay_s = 4\n")
+    monkeypatch.setattr(settings, "PATH", str(tmp_path / "conf"))
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     code, out, err = run("watch", *(["--json"] if as_json else []))
     assert (code, err) == (0, "")
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
+    assert delays == [4, 4], "at its start, and before the switch"
     if as_json:
         assert [json.loads(line)["status"] for line in out.splitlines()] == ["switched"]
     else:

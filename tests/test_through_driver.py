@@ -14,6 +14,7 @@ from pymodeswitch import (
     GoneError,
     ModeSwitchError,
     NoLibusbError,
+    NotStorageError,
     Status,
     SwitchResult,
     TransferError,
@@ -23,11 +24,26 @@ from pymodeswitch import (
 )
 from pymodeswitch.explain import plan_lines
 from pymodeswitch.plan import make_plan, other_way, typical_device
+from pymodeswitch.record import replace
 from pymodeswitch.steps import AwaitUnits, ScsiCommand
 from pymodeswitch.transport import Fault, UsbFault
-from pymodeswitch.virtual import Leave, MassStorage, Stick, VirtualBackend, VirtualBus, message_stick
+from pymodeswitch.virtual import (
+    Command,
+    Leave,
+    MassStorage,
+    Mode,
+    Reply,
+    Stick,
+    VirtualBackend,
+    VirtualBus,
+    is_eject,
+    message_stick,
+    storage_interface,
+)
 from pymodeswitch.virtual.backend import usb_error
+from pymodeswitch.virtual.descriptors import Configuration, Identity
 from pymodeswitch.virtual.reactions import storage_mode
+from pymodeswitch.virtual.sticks import answer_and_leave
 
 from .methods import CBW, EJECT, METHODS, PRODUCT, TARGET, VENDOR, bound, target
 from .storage_host import STORAGE, StorageHost
@@ -83,6 +99,17 @@ def test_every_unit_is_told(bus: VirtualBus, host: StorageHost) -> None:
     with pytest.raises(UnchangedError, match=r"tried 3 times$"):
         run(host, THROUGH, timeout=10)
     assert host.commands[:4] == [(0, ALLOW), (0, EJECT_CDB), (1, ALLOW), (1, EJECT_CDB)]
+
+
+def test_the_interface_that_is_named(bus: VirtualBus, host: StorageHost) -> None:
+    """A stick with two: only the units of that one are told."""
+    both = MassStorage(), MassStorage(interface=1, endpoint_out=2, endpoint_in=0x82)
+    configuration = Configuration(tuple(map(storage_interface, both)))
+    bus.plug(Stick([Mode(Identity(VENDOR, PRODUCT, (configuration,)), both)]))
+    with pytest.raises(UnchangedError):
+        run(host, replace(THROUGH, interface=1), timeout=2)
+    assert [command.cdb[:6] for command in both[1].commands][:2] == [ALLOW, EJECT_CDB]
+    assert both[0].commands == []
 
 
 def test_a_stick_that_stays_keeps_its_driver(bus: VirtualBus, host: StorageHost) -> None:
@@ -185,6 +212,22 @@ def test_all_tries_go_the_way_that_was_found(bus: VirtualBus, host: StorageHost)
     assert caught.value.result.plan.method == "StandardEject (ThroughDriver)"
 
 
+def test_a_stick_that_comes_back_as_it_was(bus: VirtualBus, host: StorageHost) -> None:
+    """The way that was found for it holds for its next stay, too."""
+
+    def eject(command: Command) -> Reply | None:
+        return answer_and_leave(whole, SOON) if is_eject(command) else None
+
+    stays = [storage_mode(VENDOR, PRODUCT, MassStorage(hook=eject)) for _ in range(2)]
+    whole = Stick([*stays, target()])
+    bus.plug(whole)
+    host.barred = no_permission()
+    texts: list[str] = []
+    result = run(host, PAST, observer=lambda p: texts.append(p.text))
+    assert (result.status, result.tries) == (Status.SWITCHED, 2)
+    assert len([text for text in texts if text.endswith("so it goes the other way")]) == 1
+
+
 def test_when_both_are_barred_the_cure_is_told(bus: VirtualBus, host: StorageHost) -> None:
     def refuse(number: int) -> None:
         raise UsbFault(Fault.ACCESS, "open /dev/sg0")
@@ -228,6 +271,12 @@ def test_what_the_driver_cannot_send(device_file: DeviceFile, bus: VirtualBus, h
     with pytest.raises(AccessError):
         run(host, device_file)
     assert host.asked == 0
+    assert other_way(device_file, host.devices()[0]) is None
+
+
+def test_nothing_to_do_has_no_other_way(bus: VirtualBus, host: StorageHost) -> None:
+    bus.plug(stick())
+    assert other_way(DeviceFile(configuration=0), host.devices()[0]) is None
 
 
 def test_a_gone_stick_has_no_other_way(bus: VirtualBus, host: StorageHost) -> None:
@@ -365,6 +414,13 @@ def test_the_command_in_a_message(message: str, cdb: str, length: int) -> None:
 def test_mistakes(device_file: DeviceFile, words: str) -> None:
     with pytest.raises(DeviceFileError, match=words):
         make_plan(device_file, typical_device(UsbId(1, 2), device_file))
+
+
+def test_a_device_that_is_no_storage() -> None:
+    device = typical_device(UsbId(1, 2))
+    device = replace(device, interfaces=(replace(device.interfaces[0], interface_class=0xFF),))
+    with pytest.raises(NotStorageError):
+        make_plan(THROUGH, device)
 
 
 def test_the_other_way_of_the_other_way() -> None:
