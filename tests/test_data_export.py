@@ -86,6 +86,12 @@ def test_what_counts_is_what_the_catalogue_chooses(folder: Path) -> None:
     )
 
 
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    export_classic(Catalog(()), str(tmp_path / "empty.json"))
+    with pytest.raises(DeviceFileError, match="no device file in it"):
+        import_device_files(str(tmp_path / "empty.json"), str(tmp_path / "out"))
+
+
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for export in (export_classic, export_openwrt):

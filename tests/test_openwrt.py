@@ -233,6 +233,13 @@ def test_the_text_is_json_that_people_can_edit() -> None:
     )
 
 
+def test_configuration_0_is_nothing_to_select() -> None:
+    """usbmode would unconfigure the stick; its mode MBIM does what is meant."""
+    entry = Entry(UsbId(0x413C, 0x81D7), "413c-81d7", "", DeviceFile(configuration=0))
+    devices = json.loads(write_json([entry])[0])["devices"]
+    assert devices == {"413c:81d7": {"*": {"mode": "MBIM", "msg": []}}}
+
+
 def test_no_entries() -> None:
     text, count, losses = write_json([])
     assert (json.loads(text), count, losses) == ({"messages": [], "devices": {}}, 0, ())

@@ -351,6 +351,14 @@ def test_what_wins(words: list[str], vendor: int) -> None:
     assert read(*words, stdin=b"DefaultVendor=9\n").device_file.default_vendor == vendor
 
 
+def test_configuration_0_is_none(run: Run) -> None:
+    """To the dispatcher it means to do nothing; the tool goes on with what else there is."""
+    stick = mf691()
+    run.bus.plug(stick)
+    assert run("-f", f"{TEXT}Configuration=0\n", "-s", "9", "-D") == 0
+    assert (run.out.endswith("ok:no_data\n"), stick.mode_index) == (True, 1)
+
+
 def test_option_and_value_in_one_word() -> None:
     """As the dispatcher gives them."""
     request = read("-u -1", "-b 1", "-g 22", "-v 19d2", "-i 2", f"-M {EJECT}")

@@ -109,7 +109,7 @@ def _carry_out(request: Request, host: Host) -> int:
     line = report(request, outcome)
     if line:
         show(line)
-        if outcome.watched and outcome.switched and outcome.after is not None:
+        if outcome.switched and outcome.after is not None:
             _to_syslog(outcome.after)
     return 0
 

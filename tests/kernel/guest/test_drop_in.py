@@ -42,7 +42,12 @@ TARGET = "-V 19d2 -P 1203"
 PLACE = "-b BUS -g NUMBER"
 TEXT = "DefaultVendor=19d2\nDefaultProduct=1201\nTargetVendor=19d2\nTargetProduct=1203\nStandardEject=1\n"
 LISTED = TEXT.replace("TargetProduct=1203", 'TargetProductList="1204,1203"')
-TEXTS = {"TEXT": TEXT, "LISTED": LISTED, "NO-DRIVER": f"{TEXT}NoDriverLoading=1\n"}
+TEXTS = {
+    "TEXT": TEXT,
+    "LISTED": LISTED,
+    "NO-DRIVER": f"{TEXT}NoDriverLoading=1\n",
+    "CONFIGURATION-0": f"{TEXT}Configuration=0\nWaitBefore=30\n",
+}
 
 AT_ONCE = 32  # sticks that are plugged together
 AT_WORK = 6  # commands that run at the same time
@@ -110,6 +115,7 @@ LINES = (
     Line("-t -s 20 -D", stdin=TEXT),
     Line("-f LISTED -s 20 -D"),
     Line("-f NO-DRIVER -s 20 -D"),
+    Line("-f CONFIGURATION-0 -s 20 -D"),
     Line("--default-vendor=19d2 --default-product 1201 --std-eject --check-s 20 --sysmode"),
     Line(f"-DQKIs20 {IDS} -w 100 {TARGET}"),
     # Nothing comes of it.
