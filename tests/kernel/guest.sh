@@ -13,10 +13,12 @@ mount -t tmpfs shm /dev/shm
 
 # What the host may have installed or configured must not change a result.
 rm -rf /etc/usb_modeswitch.d /usr/share/usb_modeswitch /etc/usb_modeswitch.conf /etc/udev/rules.d/*
-rm -rf /etc/pymodeswitch.d /etc/pymodeswitch.conf
+rm -rf /etc/pymodeswitch.d /etc/pymodeswitch.conf /usr/local/lib/udev /usr/local/lib/pymodeswitch
 rm -f /.dockerenv # systemd would take the guest for a container
 rm -f /lib/udev/rules.d/*usb_modeswitch* /lib/udev/rules.d/*usb-modeswitch* /lib/udev/rules.d/*pymodeswitch*
 rm -f /usr/lib/systemd/system/usb_modeswitch@.service /usr/lib/systemd/system/pymodeswitch*
+
+[ "$RIG_INIT" != systemd ] || . "$RIG_SCRIPTS/systemd.sh"
 
 mkdir -p /lib/modules
 mount --bind "$RIG_MODULES" /lib/modules
@@ -34,7 +36,7 @@ if [ -e /run/rig/plug ]; then
     [ -e /run/plugged ] || echo "rig: nothing was plugged in at power-on"
 fi
 if [ -e /run/rig/before ]; then
-    sh /run/rig/before </dev/null || echo "rig: the command before the init failed with $?"
+    sh /run/rig/before </dev/null 2>&1 | sed 's/^/rig: before the init: /'
 fi
 
 case $RIG_INIT in
@@ -45,7 +47,6 @@ udevd)
     udevadm settle --timeout=60
     ;;
 systemd)
-    . "$RIG_SCRIPTS/systemd.sh"
     exec /lib/systemd/systemd
     ;;
 esac

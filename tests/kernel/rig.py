@@ -54,7 +54,12 @@ class Flavour(NamedTuple):
 
 FLAVOURS = (
     Flavour("udevd", GUEST_TESTS),
-    Flavour("systemd", f"{GUEST_TESTS}/systemd", plug="--slot 8 --log /run"),
+    Flavour(
+        "systemd",
+        f"{GUEST_TESTS}/systemd",
+        before='"$RIG_PYTHON" -m pymodeswitch system install --quiet',
+        plug="--slot 8 --log /run",
+    ),
     Flavour("bare", f"{GUEST_TESTS}/bare"),
 )
 UDEVD_ALONE = FLAVOURS[0]

@@ -1,4 +1,4 @@
-# Read by guest.sh before systemd takes over: of the host's units only those named here are left to start.
+# Read by guest.sh, long before systemd takes over: of the host's units only those named here are left to start.
 # The host's other unit files stay where they are, and nothing wants them any more. systemd-tmpfiles is not
 # among them: it would empty /tmp, where the checkout may be.
 units=/lib/systemd/system

@@ -22,6 +22,9 @@ REFERENCE_LIBRARIES = {"LD_LIBRARY_PATH": str(REFERENCE / "usr/lib/x86_64-linux-
 # wait so long.
 PATIENCE_S = 90.0
 
+# What switches the stick of these tests: START STOP UNIT with LoEj, as StandardEject sends it.
+EJECT = bytes.fromhex("5553424397654321000000000000061b000000020000000000000000000000")
+
 Value = TypeVar("Value")
 
 

@@ -1,10 +1,9 @@
-"""Several sticks and several runs on the real kernel: scan, watch, the lock of a port, its limit."""
+"""Several sticks and several runs on the real kernel: scan, the lock of a port, its limit."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +14,9 @@ import pytest
 from pymodeswitch.virtual import mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
+from tests.kernel.guest.linux import EJECT
 from tests.kernel.usbip import UsbipServer
 
-EJECT = bytes.fromhex("5553424397654321000000000000061b000000020000000000000000000000")
 SETTINGS = Path("/etc/pymodeswitch.conf")
 
 
@@ -109,31 +108,3 @@ def test_state_that_cannot_be_written(plug: Plug) -> None:
         Path("/run/pymodeswitch").unlink()
     assert done.returncode == 0, done.stderr
     linux.says_ok(stick.port)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_watch(number: signal.Signals, plug: Plug, usb: UsbipServer) -> None:
-    """What is there, what comes, two at once, one that falls back; and a clean end amid a wait."""
-    here = plug(slot=0)
-    words = [sys.executable, "-m", "pymodeswitch", "watch", "--json"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            linux.wait_for("the first", lambda: linux.usb_id(here.port) == "19d2:1203")
-            second, third = plug(slot=1, bound=False), plug(slot=2, bound=False)
-            for stick in (second, third):
-                linux.wait_for("the others", lambda port=stick.port: linux.usb_id(port) == "19d2:1203")
-            usb.unplug(here.slot)
-            linux.wait_for("an empty port", lambda: linux.usb_id(here.port) is None)
-            fallen = plug(slot=0, bound=False)
-            linux.wait_for("the first again", lambda: linux.usb_id(fallen.port) == "19d2:1203")
-            deaf = plug(mf691(leave=None), 3, bound=False)
-            linux.wait_for("a message", lambda: EJECT in deaf.written(0x01))
-        finally:
-            process.send_signal(number)
-            out, err = process.communicate(timeout=linux.PATIENCE_S)
-    assert (process.returncode, err) == (0, "")
-    lines = [json.loads(line) for line in out.splitlines()]
-    ports = sorted(line["port"] for line in lines if line["status"] == "switched")
-    assert ports == sorted([here.port, here.port, second.port, third.port])
-    assert all(stick.written(0x01).count(EJECT) == 1 for stick in (here, second, third, fallen))
-    linux.wait_for("usb-storage again", lambda: linux.driver(deaf.port) == "usb-storage")

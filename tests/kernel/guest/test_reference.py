@@ -7,8 +7,7 @@ from pathlib import Path
 from pymodeswitch.virtual import mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
-
-EJECT = bytes.fromhex("5553424397654321000000000000061b000000020000000000000000000000")
+from tests.kernel.guest.linux import EJECT
 
 
 def test_the_kernel_believes_the_stick(plug: Plug) -> None:

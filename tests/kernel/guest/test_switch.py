@@ -18,10 +18,10 @@ from pymodeswitch.transport import load_backend
 from pymodeswitch.virtual import Leave, mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
+from tests.kernel.guest.linux import EJECT
 from tests.kernel.usbip import Plugged, UsbipServer
 
 CHECKOUT = Path(__file__).parents[3]
-EJECT = bytes.fromhex("5553424397654321000000000000061b000000020000000000000000000000")
 EJECT_2011 = bytes.fromhex("5553424392020000000000000000061b000000020000000000000000000000")
 ACM_NODES = ["ttyACM0", "ttyACM1"]
 

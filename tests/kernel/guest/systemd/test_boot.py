@@ -1,18 +1,35 @@
-"""The guest under systemd: booted in good order, with a stick plugged in since power-on."""
+"""The guest under systemd: booted in good order, and the stick that was in at power-on is switched."""
 
 from __future__ import annotations
 
-import os
+import json
 from pathlib import Path
 
 from tests.kernel.guest import linux
+from tests.kernel.guest.linux import EJECT
+from tests.kernel.guest.systemd.conftest import Journal, state
+
+PLUGGED = Path("/run/plugged")  # by guest.sh, before systemd took over
 
 
 def test_systemd_runs_the_guest() -> None:
     """As the init, with udevd as a service; the boot has ended and no unit has failed."""
     assert Path("/proc/1/comm").read_text().strip() == "systemd"
-    state = linux.run_command("systemctl", "is-system-running", "--wait")
+    booted = linux.run_command("systemctl", "is-system-running", "--wait")
     failed = linux.run_command("systemctl", "--failed", "--no-legend").stdout
-    assert (state.stdout.strip(), failed) == ("running", "")
-    assert linux.run_command("systemctl", "is-active", "systemd-udevd.service").stdout == "active\n"
-    assert os.environ["PYMODESWITCH_RIG_GUEST"] == "systemd"
+    assert (booted.stdout.strip(), failed) == ("running", "")
+    assert state("systemd-udevd.service")[0] == "active"
+
+
+def test_plugged_in_at_power_on() -> None:
+    """Switched by what udev or the scan starts at boot: sent once, told once, and both ports answer."""
+    port = PLUGGED.read_text().strip()
+    linux.wait_for("the modem", lambda: linux.usb_id(port) == "19d2:1203")
+    linux.wait_for("the scan's end", lambda: state("pymodeswitch-scan.service")[0] == "inactive")
+    assert state("pymodeswitch-scan.service")[1:] == ("success", 0)
+    linux.says_ok(port)
+    transfers = [json.loads(line) for line in Path(f"/run/{port}.jsonl").read_text().splitlines()]
+    assert [transfer["data"] for transfer in transfers].count(EJECT.hex()) == 1
+    outcomes = [entry["PYMODESWITCH_OUTCOME"] for entry in Journal(since_boot=True).verdicts(port)]
+    assert outcomes.count("switched") == 1
+    assert set(outcomes) <= {"switched", "already"}
