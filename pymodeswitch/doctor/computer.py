@@ -103,6 +103,11 @@ class Computer:
         except (OSError, ValueError):
             return None
 
+    def real_path(self, path: str) -> str:
+        """The path behind all symbolic links, as that system sees it."""
+        top = os.path.realpath(self.root)
+        return "/" + os.path.relpath(os.path.realpath(self.path(path)), top)
+
     def may_open(self, path: str) -> bool:
         """Whether this user may read and write it. The kernel asks the devices cgroup for this, too."""
         return os.access(

@@ -1,6 +1,7 @@
 """What is known to go wrong with sticks: a storage driver that hangs, autosuspend.
 
-Sources: Documentation/ABI (sysfs-devices-power, scsi hosts' `state`), proc_pid_stat(5).
+Sources: Documentation/ABI (sysfs-bus-usb, sysfs-devices-power), kernel-parameters.txt (usb-storage.quirks),
+proc_pid_stat(5); what ends a hang was tried on Linux 6.1.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from .stick import Stick
 
 # States of a SCSI host (drivers/scsi/scsi_sysfs.c) that are in order; in the others commands hang.
 SOUND_STATES = ("running", "created", "")
+QUIRKS = "/sys/module/usb_storage/parameters/quirks"
 # Who does the storage driver's work; which of them is in SCSI code, only root can see.
 WORKERS = ("usb-storage", "scsi_eh_", "kworker/", "(udev-worker)")
 
@@ -37,10 +39,24 @@ def _hangs(stick: Stick, computer: Computer) -> Iterator[Finding]:
         stuck = [p for p in computer.waiting if p in users or _does_scsi(p, computer)]
         signs += [f"{process.name} waits in the kernel" for process in stuck]
     if signs:
-        text = (
-            f"the storage driver hangs: {'; '.join(dict.fromkeys(signs))}; unplug the stick, or cut it off"
-        )
-        yield stick.finding("storage-hangs", text, f"echo 0 > {stick.folder()}/authorized")
+        text = f"the storage driver hangs: {'; '.join(dict.fromkeys(signs))}; unplug the stick"
+        yield stick.finding("storage-hangs", text, _unplug_by_command(stick, computer))
+
+
+def _unplug_by_command(stick: Stick, computer: Computer) -> str | None:
+    """The port is switched off and on, and usb-storage told to ignore the stick from then on.
+
+    Since Linux 6.0 (a port's `disable`). It ends all that hangs at once, as pulling the stick out does;
+    `authorized`, `remove` and unbinding the driver wait until the hanging commands have had their time.
+    """
+    port = computer.real_path(f"{stick.folder()}/port")
+    if not computer.exists(f"{port}/disable"):
+        return None
+    before = computer.read(QUIRKS, 4096)
+    ignored = ",".join([*([before] if before else []), f"{stick.device.id}:i"])
+    commands = [f"echo {ignored} > {QUIRKS}"] if computer.exists(QUIRKS) else []
+    # At once it would not be seen that the stick was away.
+    return "; ".join([*commands, f"echo 1 > {port}/disable", "sleep 2", f"echo 0 > {port}/disable"])
 
 
 def _does_scsi(process: Process, computer: Computer) -> bool:

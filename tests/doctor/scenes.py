@@ -10,6 +10,8 @@ from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
 
 from .tree import ALIASES, DEP, PORT, RELEASE, Tree
 
+HUB_PORT = "/sys/bus/usb/devices/usb1/1-0:1.0/usb1-port1"
+QUIRKS = "/sys/module/usb_storage/parameters/quirks"
 DEVICE = f"/sys/bus/usb/devices/{PORT}"
 RULES = "/etc/udev/rules.d/41-pymodeswitch.rules"
 WANTED = "/etc/systemd/system/multi-user.target.wants"
@@ -57,6 +59,9 @@ def with_systemd(tree: Tree) -> None:
 
 
 def hang(tree: Tree) -> None:
+    tree.write(QUIRKS, "1234:5678:us")
+    tree.write(f"{HUB_PORT}/disable", "0")
+    tree.link(f"{DEVICE}/port", "../usb1/1-0:1.0/usb1-port1")
     tree.write(f"{DEVICE}:1.0/host2/target2:0:0/2:0:0:0/iorequest_cnt", "0x6\n")
     tree.process(9, "kworker/u4:0+events_unbound", "D", stack="[<0>] scsi_test_unit_ready+0x5e/0xe0")
 
@@ -189,7 +194,8 @@ SCENES = (
         "stick",
         hang,
         "kworker/u4:0+events_unbound waits in the kernel",
-        f"echo 0 > {DEVICE}/authorized",
+        f"echo 1234:5678:us,19d2:1201:i > {QUIRKS}; "
+        f"echo 1 > {HUB_PORT}/disable; sleep 2; echo 0 > {HUB_PORT}/disable",
     ),
     Scene(
         "storage-hangs",
