@@ -53,24 +53,31 @@ def check(stick: Stick, computer: Computer) -> Iterator[Finding]:
     node = stick.device.node
     if not computer.exists(NODES):
         return  # said of the system
+    if computer.exists(node) and computer.may_open(node):
+        yield stick.finding("permitted", f"you may open {node}")
+        return
+    name, text, cure = _barred(stick, node, computer)
+    storage = (path for unit in stick.units for path in unit.nodes if computer.exists(path))
+    past = next((path for path in storage if computer.may_open(path)), None)
+    # docs/storage-driver.md
+    beside = f"; plain SCSI commands such as an eject can go through {past}" if past is not None else ""
+    yield stick.finding(name, text + beside, cure)
+
+
+def _barred(stick: Stick, node: str, computer: Computer) -> tuple[str, str, str]:
+    """Why the device node cannot be opened: the finding's name, its text, its cure."""
     if not computer.exists(node):
         if computer.in_container:
-            text, cure = f"{node} is not there: this container does not get new nodes", CONTAINER
-        else:
-            text, cure = f"{node} is not there", "udevadm trigger --subsystem-match=usb"
-        yield stick.finding("no-node", text, cure)
-    elif computer.may_open(node):
-        yield stick.finding("permitted", f"you may open {node}")
-    elif computer.user != 0:
+            return "no-node", f"{node} is not there: this container does not get new nodes", CONTAINER
+        return "no-node", f"{node} is not there", "udevadm trigger --subsystem-match=usb"
+    if computer.user != 0:
         text = f"you may not open {node}: run as root, or allow it with this udev rule"
-        yield stick.finding("no-permission", text, access_rule(stick.device.id))
-    elif not _overrides_modes(computer):
+        return "no-permission", text, access_rule(stick.device.id)
+    if not _overrides_modes(computer):
         text = f"root may not open {node}: it has lost the capability CAP_DAC_OVERRIDE"
-        yield stick.finding("no-permission", text, access_rule(stick.device.id))
-    else:
-        text = f"root may not open {node}: the devices cgroup (or a security module) denies it"
-        cure = CONTAINER if computer.in_container else "DeviceAllow=char-usb_device rw"
-        yield stick.finding("denied", text, cure)
+        return "no-permission", text, access_rule(stick.device.id)
+    text = f"root may not open {node}: the devices cgroup (or a security module) denies it"
+    return "denied", text, CONTAINER if computer.in_container else "DeviceAllow=char-usb_device rw"
 
 
 def _overrides_modes(computer: Computer) -> bool:

@@ -85,6 +85,17 @@ def test_without_root(stick: Tree, catalog: Catalog) -> None:
     assert rule == 'SUBSYSTEM=="usb", ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", TAG+="uaccess"'
 
 
+def test_past_the_device_node(stick: Tree, catalog: Catalog) -> None:
+    """What bars the device node need not bar those of the CD-ROM."""
+    stick.forbidden.add("/dev/bus/usb/001/002")
+    assert "can go through" not in of("denied", stick.findings(catalog=catalog)).text
+    stick.write("/dev/sr0")
+    stick.write("/dev/sg1")
+    stick.forbidden.add("/dev/sr0")
+    text = of("denied", stick.findings(catalog=catalog)).text
+    assert text.endswith("; plain SCSI commands such as an eject can go through /dev/sg1")
+
+
 def test_root_without_its_rights(stick: Tree, catalog: Catalog) -> None:
     stick.forbidden.add("/dev/bus/usb/001/002")
     stick.write("/proc/self/status", "CapEff:\t0000000000000000\n")

@@ -17,7 +17,7 @@ STICK = (Port("1-1"), UsbId(0x19D2, 0x1201))
 ALL = (
     Finding("no-udev", "udev does not run", "pymodeswitch watch"),
     Finding("libusb", "libusb 1.0.27"),
-    Finding("mounted", "/dev/sr0 is mounted on /mnt", "umount /mnt", *STICK),
+    Finding("held-by-program", "qemu (process 7) has claimed interface 0", "kill 7", *STICK),
     Finding("entry", "its device file is /x", None, *STICK),
 )
 
@@ -43,8 +43,8 @@ def test_text(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
         "  hint:    udev does not run\n"
         "           pymodeswitch watch\n"
         "19d2:1201 on port 1-1\n"
-        "  problem: /dev/sr0 is mounted on /mnt\n"
-        "           umount /mnt\n"
+        "  problem: qemu (process 7) has claimed interface 0\n"
+        "           kill 7\n"
         "1 problem, 1 hint, 2 checks without complaint\n"
     )
 
@@ -59,7 +59,7 @@ def test_verbose_shows_what_is_fine(asked: list[Any], capsys: pytest.CaptureFixt
 def test_quiet_shows_problems_alone(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "-q"]) == 20
     assert capsys.readouterr().out == (
-        "19d2:1201 on port 1-1\n  problem: /dev/sr0 is mounted on /mnt\n           umount /mnt\n"
+        "19d2:1201 on port 1-1\n  problem: qemu (process 7) has claimed interface 0\n           kill 7\n"
     )
 
 
