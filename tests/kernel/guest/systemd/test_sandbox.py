@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch.installation import shipped_system_folder
+from pymodeswitch.virtual import mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
 
@@ -200,6 +201,22 @@ def test_it_switches_inside(strictest: None, plug: Plug) -> None:
     assert "switched to 19d2:1203" in log
     assert linux.attribute(stick.port, "avoid_reset_quirk") == "1"
     assert "verdict " in Path(f"/run/pymodeswitch/{stick.port}").read_text()
+
+
+def test_it_switches_through_the_storage_driver_inside(
+    strictest: None, device_files: Path, plug: Plug
+) -> None:
+    """A maker's own command, on the sg node, without any right but to that node."""
+    text = "TargetVendor=19d2\nTargetProduct=1203\nHuaweiNewMode=1\nThroughDriver=1\n"
+    (device_files / "19d2:1201").write_text(text)
+    command = bytes.fromhex("11062000000101000100")
+    stick = plug(mf691(switches_on=lambda asked: asked.cdb.startswith(command)), bound=False)
+    linux.says_ok(stick.port)
+    service = f"pymodeswitch@{stick.port}.service"
+    linux.wait_for("the verdict", lambda: is_over(service))
+    assert linux.run_command("systemctl", "is-failed", service).stdout.strip() == "inactive"
+    sent = [cbw for cbw in stick.written(0x01) if cbw[15:25] == command]
+    assert [cbw[14] for cbw in sent] == [10], "once, with the length that usb-storage gives it"
 
 
 def test_systemd_has_no_complaint(strictest: None) -> None:
