@@ -16,15 +16,18 @@ ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
 def reload() -> list[str]:
-    """Make udev and systemd read their files again. What went wrong, a line each."""
+    """Make udev and systemd read their files again, those that run. What went wrong, a line each."""
     problems = []
-    if os.path.exists(UDEV_RUNS):
+    if udev_runs():
         problems.append(_told("udev", "udevadm", "control", "--reload"))
-    else:
-        problems.append("udev does not run here: no stick is switched when it is plugged in")
     if os.path.isdir(SYSTEMD_RUNS):
         problems.append(_told("systemd", "systemctl", "daemon-reload"))
     return [problem for problem in problems if problem]
+
+
+def udev_runs() -> bool:
+    """Whether there is an udev to start anything."""
+    return os.path.exists(UDEV_RUNS)
 
 
 def _told(whom: str, *words: str) -> str:

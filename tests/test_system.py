@@ -48,6 +48,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(daemons, "start_problem", note("started", ""))
     monkeypatch.setattr(daemons, "reload", note("reload", ["udev is deaf"]))
     monkeypatch.setattr(daemons, "ownership_warning", note("owner", "anybody can write"))
+    monkeypatch.setattr(daemons, "UDEV_RUNS", os.devnull)
     return told
 
 
@@ -193,6 +194,17 @@ def test_this_system_is_told(run: Any, told: list[str]) -> None:
     run("install", "--dry-run")
     run("check")
     assert told == [], "nothing has changed"
+
+
+def test_without_udev_no_switching_is_promised(
+    run: Any, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemons, "UDEV_RUNS", "/nonexistent")
+    code, _, err = run("install")
+    assert code == 0
+    assert "udev does not run here: no stick is switched when it is plugged in" in err
+    assert "from now on" not in err
+    assert "does not run" not in run("uninstall")[2]
 
 
 def test_another_root_is_not(run: Any, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,8 +84,10 @@ def _install(options: argparse.Namespace, root: Root, places: Layout, command: t
     warnings = daemons.reload() if here else []
     if here and (warning := daemons.ownership_warning(command)):
         warnings.append(warning)
+    if here and not daemons.udev_runs():
+        warnings.append("udev does not run here: no stick is switched when it is plugged in")
     _report(options, root, changes, warnings, 0)
-    if here and not options.quiet and not options.json:
+    if here and daemons.udev_runs() and not options.quiet and not options.json:
         note("sticks that are plugged in from now on are switched; for those that are: pymodeswitch scan")
     return 0
 
