@@ -19,7 +19,7 @@ def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", ())
     monkeypatch.setattr(sources, "PACKS_INDEX", "/nonexistent/packs")
     monkeypatch.setattr(large, "INDEX", "/nonexistent/large-folders")
-    monkeypatch.setattr(host, "STATE_FOLDER", "/nonexistent/state")
+    monkeypatch.setattr(host, "STATE_FOLDER", "/dev/null/state")
     monkeypatch.setattr(settings, "PATH", "/nonexistent/pymodeswitch.conf")
     monkeypatch.setattr(settings, "REFERENCE_PATHS", ())
 
