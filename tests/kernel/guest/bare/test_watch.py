@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pymodeswitch.uevents import KernelEvents
 from pymodeswitch.virtual import Leave, Stick, mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
@@ -20,6 +21,8 @@ from tests.kernel.guest.linux import EJECT
 from tests.kernel.usbip import Plugged
 
 SETTINGS = Path("/etc/pymodeswitch.conf")
+
+FLOOD = 5000  # a socket's buffer (net.core.rmem_default) holds some hundred
 
 
 class Watch:
@@ -189,6 +192,25 @@ def test_without_kernel_events(plug: Plug, tmp_path: Path) -> None:
     for stick in sticks:
         assert is_switched(stick)
         linux.says_ok(stick.port)
+
+
+def test_lost_events(plug: Plug, tmp_path: Path) -> None:
+    """A plug among more events than the kernel keeps for a program that sleeps: it looks for itself."""
+    listener = KernelEvents()
+    with watching(tmp_path) as watch:
+        first = plug()
+        linux.wait_for("the first verdict", watch.lines)
+        watch.process.send_signal(signal.SIGSTOP)
+        for _ in range(FLOOD):
+            (linux.DEVICES / "usb1/uevent").write_text("change")
+        second = plug(slot=1)
+        watch.process.send_signal(signal.SIGCONT)
+        linux.wait_for("the second verdict", lambda: len(watch.lines()) == 2)
+        assert watch.end() == 0
+        assert watch.complaints() == []
+    assert [is_switched(stick) for stick in (first, second)] == [True, True]
+    assert listener.changed(0) is None, "the kernel has kept all events"
+    listener.close()
 
 
 def test_without_device_nodes(plug: Plug, tmp_path: Path) -> None:
