@@ -8,10 +8,10 @@ many are plugged, and switched, at the same time.
 from __future__ import annotations
 
 import functools
-import shutil
+import itertools
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +31,6 @@ from pymodeswitch.virtual import (
 )
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
 from tests.kernel.guest import linux
-from tests.kernel.guest.conftest import Plug
 from tests.kernel.guest.recorder import plugged, quiet_kernel
 from tests.kernel.usbip import Plugged, UsbipServer
 from tests.kernel.wire import Transfer
@@ -49,7 +48,7 @@ TEXTS = {
     "CONFIGURATION-0": f"{TEXT}Configuration=0\nWaitBefore=30\n",
 }
 
-AT_ONCE = 32  # sticks that are plugged together
+CHUNK = 16  # lines at once, on two sticks each
 AT_WORK = 6  # commands that run at the same time
 
 
@@ -86,14 +85,13 @@ class Line(NamedTuple):
     """A command line, for 19d2:1201, whose target is 19d2:1203; each run gets IDs of its own for them.
 
     BUS and NUMBER stand for the device's numbers, the words of TEXTS for device files. ends: the ID in the
-    end, None for an empty port. stdin: what it reads. ours: the line for scripts where ours differs.
+    end, None for an empty port. stdin: what it reads.
     """
 
     words: str
     stick: Callable[[], Stick] = mf691
     ends: str | None = "19d2:1203"
     stdin: str = ""
-    ours: str | None = None
 
 
 SAME = "19d2:1201"
@@ -248,57 +246,32 @@ def _is_the_kernels(transfer: Transfer) -> bool:
 OURS = functools.partial(linux.run_command, linux.PYTHON, "-m", "pymodeswitch.usb_modeswitch")
 
 
-@pytest.fixture(scope="module")
-def seen() -> dict[tuple[int, bool], Future[Seen]]:
-    """What became of each line: by its number, and whether it was ours.
+@pytest.fixture(scope="module", autouse=True)
+def _quiet() -> Iterator[None]:
+    """No driver talks to the sticks; udev runs, which Debian's libusb needs to see them return."""
+    with quiet_kernel(udev=True):
+        yield
 
-    No driver talks to the sticks; udev runs, which Debian's libusb needs to see them return.
-    """
-    runs = {
-        (number, ours): Run(line, OURS if ours else linux.usb_modeswitch, 0x2000 + 4 * number + 2 * ours)
-        for number, line in enumerate(LINES)
-        for ours in (False, True)
+
+def see(runs: list[Run]) -> list[Seen]:
+    """What became of the runs, whose sticks are plugged together."""
+    with UsbipServer() as usb, plugged(usb, [run.stick() for run in runs]) as places:
+        linux.settle()
+        with ThreadPoolExecutor(AT_WORK) as crew:
+            return list(crew.map(Run.see, runs, places))
+
+
+@pytest.mark.parametrize("first", range(0, len(LINES), CHUNK), ids=lambda first: f"line {first}")
+def test_as_the_reference(first: int) -> None:
+    lines = LINES[first : first + CHUNK]
+    products = itertools.count(0x2000, 2)
+    runs = [
+        Run(line, command, next(products)) for command in (linux.usb_modeswitch, OURS) for line in lines
+    ]
+    seen = see(runs)
+    different = {
+        line.words: (theirs, ours)
+        for line, theirs, ours in zip(lines, seen[: len(lines)], seen[len(lines) :], strict=True)
+        if theirs != ours
     }
-    futures: dict[tuple[int, bool], Future[Seen]] = {}
-    with quiet_kernel(udev=True), UsbipServer() as usb, ThreadPoolExecutor(AT_WORK) as crew:
-        for first in range(0, len(runs), AT_ONCE):
-            batch = list(runs.items())[first : first + AT_ONCE]
-            with plugged(usb, [run.stick() for _, run in batch]) as places:
-                linux.settle()
-                for (key, run), stick in zip(batch, places, strict=True):
-                    futures[key] = crew.submit(run.see, stick)
-                wait(futures.values())
-    return futures
-
-
-@pytest.mark.parametrize("number", range(len(LINES)), ids=lambda number: LINES[number].words[:70])
-def test_as_the_reference(number: int, seen: dict[tuple[int, bool], Future[Seen]]) -> None:
-    reference, ours = (seen[number, is_ours].result() for is_ours in (False, True))
-    different = LINES[number].ours
-    assert ours == (reference if different is None else reference._replace(lines=[different]))
-
-
-@pytest.fixture
-def in_its_place() -> Iterator[None]:
-    """Our command where the dispatcher looks for the reference's, and its data where it looks for them."""
-    command, data = Path("/usr/sbin/usb_modeswitch"), Path("/usr/share/usb_modeswitch")
-    packed = linux.REFERENCE / "usr/share/usb_modeswitch/configPack.tar.gz"
-    data.mkdir()
-    shutil.copy(packed, data)
-    command.write_text(f'#!/bin/sh\nexec {linux.PYTHON} -I -m pymodeswitch.usb_modeswitch "$@"\n')
-    command.chmod(0o755)
-    yield
-    command.unlink()
-    shutil.rmtree(data)
-
-
-def test_the_dispatcher_of_the_reference_is_content(plug: Plug, in_its_place: None) -> None:
-    """It picks the device file from its own data, starts ours, reads `ok:busdev`, and sees the switch."""
-    stick = plug()
-    done = linux.dispatcher("--switch-mode", stick.port)
-    assert done.returncode == 0, done.stderr
-    linux.wait_for("the modem", lambda: linux.usb_id(stick.port) == "19d2:1203")
-    assert bytes.fromhex(EJECT) in stick.written(0x01)
-    # Its last step, once it believes that the stick has switched.
-    assert linux.attribute(stick.port, "avoid_reset_quirk") == "1"
-    linux.says_ok(stick.port)
+    assert different == {}
