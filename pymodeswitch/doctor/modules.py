@@ -25,6 +25,8 @@ REFUSALS = ("false", "true", ":", "nologin")
 # `usb:v12D1p*d*dc*dsc*dp*icFFisc02ip12in*`: vendor, product, interface class.
 _USB_ALIAS = re.compile(r"usb:v([^p]+)p([^d]+)d.*?ic(\*|[0-9A-F]{2})isc")
 
+_ALIAS_LINE = re.compile(rb"^alias[ \t]+(usb:\S+)[ \t]+(\S+)[ \t]*$", re.MULTILINE)
+
 
 class Modules:
     """The modules of the running kernel."""
@@ -40,15 +42,13 @@ class Modules:
         read = self._computer.read_bytes
         found = []
         text = read(f"{self.folder}/modules.alias", MOST_ALIASES)
-        for line in text.decode("ascii", "replace").splitlines():
-            words = line.split()
-            if len(words) == 3 and words[0] == "alias" and words[1].startswith("usb:"):
-                found.append((words[1], _plain(words[2])))
+        for alias, module in _ALIAS_LINE.findall(text):  # most lines are of other buses
+            found.append((alias.decode("ascii", "replace"), _plain(module.decode("ascii", "replace"))))
         # Built in: `cdc_acm.alias=usb:v...`, with a NUL behind each.
         for item in read(f"{self.folder}/modules.builtin.modinfo", MOST_ALIASES).split(b"\0"):
-            module, _, alias = item.decode("ascii", "replace").partition(".alias=")
-            if alias.startswith("usb:"):
-                found.append((alias, _plain(module)))
+            if b".alias=usb:" in item:
+                built_in, _, pattern = item.decode("ascii", "replace").partition(".alias=")
+                found.append((pattern, _plain(built_in)))
         if not text:
             for name in self._flat:
                 data = read(f"{self.folder}/{name}.ko", MOST_ALIASES)
