@@ -24,6 +24,7 @@ def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read, (found,) = files.check_settings()
     assert (found.name, found.level) == ("switching-off", Level.HINT)
     assert (read.switches_per_minute, found.cure) == (7, f"editor {path}")
+    assert found.text == f"switching by itself is turned off by {path}"
     path.write_text("mbim = true\nmbin = false\n")
     read, (found,) = files.check_settings()
     assert (found.name, found.level) == ("settings-bad", Level.PROBLEM)
@@ -39,6 +40,9 @@ def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("12d1:#linux", "HuaweiNewMode=1\n", None),
         ("19d2-1202.dpkg-old", "anything", None),
         ("19d2-1202~", "anything", None),
+        ("19d2-1202.rpmnew", "anything", None),
+        ("19d2-1202.rpmsave", "anything", None),
+        ("19d2-1202.bak", "anything", None),
         (".hidden", "anything", None),
         ("19d2-1202", "", "device-file-masks"),
         ("19d2_1202", EJECT, "device-file-misnamed"),

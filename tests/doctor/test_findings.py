@@ -171,6 +171,29 @@ def test_a_scan_that_never_answered(stick: Tree, catalog: Catalog) -> None:
     assert found.cure is None  # a kernel whose ports cannot be switched off
 
 
+@pytest.mark.parametrize(
+    "name", ["usb-storage", "scsi_eh_2", "kworker/u4:0+events_unbound", "(udev-worker)"]
+)
+def test_who_hangs_with_a_storage_driver(stick: Tree, catalog: Catalog, name: str) -> None:
+    """Without root no stack can be read; what waits for something else altogether does not count."""
+    hang(stick)
+    stick.remove("/proc/9")
+    stick.process(9, "tar", "D")
+    assert "storage-hangs" not in names(stick, catalog)
+    stick.process(9, name, "D")
+    assert "storage-hangs" in names(stick, catalog)
+
+
+def test_a_program_that_waits_for_the_storage_itself(stick: Tree, catalog: Catalog) -> None:
+    """Also on a node that is gone already."""
+    hang(stick)
+    stick.remove("/proc/9")
+    stick.process(9, "blkid", "D", opens=["/dev/sr0 (deleted)"])
+    found = stick.findings(catalog=catalog)
+    assert "blkid waits in the kernel" in of("storage-hangs", found).text
+    assert of("storage-open", found).text == "blkid (process 9) has /dev/sr0 open"
+
+
 def test_a_device_that_the_kernel_keeps_locked(
     stick: Tree, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

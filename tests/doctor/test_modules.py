@@ -213,6 +213,12 @@ def test_two_drivers_share_a_vendor_interface(tree: Tree, catalog: Catalog) -> N
     assert "driver-not-loaded" not in names
 
 
+def test_a_driver_of_another_name_than_its_module(tree: Tree) -> None:
+    """usb_storage's is usb-storage; what is on other buses is left out."""
+    tree.folder("/sys/module/usb_storage/drivers/platform:other")
+    assert modules(tree).drivers("usb_storage") == ("usb-storage",)
+
+
 def test_the_kernel_binds_nothing_by_itself(modem: Tree, catalog: Catalog) -> None:
     for number in range(4):
         modem.remove(f"/sys/bus/usb/devices/{PORT}:1.{number}/driver")

@@ -86,6 +86,8 @@ def test_the_libusb_of_this_python(tree: Tree) -> None:
     (found,) = python.check_libusb(tree.computer(), load_backend)
     assert found.name == "libusb"
     assert found.text.startswith("libusb 1.0.")
+    of_package = "/libusb_package/" in found.text
+    assert (" of libusb-package: " in found.text) is of_package
 
 
 def test_a_system_libusb_loaded_by_its_name(tree: Tree) -> None:
