@@ -105,7 +105,7 @@ class Fleet:
         self._crew = crew or (CREW if isinstance(host, LinuxHost) else 1)
         self._known: dict[Port, tuple[int, UsbId]] = {}  # the stay on each port that was dealt with
         self._later: dict[Port, float] = {}  # ports that were switched too often, and when to look again
-        self._waiting: deque[AttachedDevice] = deque()
+        self._waiting: dict[Port, AttachedDevice] = {}  # by port: one that is plugged again waits once
         self._members: dict[Port, _Member] = {}
         self._threads: dict[Port, threading.Thread] = {}
         self._done: deque[tuple[Port, Outcome | None]] = deque()
@@ -192,7 +192,7 @@ class Fleet:
             self._report(self._note(self._switch_one(device, self.host)))
             return
         if len(self._threads) >= self._crew:
-            self._waiting.append(device)
+            self._waiting[device.port] = device
             return
         member = self._members[device.port] = _Member(self.host, self._stopping)
 
@@ -227,7 +227,7 @@ class Fleet:
                 self._report(self._note(outcome))
             self._look([port])
         while self._waiting and len(self._threads) < self._crew:
-            self._start(self._waiting.popleft())
+            self._start(self._waiting.pop(next(iter(self._waiting))))
 
     def _note(self, outcome: Outcome) -> Outcome:
         """Remember the stay that the outcome is about: there is nothing more to do about it."""

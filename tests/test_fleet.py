@@ -263,3 +263,29 @@ def host_backend(host: LibusbHost) -> VirtualBackend:
     backend = host._backend
     assert isinstance(backend, VirtualBackend)
     return backend
+
+
+def test_a_stick_that_is_plugged_again_while_it_waits_for_its_turn(
+    threads: tuple[VirtualBus, SafeHost],
+) -> None:
+    """It waits once: two threads for one port would get in each other's way."""
+    bus, host = threads
+    for number in (1, 2, 3):
+        bus.plug(mf691(), f"1-{number}")
+    go = threading.Event()
+    calls: list[str] = []
+
+    def switch_one(device: AttachedDevice, host: Host) -> Outcome:
+        calls.append(device.port)
+        go.wait(timeout=30)
+        return Outcome(device, None, ModeSwitchError("done"))
+
+    fleet = Fleet(host, default_catalog(), switch_one, lambda outcome: None, crew=2)
+    fleet._look(None)
+    with SafeBackend.lock:
+        bus.unplug("1-3")
+        bus.plug(mf691(), "1-3")
+    fleet._look([Port("1-3")])
+    go.set()
+    fleet.run(forever=False)
+    assert sorted(calls) == ["1-1", "1-2", "1-3"]
