@@ -10,10 +10,10 @@ Public: `switch`, `scan`, and what they take, return and raise.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .errors import (
         AccessError,
         BusyError,
@@ -112,7 +112,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     for module, names in _HOMES.items():
         if name in names:
-            value = getattr(import_module(f".{module}", __name__), name)
+            value = getattr(__import__(module, globals(), fromlist=[name], level=1), name)
             globals()[name] = value
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""`python -m pymodeswitch`: what udev starts."""
+"""`python -m pymodeswitch`: the command. Started as a file (`python -I -S FILE`) it is what udev starts."""
 
 import os
 import sys
@@ -23,5 +23,22 @@ def run() -> int:
         return 130  # 128 + SIGINT
 
 
+def _run_as_file() -> None:
+    """As run(), without what takes longer than the switch: the `site` module, and tidying up at the end."""
+    global __package__
+    __package__ = "pymodeswitch"
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path.append(os.path.dirname(here))
+    home = os.path.dirname(os.path.dirname(sys.executable))
+    if sys.flags.no_site and os.path.exists(os.path.join(home, "pyvenv.cfg")):
+        sys.prefix = sys.exec_prefix = home  # what `site` would find
+    code = run()
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    os._exit(code)  # stdout is written by now
+
+
 if __name__ == "__main__":
-    sys.exit(run())
+    if __package__:
+        sys.exit(run())
+    _run_as_file()

@@ -6,9 +6,6 @@ and a stick that leaves too early may just as well be on its way to its target.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from .errors import AccessError, BusyError, GoneError, ModeSwitchError, NoLibusbError, TransferError
 from .execution import Execution, execute, give_back
 from .host import Host
@@ -19,8 +16,11 @@ from .storage_driver import storage_driver
 from .verdict import Verdict, failure
 from .watch import watch
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .transport import Fault
+    from collections.abc import Callable
+
+    from .faults import Fault
 
 # A stick that does not react at once may only be slow: each try gets this share of the time that is left,
 # and later ones settle first, for as long as the reference always does.

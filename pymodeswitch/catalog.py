@@ -8,15 +8,14 @@ any other file, and then nothing is done.
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
 
 from . import device_file
 from .candidate import Candidate, Choice, Found, Reason, candidate_for
 from .errors import DeviceFileError, NoEntryError
 from .files import read_bytes
 from .large import LargeFolders
+from .log import Logger
 from .model import AttachedDevice, Entry, UsbId
 from .names import (
     canonical_name,
@@ -30,7 +29,11 @@ from .record import replace
 from .sources import Folder, Source, default_folders
 from .sources import in_order as sources_in_order
 
-logger = logging.getLogger(__name__)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+logger = Logger(__name__)
 
 
 class Catalog:

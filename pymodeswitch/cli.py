@@ -7,8 +7,6 @@ those of errors.py; docs/exit-codes.md has the table.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from importlib import import_module
 
 from .console import (
     EXIT_INTERNAL,
@@ -28,6 +26,7 @@ from .quick import read_quickly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from .parser import Parser
@@ -62,7 +61,8 @@ def parser_for(verb: str) -> Parser:
 
 
 def _module(verb: str) -> Any:
-    return import_module(f".verbs.{verb}", __package__)
+    # As import_module, which takes longer to load.
+    return getattr(__import__("verbs", globals(), fromlist=[verb], level=1), verb)
 
 
 def overview() -> str:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from .udev import SYSTEMD_RUNS, own_command
+from .udev import SYSTEMD_RUNS
 
 PATIENCE_S = 60.0
 UDEV_RUNS = "/run/udev/control"
@@ -45,10 +45,7 @@ def start_problem(command: Sequence[str]) -> str:
 
 def ownership_warning(command: Sequence[str]) -> str:
     """A warning if somebody else than root can change what root is going to run."""
-    paths = [command[0]]
-    if tuple(command) == own_command():
-        paths.append(os.path.abspath(__file__))
-    for path in paths:
+    for path in filter(os.path.isabs, command):  # Python, and the file that it runs
         folder = os.path.dirname(path)
         try:
             found = os.stat(folder)

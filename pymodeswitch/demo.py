@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from .console import complain, print_json, show
 from .explain import describe_step
+from .faults import UsbFault
 from .libusb_devices import devices
 from .model import AttachedDevice
 from .report import result_data
 from .settings import Settings
 from .sources import shipped_folder
 from .switching import Progress, switch
-from .transport import UsbFault, open_device
+from .transport import open_device
 from .virtual import RealClock, VirtualBackend, VirtualBus, mf691
 
 AT_TIMEOUT_MS = 1000

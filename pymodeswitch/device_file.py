@@ -21,13 +21,15 @@ other, are errors always.
 
 from __future__ import annotations
 
-from typing import Any
-
 from .errors import DeviceFileError
 from .keys import COMBINED_WITH_MESSAGE, HINTS, KEYS, SPECIAL_METHODS, Key
 from .model import MASS_STORAGE_CLASS, DeviceFile, Diagnostic, Severity
 from .record import replace
 from .values import BLANKS, BadValue, convert
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_BYTES = 65_536  # far above any device file; keeps a wrong path from being read into memory
 

@@ -6,8 +6,7 @@ Every error carries `exit_code` (what the command exits with; the table is in do
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .model import Diagnostic, SwitchResult
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from typing import Self
-
 from .errors import ModeSwitchError
+from .faults import Fault, Transport, UsbFault, error_for
 from .host import Host
+from .log import Logger
 from .model import AttachedDevice, StorageUnit
 from .steps import (
     AwaitReturn,
@@ -30,9 +28,13 @@ from .steps import (
     Step,
 )
 from .storage_driver import REFUSALS, await_units, error_for_refusal, send
-from .transport import Fault, Transport, UsbFault, error_for
 
-logger = logging.getLogger(__name__)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+logger = Logger(__name__)
 
 # After these the device is on its way out (or stuck for good): the next steps have no addressee.
 LEAVING = (Fault.GONE, Fault.IO)
@@ -40,7 +42,8 @@ LEAVING = (Fault.GONE, Fault.IO)
 # Steps that may switch the stick.
 SENDING = (BulkOut, Control, InterruptOut, SetConfiguration, SetAltSetting, Reset)
 
-OnStep = Callable[[Step, Fault | None], None]
+if TYPE_CHECKING:
+    OnStep = Callable[[Step, Fault | None], None]
 
 
 class Execution:

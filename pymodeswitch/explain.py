@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .bulk_only import describe_command, describe_message
 from .steps import (
     AwaitReturn,
@@ -25,6 +23,10 @@ from .steps import (
     SetConfiguration,
     Step,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 REQUEST_KINDS = ("standard", "class", "vendor", "reserved")
 CDB_LENGTH, NUL = 16, b"\0"  # of a command in a CBW

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 
 from .errors import DeviceFileError
+from .log import Logger
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 
 def read_bytes(path: str, limit: int) -> bytes:

@@ -8,7 +8,6 @@ every POLL_S seconds.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections import deque
@@ -19,12 +18,13 @@ from typing import Any, NamedTuple, cast
 from .catalog import Catalog, default_catalog
 from .errors import ModeSwitchError, NoEntryError, NotAttachedError, NotStorageError, TooOftenError
 from .host import Host, LinuxHost, default_host
+from .log import Logger
 from .model import AttachedDevice, Port, SwitchResult, UsbId
 from .settings import Settings, read_settings
 from .switching import Progress, switch
 from .uevents import KernelEvents
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 CREW = 32  # sticks that are switched at the same time; the others wait for their turn
 # Events may be lost, and in a container none may come: the loop looks at everything this often, at first,

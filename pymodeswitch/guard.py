@@ -11,25 +11,26 @@ written (not root, a read-only system) there is no lock and no limit, and switch
 
 from __future__ import annotations
 
-import logging
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import TooOftenError
+from .log import Logger
+from .record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .host import Host
     from .model import Port
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 WINDOW_S = 60.0
 MAX_BYTES = 65536  # far more than a minute's lines
 
 
-class Said(NamedTuple):
+class Said(Record):
     """What a run said of a port. seconds: when, on the host's clock. code: its exit code."""
 
     seconds: float

@@ -6,23 +6,24 @@ virtual sticks are seen). sysfs needs no permission and no libusb; libusb is loa
 
 from __future__ import annotations
 
-import logging
 import os
 import time
-from typing import TYPE_CHECKING, Any, Protocol
 
+from .log import Logger
 from .model import AttachedDevice, Node, Port, StorageUnit
 from .sysfs import Sysfs
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from .faults import Transport
     from .libusb_devices import Strings
-    from .transport import Transport
     from .uevents import KernelEvents
+else:
+    Protocol = object
 
-logger = logging.getLogger(__name__)
-
-# A library does not print: whoever wants its log adds a handler to "pymodeswitch".
-logging.getLogger(__package__).addHandler(logging.NullHandler())
+logger = Logger(__name__)
 
 STATE_FOLDER = "/run/pymodeswitch"  # gone after a boot
 POLL_S = 0.1  # libusb tells no events here, so this is how often it is asked
@@ -85,11 +86,20 @@ class LinuxHost:
     """sysfs tells what is there, kernel events when to look, libusb opens.
 
     sysfs: folder of sysfs. backend: a pyusb backend; by default libusb, loaded at the first `open`.
-    state_folder: by default /run/pymodeswitch.
+    state_folder: by default /run/pymodeswitch. direct: libusb is left out where the kernel can be spoken to
+    without (usbfs.py).
     """
 
-    def __init__(self, sysfs: str = "/sys", backend: Any = None, state_folder: str | None = None) -> None:
+    def __init__(
+        self,
+        sysfs: str = "/sys",
+        backend: Any = None,
+        state_folder: str | None = None,
+        *,
+        direct: bool = False,
+    ) -> None:
         self._sysfs = Sysfs(sysfs)
+        self._direct = direct
         self.state_folder: str | None = STATE_FOLDER if state_folder is None else state_folder
         self._backend = backend
         self._events: KernelEvents | None = None
@@ -112,8 +122,8 @@ class LinuxHost:
     def send_scsi(
         self, device: AttachedDevice, unit: StorageUnit, cdb: bytes, length: int, timeout_ms: int
     ) -> None:
+        from .faults import Fault, UsbFault
         from .sg import open_unit, send
-        from .transport import Fault, UsbFault
 
         file, node = open_unit(unit)
         try:
@@ -140,6 +150,11 @@ class LinuxHost:
         return raise_storage_delay(self._sysfs.root, seconds)
 
     def open(self, device: AttachedDevice) -> Transport:
+        if self._direct:
+            from .usbfs import UsbfsTransport, is_usable, open_node
+
+            if is_usable():
+                return UsbfsTransport(open_node(device))
         from .transport import load_backend, open_device
 
         if self._backend is None:
@@ -205,7 +220,7 @@ class LibusbHost:
     def send_scsi(
         self, device: AttachedDevice, unit: StorageUnit, cdb: bytes, length: int, timeout_ms: int
     ) -> None:
-        from .transport import Fault, UsbFault
+        from .faults import Fault, UsbFault
 
         raise UsbFault(Fault.NOT_SUPPORTED, "SG_IO")
 
@@ -247,6 +262,11 @@ def _is_module(name: str) -> bool:
         except OSError:  # no modules in this container, or none at all
             continue
     return False
+
+
+def direct_host() -> Host | None:
+    """This computer without libusb, for what udev starts; None where that is not possible."""
+    return LinuxHost(direct=True) if Sysfs().exists() else None
 
 
 def default_host(backend: Any = None) -> Host:

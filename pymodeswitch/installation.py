@@ -19,10 +19,11 @@ from .catalog import Catalog
 from .errors import InstallationError, UsageError
 from .modem_port import link_rules, modem_ids
 from .rooted import Root
-from .udev import own_command, rules, run_command
+from .udev import rules, run_command
 from .units import PORT_UNIT, SCAN_UNIT, WANTED_BY, port_unit, scan_unit
 
 RULES = "41-pymodeswitch.rules"
+LINK_SCRIPT = "pymodeswitch-modem-port.sh"
 LINK_RULES = "42-pymodeswitch-gsmmodem.rules"  # on its own, so that it can be masked
 UDEVD = ("/usr/lib/systemd/systemd-udevd", "/lib/systemd/systemd-udevd")  # the one that knows /usr/local
 
@@ -92,10 +93,12 @@ def system_files(root: Root, places: Layout, command: Sequence[str], start: str)
     text = rules(
         known.initial_ids(), run_command(command), whole_vendors=known.fallback_vendors(), start=start
     )
-    links = link_rules(modem_ids(known.entries()), command)
+    script = f"{os.path.dirname(places.rules)}/{LINK_SCRIPT}"
+    links = link_rules(modem_ids(known.entries()), command, script)
     files = [
         SystemFile(f"{places.rules}/{RULES}", text.encode()),
         SystemFile(f"{places.rules}/{LINK_RULES}", links.encode()),
+        SystemFile(script, link_script()),
     ]
     if start != "run":
         hidden = {"in_home": _is_below(command, HOMES), "in_tmp": _is_below(command, TEMPORARY)}
@@ -115,10 +118,9 @@ def packaged_files(root: Root, start: str) -> list[SystemFile]:
 
 
 def _is_below(command: Sequence[str], folders: Sequence[str]) -> bool:
-    """Whether the program, or this package if it is this one, lies below one of the folders."""
-    paths = [command[0], os.path.realpath(command[0])]
-    if tuple(command) == own_command():
-        paths.append(os.path.realpath(__file__))
+    """Whether the program, or a file that it runs, lies below one of the folders."""
+    named = [word for word in command if os.path.isabs(word)]
+    paths = [*named, *map(os.path.realpath, named)]
     below = {name for folder in folders for name in (folder, os.path.realpath(folder))}
     return any(os.path.commonpath([path, folder]) == folder for path in paths for folder in below)
 
@@ -126,6 +128,12 @@ def _is_below(command: Sequence[str], folders: Sequence[str]) -> bool:
 def shipped_system_folder() -> str:
     """The folder of generated files that comes with pymodeswitch."""
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "system")
+
+
+def link_script() -> bytes:
+    """What the rules for the link start."""
+    with open(os.path.join(shipped_system_folder(), "lib/udev", LINK_SCRIPT), "rb") as file:
+        return file.read()
 
 
 def _shared_files(places: Layout) -> list[SystemFile]:

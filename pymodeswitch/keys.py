@@ -7,10 +7,10 @@ message (hex bytes).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from .record import Record
 
 
-class Key(NamedTuple):
+class Key(Record):
     """One key: its name in the file, its attribute in DeviceFile, its kind and largest value."""
 
     name: str

@@ -12,10 +12,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
 
 from .files import index_lines, remove, write_bytes
 from .names import fallback_names, fallback_vendor, parse_name, plain_names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 INDEX = os.path.join(sys.prefix, "share", "pymodeswitch", "large-folders")
 

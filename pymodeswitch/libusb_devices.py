@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
-
 import usb.core
 import usb.util
 from usb.core import USBError
 
+from .log import Logger
 from .model import HUB_CLASS, MBIM, AttachedDevice, Interface, Port, UsbId
 
-logger = logging.getLogger(__name__)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+logger = Logger(__name__)
 
 BULK = 2  # bmAttributes, USB 2.0 table 9-13
 

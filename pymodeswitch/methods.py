@@ -6,8 +6,6 @@ key and the interface number to use, and returns the steps; storage methods retu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from . import messages
 from .steps import (
     AwaitReturn,
@@ -20,6 +18,10 @@ from .steps import (
     Release,
     Step,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Methods that send storage commands: `plan.py` puts the usual steps around their messages.
 STORAGE_METHODS = {

@@ -5,14 +5,17 @@ The steps of a plan are nouns too; they live in `steps.py`.
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import NewType
-
 from .errors import UsageError
-from .record import Record, replace
+from .record import Choice, Record, replace
 from .steps import Plan
 
-Port = NewType("Port", str)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NewType
+
+    Port = NewType("Port", str)
+else:
+    Port = str
 """A port by its kernel name: bus number, `-`, port numbers from the root hub down (`1-1.2`)."""
 
 MASS_STORAGE_CLASS = 0x08
@@ -251,7 +254,7 @@ class DeviceFile(Record, kw_only=True):
         return tuple(target for target in listed if target != initial)
 
 
-class Severity(Enum):
+class Severity(Choice):
     """How bad a finding in a device file is; an error makes the file unusable."""
 
     WARNING = "warning"
@@ -326,7 +329,7 @@ class Node(Record):
     interface: int
 
 
-class Status(Enum):
+class Status(Choice):
     """Outcome of a switch that did not raise.
 
     SENT: the message is out and nobody waited (wait=False). PLANNED: dry run, nothing was sent.

@@ -3,7 +3,8 @@
 It is the lowest port with an interrupt endpoint, as usb_modeswitch has it, of ttyUSB and ttyACM ports
 alike. Further modems get gsmmodem2, gsmmodem3 ... The rules know modems by their IDs: what device files
 name as target, and the ID of those that keep theirs. So a modem gets its link also when somebody else has
-switched it, or when it was switched before the system started.
+switched it, or when it was switched before the system started. They start a shell script, which does the
+same for a first modem, and starts `pymodeswitch symlink` for others.
 
 Who has which link is noted in a folder below /run, one file a link, which holds the port's path in sysfs; a
 note whose port is gone is taken over.
@@ -29,12 +30,13 @@ LOCK_S = 5.0  # another start of this needs a few milliseconds
 END, FOUND = "pymodeswitch_modem_end", "pymodeswitch_modem"
 
 
-def link_rules(ids: Iterable[UsbId], command: Sequence[str]) -> str:
+def link_rules(ids: Iterable[UsbId], command: Sequence[str], script: str) -> str:
     """The text of a rules file that makes the links. command: the words that start pymodeswitch.
 
-    udev starts it for each serial port of a known modem, and for no other. UsageError when it cannot be
-    written into a rule.
+    script: where `pymodeswitch-modem-port.sh` is, which udev starts for each serial port of a known modem,
+    and for no other. UsageError when it cannot be written into a rule.
     """
+    words = ("/bin/sh", script, "%p", *command, "symlink", "--known")
     lines = [
         f"# Written by pymodeswitch from its device files: the link {LINK} to the port to dial with.",
         f'ACTION=="remove", GOTO="{END}"',
@@ -46,7 +48,7 @@ def link_rules(ids: Iterable[UsbId], command: Sequence[str]) -> str:
         f'GOTO="{END}"',
         "",
         f'LABEL="{FOUND}"',
-        f'PROGRAM="{program((*command, "symlink", "--known", "%p"))}", SYMLINK+="%c"',
+        f'PROGRAM="{program(words)}", SYMLINK+="%c"',
         f'LABEL="{END}"',
     ]
     return "\n".join(lines) + "\n"
@@ -103,8 +105,8 @@ def link_name(port: ModemPort, state_folder: str = STATE_FOLDER, dev: str = "/de
     try:
         for number in range(1, MOST_LINKS + 1):
             name = LINK if number == 1 else f"{LINK}{number}"
-            if _is_free(os.path.join(folder, name), os.path.join(dev, name), port):
-                _note(os.path.join(folder, name), port.path)
+            note = os.path.join(folder, name)
+            if _is_free(note, os.path.join(dev, name), port) and _note(note, port.path):
                 return name
     finally:
         if lock is not None:
@@ -124,12 +126,16 @@ def _is_free(note: str, node: str, port: ModemPort) -> bool:
     return holder == port.path or not os.path.exists(holder)
 
 
-def _note(path: str, text: str) -> None:
+def _note(path: str, text: str) -> bool:
+    """Note who has a link; False when somebody was faster (the shell script, which takes no lock)."""
     try:
-        with open(path, "w", encoding="utf-8") as file:
+        with open(path, "w" if os.path.exists(path) else "x", encoding="utf-8") as file:
             file.write(text)
+    except FileExistsError:
+        return False
     except OSError:  # a system that cannot be written: then /dev tells
         pass
+    return True
 
 
 def _lock(folder: str) -> int | None:

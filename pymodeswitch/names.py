@@ -6,9 +6,11 @@ products of a vendor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from .model import UsbId
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # What a qualifier is compared with: strings of the USB device, and SCSI strings of its storage.
 USB_QUALIFIERS = {"uMa": "manufacturer", "uPr": "product", "uSe": "serial"}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable
 
 from .attempts import Attempts
 from .catalog import Catalog, entry_from_file, nothing_fits, read_entry
@@ -18,16 +16,22 @@ from .errors import (
 )
 from .guard import Guard
 from .host import Host
+from .log import Logger
 from .model import AttachedDevice, DeviceFile, Entry, Node, Port, Status, SwitchResult, UsbId
 from .policy import decide_by
 from .record import Record, replace
 from .scsi import scsi_strings
+from .sent import mark
 from .settings import Settings
 from .steps import Plan, Step
 from .verdict import Verdict, is_target
 from .watch import await_nodes, new_neighbour
 
-logger = logging.getLogger(__name__)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = Logger(__name__)
 
 CONFIGURED_S = 2.0  # how long a device that is just being enumerated gets to be configured
 
@@ -45,7 +49,8 @@ class Progress(Record):
     step: Step | None = None
 
 
-Observer = Callable[[Progress], None]
+if TYPE_CHECKING:
+    Observer = Callable[[Progress], None]
 
 
 class Operation:
@@ -96,7 +101,8 @@ class Operation:
 
     def tell(self, kind: str, text: str, step: Step | None = None) -> None:
         """Log, and tell the observer."""
-        logger.log(logging.INFO if self.settings.verbose else logging.DEBUG, "%s: %s", kind, text)
+        log = logger.info if self.settings.verbose else logger.debug
+        log("%s: %s", kind, text)
         if self.observer is not None:
             self.observer(Progress(kind, text, self.elapsed(), step))
 
@@ -337,6 +343,7 @@ class Operation:
             if seconds is None:
                 attempts.send_once()
                 self.tries = attempts.tries
+                mark(self.host, device)
                 return self.result(Status.SENT)
             verdict, now = attempts.until_verdict(seconds, tries)
         finally:

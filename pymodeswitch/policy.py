@@ -6,12 +6,14 @@ dispatcher.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from .errors import SettingsError, UsageError
 from .model import LEGACY_MODE, MBIM_MODE, AttachedDevice, DeviceFile, UsbId
 from .record import Record, replace
 from .settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MBIM_DRIVER, QMI_DRIVER = "cdc_mbim", "qmi_wwan"
 

@@ -7,12 +7,15 @@ None, and argparse has the same declarations and the last word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import SimpleNamespace
     from typing import Any
+else:
+    SimpleNamespace = type(sys.implementation)  # the same, without loading `types`
 
 
 class _TooMuchForThis(Exception):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .errors import ModeSwitchError, SeveralDevicesError
 from .model import AttachedDevice, Diagnostic, Entry, Node, Status, SwitchResult
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def result_line(result: SwitchResult) -> str:

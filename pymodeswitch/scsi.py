@@ -5,15 +5,14 @@ Some IDs stand for several products that only these strings tell apart.
 
 from __future__ import annotations
 
-import logging
-
 from . import messages
+from .faults import Fault, Transport, UsbFault, error_for
 from .host import Host
+from .log import Logger
 from .model import MASS_STORAGE_CLASS, AttachedDevice, Interface
 from .steps import BULK_TIMEOUT_MS, CSW_LENGTH
-from .transport import Fault, Transport, UsbFault, error_for
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 # The storage driver scans 1 s after it binds (delay_use); the reference waits this long for the strings.
 KERNEL_WAIT_S = 10.0

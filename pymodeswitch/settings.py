@@ -6,18 +6,20 @@ with its line; usb_modeswitch.conf is read as usb_modeswitch reads it: what it i
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
 
 from .errors import DeviceFileError, SettingsError, SwitchingOffError, UsageError
 from .files import read_bytes
+from .log import Logger
 from .model import UsbId
 from .record import Record
 
-logger = logging.getLogger(__name__)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+logger = Logger(__name__)
 
 PATH = "/etc/pymodeswitch.conf"
 # The first one that there is counts, as for usb_modeswitch.
@@ -29,7 +31,7 @@ REFERENCE_PATHS = (
 
 MAX_BYTES = 65_536
 
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
+NOTHING: Mapping[Any, Any] = type(type.__dict__)({})  # a MappingProxyType, without loading `types`
 
 
 class Settings(Record):

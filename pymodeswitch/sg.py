@@ -10,8 +10,8 @@ import errno
 import fcntl
 import os
 
+from .faults import FAULTS, Fault, UsbFault
 from .model import StorageUnit
-from .transport import FAULTS, Fault, UsbFault
 
 SG_IO = 0x2285
 NO_DATA, FROM_DEVICE = -1, -3  # SG_DXFER_NONE, SG_DXFER_FROM_DEV

@@ -7,24 +7,25 @@ before usb_modeswitch's. A configPack.tar.gz in a folder comes right behind that
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from . import device_file
 from .errors import DeviceFileError
 from .files import index_lines, read_bytes
 from .large import LargeFolders
+from .log import Logger
 from .model import UsbId
 from .names import names_for, plain_names
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from .archive import Archive
 
-logger = logging.getLogger(__name__)
+logger = Logger(__name__)
 
 SYSTEM_FOLDERS = (
     "/etc/pymodeswitch.d",

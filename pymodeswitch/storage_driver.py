@@ -6,10 +6,10 @@ The driver stays bound, so nothing has to be given back; it builds CBWs of its o
 from __future__ import annotations
 
 from .errors import AccessError, BusyError, GoneError, ModeSwitchError, TransferError
+from .faults import Fault, UsbFault
 from .host import Host
 from .model import AttachedDevice, StorageUnit
 from .steps import AwaitUnits, ScsiCommand
-from .transport import Fault, UsbFault
 
 # With these nothing was sent. After any other fault a command may have reached the stick.
 REFUSALS = (Fault.ACCESS, Fault.BUSY, Fault.NOT_FOUND, Fault.NOT_SUPPORTED)

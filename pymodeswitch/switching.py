@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any
 
 from .attempts import MAX_TRIES
 from .catalog import default_catalog
 from .errors import ModeSwitchError, UsageError
 from .host import Host, default_host
 from .model import DeviceFile, Status, SwitchResult, UsbId, parse_hex, parse_port
-from .operation import Observer, Operation
+from .operation import Operation
 from .operation import Progress as Progress
 from .plan import make_plan
 from .record import replace
+from .sent import is_marked
 from .settings import Settings, read_settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from .operation import Observer
 
 DEFAULT_TIMEOUT_S = 20.0  # the reference's CheckSuccess
 MAX_TIMEOUT_S = 3600.0
@@ -97,6 +103,8 @@ def switch(
             return operation.result(Status.ALREADY)
         if usb_id is None and given is None and not dry_run:
             settings.require_switching()
+            if not wait and is_marked(host, device):
+                return operation.result(Status.SENT)  # another start was faster
         entry = given or operation.choose_entry(device, ask=not dry_run)
         if operation.is_right_already(device, entry):
             return operation.result(Status.ALREADY)

@@ -7,70 +7,66 @@ any endpoint that a device file names. libusb comes from libusb-package, else fr
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
+import sys
+from _thread import allocate_lock
 from array import array
-from collections.abc import Callable
-from enum import Enum
-from threading import Lock
-from typing import Any, Protocol, TypeVar
 
-import usb.backend.libusb1
-from usb.core import USBError, USBTimeoutError
+from .errors import GoneError, NoLibusbError
+from .faults import FAULTS, Fault, UsbFault, open_error
+from .log import Logger
+from .model import AttachedDevice
+from .usbfs import FOLDER, open_node
 
-from .errors import AccessError, BusyError, GoneError, ModeSwitchError, NoLibusbError, TransferError
-from .model import AttachedDevice, UsbId
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
 
-logger = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
-
-_LOADING = Lock()  # pyusb keeps one libusb for the process, and does not expect two threads to load it
+    _T = TypeVar("_T")
 
 
-class Fault(Enum):
-    """What went wrong in a USB call, by meaning."""
+class _Later(type(sys)):  # type: ignore[misc]  # types.ModuleType, without loading `types`
+    """A module that pyusb imports only to look for a libusb: its functions load it when they are called."""
 
-    GONE = "the device left"
-    IO = "the transfer broke off"
-    STALL = "stall"
-    TIMEOUT = "timeout"
-    OVERFLOW = "more data than asked for"
-    BUSY = "busy"
-    ACCESS = "not permitted"
-    NOT_FOUND = "not found"
-    NOT_SUPPORTED = "not supported here"
-    OTHER = "error"
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what the import system asks of any module
+            raise AttributeError(name)
+
+        def function(*arguments: Any) -> Any:
+            if sys.modules.get(self.__name__) is self:
+                del sys.modules[self.__name__]
+            from importlib import import_module
+
+            return getattr(import_module(self.__name__), name)(*arguments)
+
+        return function
 
 
-FAULTS = {
-    errno.ENODEV: Fault.GONE,
-    errno.ESHUTDOWN: Fault.GONE,
-    errno.EIO: Fault.IO,
-    errno.EPROTO: Fault.IO,
-    errno.EPIPE: Fault.STALL,
-    errno.ETIMEDOUT: Fault.TIMEOUT,
-    errno.EOVERFLOW: Fault.OVERFLOW,
-    errno.EBUSY: Fault.BUSY,
-    errno.EACCES: Fault.ACCESS,
-    errno.EPERM: Fault.ACCESS,
-    errno.ENOENT: Fault.NOT_FOUND,
-}
+# Here it is given one. Loading these two takes 8 ms; elsewhere more of them is used.
+_LATER = ("ctypes.util", "platform") if sys.platform == "linux" else ()
+_spared = {name: _Later(name) for name in _LATER if name not in sys.modules}
+sys.modules.update(_spared)
+if "ctypes.util" in _spared:
+    import ctypes
+
+    ctypes.util = _spared["ctypes.util"]  # type: ignore[attr-defined]
+try:
+    import usb.backend.libusb1
+    from usb.core import USBError, USBTimeoutError
+finally:
+    for _name, _module in _spared.items():
+        if sys.modules.get(_name) is _module:
+            del sys.modules[_name]
+
+logger = Logger(__name__)
+
+# pyusb keeps one libusb for the process, and does not expect two threads to load it.
+_LOADING = allocate_lock()
 
 
 # enum libusb_error, for the one call that pyusb does not make.
 LIBUSB_CODES = {-1: Fault.IO, -3: Fault.ACCESS, -4: Fault.GONE, -5: Fault.NOT_FOUND, -6: Fault.BUSY}
-
-USBFS = "/dev/bus/usb"
-
-
-class UsbFault(Exception):
-    """A USB call failed; `fault` says how. The cause is pyusb's exception."""
-
-    def __init__(self, fault: Fault, what: str) -> None:
-        super().__init__(f"{what}: {fault.value}")
-        self.fault = fault
 
 
 def fault_of(error: Exception) -> Fault:
@@ -81,85 +77,6 @@ def fault_of(error: Exception) -> Fault:
         return Fault.TIMEOUT
     number = getattr(error, "errno", None)
     return Fault.OTHER if number is None else FAULTS.get(number, Fault.OTHER)
-
-
-def error_for(fault: UsbFault, device: AttachedDevice) -> ModeSwitchError:
-    """The public error for a fault that came before any message was out."""
-    match fault.fault:
-        case Fault.ACCESS:
-            return AccessError(
-                f"no permission to open {device.node} ({device.describe()}): run as root, or allow it "
-                f"with the udev rule {access_rule(device.id)}"
-            )
-        case Fault.BUSY:
-            return BusyError(
-                f"{device.describe()} is busy: another program or driver holds it "
-                "(is it mounted, or open in a virtual machine?)"
-            )
-        case Fault.GONE | Fault.IO:
-            return GoneError(f"{device.describe()} left before a message was sent")
-    return TransferError(f"{device.describe()}: {fault}; nothing was sent")
-
-
-def access_rule(device_id: UsbId) -> str:
-    """The udev rule that lets the user at the seat open a device."""
-    return (
-        f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{device_id.vendor:04x}", '
-        f'ATTR{{idProduct}}=="{device_id.product:04x}", TAG+="uaccess"'
-    )
-
-
-class Transport(Protocol):
-    """What the steps of a plan need of a device. Each call raises UsbFault."""
-
-    def detach(self, interface: int) -> None:
-        """Detach the kernel driver; NOT_FOUND when none is bound."""
-
-    def attach(self, interface: int) -> None:
-        """Give the interface back to its kernel driver."""
-
-    def claim(self, interface: int) -> None:
-        """Claim an interface."""
-
-    def release(self, interface: int) -> None:
-        """Release a claimed interface."""
-
-    def bulk_out(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
-        """Send data to an OUT endpoint."""
-
-    def bulk_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
-        """Read up to `length` bytes from an IN endpoint."""
-
-    def interrupt_out(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
-        """Send data to an interrupt OUT endpoint."""
-
-    def interrupt_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
-        """Read up to `length` bytes from an interrupt IN endpoint."""
-
-    def clear_halt(self, endpoint: int) -> None:
-        """CLEAR_FEATURE(ENDPOINT_HALT)."""
-
-    def control_out(
-        self, request_type: int, request: int, value: int, index: int, data: bytes, timeout_ms: int
-    ) -> None:
-        """A control request to the device, with data or without."""
-
-    def control_in(
-        self, request_type: int, request: int, value: int, index: int, length: int, timeout_ms: int
-    ) -> bytes:
-        """A control request that reads up to `length` bytes."""
-
-    def set_configuration(self, value: int) -> None:
-        """SET_CONFIGURATION."""
-
-    def set_altsetting(self, interface: int, altsetting: int) -> None:
-        """SET_INTERFACE."""
-
-    def reset(self) -> None:
-        """Reset the port."""
-
-    def close(self) -> None:
-        """Close the device; never raises."""
 
 
 class PyusbTransport:
@@ -254,7 +171,7 @@ def open_device(backend: Any, device: AttachedDevice) -> PyusbTransport:
     AccessError, BusyError, TransferError; GoneError when it is not there (any more).
     """
     wrap = getattr(getattr(backend, "lib", None), "libusb_wrap_sys_device", None)
-    if wrap is not None and os.path.isdir(USBFS):
+    if wrap is not None and os.path.isdir(FOLDER):
         return _open_node(backend, wrap, device)
     for found in backend.enumerate_devices():
         descriptor = backend.get_device_descriptor(found)
@@ -262,7 +179,7 @@ def open_device(backend: Any, device: AttachedDevice) -> PyusbTransport:
             try:
                 handle = _call("open", backend.open_device, found)
             except UsbFault as fault:
-                raise _open_error(fault, device) from fault
+                raise open_error(fault, device) from fault
             return PyusbTransport(backend, handle)
     raise GoneError(f"{device.describe()} left, or libusb cannot see it")
 
@@ -283,37 +200,13 @@ def _open_node(backend: Any, wrap: Any, device: AttachedDevice) -> PyusbTranspor
     from ctypes import POINTER, byref, c_int, c_ssize_t, c_void_p
 
     wrap.argtypes, wrap.restype = [c_void_p, c_ssize_t, POINTER(c_void_p)], c_int
-    try:
-        node = os.open(device.node, os.O_RDWR | os.O_CLOEXEC)
-    except OSError as error:
-        # ENOENT is what a missing /dev/bus/usb gives, and a stick that has just left.
-        fault = Fault.GONE if error.errno == errno.ENOENT else FAULTS.get(error.errno or 0, Fault.OTHER)
-        raise _open_error(UsbFault(fault, "open"), device) from error
+    node = open_node(device)
     handle = c_void_p()
     code = wrap(backend.ctx, node, byref(handle))
     if code:
         os.close(node)
-        raise _open_error(UsbFault(LIBUSB_CODES.get(code, Fault.OTHER), "open"), device)
+        raise open_error(UsbFault(LIBUSB_CODES.get(code, Fault.OTHER), "open"), device)
     return PyusbTransport(backend, _Handle(handle), node)
-
-
-def _open_error(fault: UsbFault, device: AttachedDevice) -> ModeSwitchError:
-    # "No device" is also what comes when the system shows the device and has no node for it.
-    if fault.fault is Fault.GONE and _is_shown(device) and not os.path.exists(device.node):
-        return AccessError(
-            f"{device.node} ({device.describe()}) does not exist: is /dev/bus/usb missing "
-            "in this container?"
-        )
-    return error_for(fault, device)
-
-
-def _is_shown(device: AttachedDevice) -> bool:
-    """Whether Linux still shows this very stay of a device."""
-    try:
-        with open(f"/sys/bus/usb/devices/{device.port}/devnum", encoding="ascii") as file:
-            return int(file.read()) == device.device_number
-    except (OSError, ValueError):  # it left, or this is not Linux
-        return False
 
 
 def load_backend() -> Any:
@@ -343,14 +236,10 @@ def _load_backend() -> Any:
 
 
 def _packaged_libusb() -> str | None:
-    from importlib.util import find_spec
-
-    spec = find_spec("libusb_package")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    for folder in spec.submodule_search_locations:
+    """Where Python would find the package; importlib has a way of asking that takes longer to load."""
+    for folder in sys.path:
         for name in ("libusb-1.0.so", "libusb-1.0.dylib", "libusb-1.0.dll"):
-            path = os.path.join(folder, name)
+            path = os.path.join(folder, "libusb_package", name)
             if os.path.exists(path):
                 return path
     return None

@@ -18,7 +18,9 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from .errors import UsageError
+from .host import STATE_FOLDER
 from .model import UsbId
+from .sent import FOLDER as MARKS
 
 # udev reads a rule into a line of 16 KiB (UDEV_LINE_SIZE); longer ones are ignored with an error.
 MAX_LINE = 16_000
@@ -32,10 +34,11 @@ END, START = "pymodeswitch_end", "pymodeswitch_start"
 
 
 def own_command() -> tuple[str, ...]:
-    """This very Python, which looks for modules in no folder of the user (-I)."""
+    """This very Python, which looks for modules in no folder of the user (-I), and starts quickly (-S)."""
     if not sys.executable:
         raise UsageError("this Python does not know where it is: say with --command how it is started")
-    return (os.path.abspath(sys.executable), "-I", "-m", "pymodeswitch")
+    here = os.path.dirname(os.path.abspath(__file__))
+    return (os.path.abspath(sys.executable), "-I", "-S", os.path.join(here, "__main__.py"))
 
 
 def run_command(command: Sequence[str]) -> str:
@@ -131,10 +134,14 @@ def _start_lines(command: str, start: str) -> list[str]:
     if start == "systemd":
         return [wants]
     _check(command)
-    run = f'RUN+="{command}"'
+    run = [
+        "# Another start has just sent to this stick, too, and is still at work",
+        f'TEST=="{STATE_FOLDER}/{MARKS}/%k@$attr{{devnum}}", GOTO="{END}"',
+        f'RUN+="{command}"',
+    ]
     if start == "run":
-        return [run]
-    return [f'TEST=="{SYSTEMD_RUNS}", {wants}, GOTO="{END}"', run]
+        return run
+    return [f'TEST=="{SYSTEMD_RUNS}", {wants}, GOTO="{END}"', *run]
 
 
 ID_MATCH = re.compile(r'ATTRS?\{id(Vendor|Product)\}=="([^"]*)"')

@@ -5,12 +5,13 @@ Source: the kernel's NETLINK_KOBJECT_UEVENT, group 1 (the kernel itself, so no u
 
 from __future__ import annotations
 
-import logging
+import _socket as socket  # the C part; what `socket` adds takes 2 ms to load
 import select
-import socket
 import time
 
-logger = logging.getLogger(__name__)
+from .log import Logger
+
+logger = Logger(__name__)
 
 NETLINK_KOBJECT_UEVENT = 15
 KERNEL_GROUP = 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .keys import Key
 from .model import UsbId
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 BLANKS = " \t"
 TRUE, FALSE = "1yYtT", "0nNfF"

@@ -5,13 +5,12 @@ Only re-enumeration on the same port counts. A write that returned proves nothin
 
 from __future__ import annotations
 
-from enum import Enum
-
 from .errors import GoneError, ModeSwitchError, UnchangedError, UnexpectedDeviceError
 from .model import MASS_STORAGE_CLASS, MBIM_MODE, AttachedDevice, DeviceFile, Entry, UsbId
+from .record import Choice
 
 
-class Verdict(Enum):
+class Verdict(Choice):
     """What a look at the port says; only the first two end the wait."""
 
     SWITCHED = "switched"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from .host import Host
 from .model import AttachedDevice, Entry, Node
 from .verdict import Verdict, judge
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # After the switch drivers bind and make their nodes. This is how long a device without any gets.
 NODES_TIMEOUT_S = 3.0

@@ -14,7 +14,14 @@ from pathlib import Path
 from pymodeswitch import completions
 from pymodeswitch.catalog import Catalog
 from pymodeswitch.grammar import verbs
-from pymodeswitch.installation import LINK_RULES, PACKAGE_COMMAND, RULES, shipped_system_folder
+from pymodeswitch.installation import (
+    LINK_RULES,
+    LINK_SCRIPT,
+    PACKAGE_COMMAND,
+    PACKAGE_PREFIX,
+    RULES,
+    shipped_system_folder,
+)
 from pymodeswitch.modem_port import link_rules, modem_ids
 from pymodeswitch.sources import shipped_folder
 from pymodeswitch.udev import rules, run_command
@@ -32,7 +39,9 @@ def generated() -> dict[str, str]:
         f"lib/udev/rules.d/{RULES}": rules(
             ids, run_command(PACKAGE_COMMAND), whole_vendors=vendors, start="auto"
         ),
-        f"lib/udev/rules.d/{LINK_RULES}": link_rules(modem_ids(catalog.entries()), PACKAGE_COMMAND),
+        f"lib/udev/rules.d/{LINK_RULES}": link_rules(
+            modem_ids(catalog.entries()), PACKAGE_COMMAND, f"{PACKAGE_PREFIX}/lib/udev/{LINK_SCRIPT}"
+        ),
         f"lib/systemd/system/{PORT_UNIT}": port_unit(PACKAGE_COMMAND),
         f"lib/systemd/system/{SCAN_UNIT}": scan_unit(PACKAGE_COMMAND),
         "share/bash-completion/completions/pymodeswitch": completions.bash(grammar),
@@ -55,7 +64,7 @@ def main() -> None:
     folder = Path(shipped_system_folder())
     files = {**generated(), **man_pages()}
     for path in folder.rglob("*"):
-        if path.is_file() and str(path.relative_to(folder)) not in files:
+        if path.is_file() and path.name != LINK_SCRIPT and str(path.relative_to(folder)) not in files:
             path.unlink()
     for name, text in files.items():
         path = folder / name

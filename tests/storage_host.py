@@ -10,10 +10,10 @@ import struct
 from collections.abc import Callable
 
 from pymodeswitch import AttachedDevice, ModeSwitchError, Port
+from pymodeswitch.faults import Fault, Transport, UsbFault
 from pymodeswitch.host import LibusbHost
 from pymodeswitch.model import StorageUnit
 from pymodeswitch.record import replace
-from pymodeswitch.transport import Fault, Transport, UsbFault
 from pymodeswitch.virtual import Attached, MassStorage, VirtualBackend
 
 STORAGE = "usb-storage"

@@ -16,6 +16,7 @@ PACKAGE = Path(pymodeswitch.__file__).parent
 # From the ground up. A module imports only what stands before it.
 FLOORS = """
     errors
+    log
     files
     record
     keys
@@ -41,6 +42,8 @@ FLOORS = """
     data_export
     plan
     explain
+    faults
+    usbfs
     transport
     libusb_devices
     sysfs
@@ -49,6 +52,7 @@ FLOORS = """
     sg
     host
     guard
+    sent
     storage_driver
     scsi
     execution
@@ -57,6 +61,7 @@ FLOORS = """
     attempts
     operation
     switching
+    burst
     fleet
     journal
     udev

@@ -17,6 +17,7 @@ from pymodeswitch import cli, fleet, settings, switching
 from pymodeswitch.host import default_host
 from pymodeswitch.sources import shipped_folder
 from pymodeswitch.verbs import explain, list, watch
+from pymodeswitch.verbs import switch as switch_verb
 from pymodeswitch.virtual import Leave, SimulatedClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 from .conftest import FILES
@@ -32,6 +33,7 @@ def _virtual_computer(monkeypatch: pytest.MonkeyPatch, backend: VirtualBackend) 
     """The command sees the virtual bus as this computer's."""
     for module in (switching, fleet, explain, list, watch):
         monkeypatch.setattr(module, "default_host", lambda given=None: default_host(given or backend))
+    monkeypatch.setattr(switch_verb, "direct_host", lambda: default_host(backend))
 
 
 @pytest.fixture

@@ -97,6 +97,6 @@ def test_who_can_change_this_package(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "package").mkdir(mode=0o777)
     (tmp_path / "package").chmod(0o777)
     monkeypatch.setattr("sys.executable", "/usr/bin/python3")
-    monkeypatch.setattr(daemons, "__file__", str(tmp_path / "package/daemons.py"))
+    monkeypatch.setattr("pymodeswitch.udev.__file__", str(tmp_path / "package/udev.py"))
     assert str(tmp_path / "package") in daemons.ownership_warning(own_command())
     assert daemons.ownership_warning(["/usr/bin/pymodeswitch"]) == ""

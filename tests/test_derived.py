@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pymodeswitch.installation import shipped_system_folder
+from pymodeswitch.installation import LINK_SCRIPT, link_script, shipped_system_folder
 
 from .derived import generated, man_pages
 
@@ -30,6 +30,7 @@ def words(page: str) -> list[str]:
 
 def test_rules_units_and_completions() -> None:
     there = {path: text for path, text in committed().items() if not path.startswith("share/man/")}
+    assert there.pop(f"lib/udev/{LINK_SCRIPT}").encode() == link_script()  # written by hand
     now = generated()
     assert set(there) == set(now)
     for path, text in now.items():

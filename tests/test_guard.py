@@ -22,7 +22,7 @@ from pymodeswitch import (
     UnchangedError,
 )
 from pymodeswitch.errors import error_for_code
-from pymodeswitch.guard import WINDOW_S, Guard
+from pymodeswitch.guard import WINDOW_S, Guard, Said
 from pymodeswitch.host import LibusbHost
 from pymodeswitch.virtual import Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
@@ -116,7 +116,7 @@ def test_state_that_is_not_ours_is_no_state(content: str, host: Host, tmp_path: 
     with pytest.raises(TooOftenError):
         guard.count(1)
     guard.say(11, "two\nlines of\ttext")
-    assert guard.said() == (0.0, 11, "two lines of text")
+    assert guard.said() == Said(0.0, 11, "two lines of text")
     with pytest.raises(TooOftenError):
         guard.count(1)
     guard.unlock()

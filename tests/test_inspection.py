@@ -19,6 +19,7 @@ OWN = ("/opt/env/bin/python", "-I", "-m", "pymodeswitch")
 IDS = [UsbId(0x19D2, 0x1201), UsbId(0x12D1, 0x1F01)]
 THEIRS = b'ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", RUN+="usb_modeswitch \'/%k\'"\n'
 LINKS = "/usr/local/lib/udev/rules.d/42-pymodeswitch-gsmmodem.rules"
+SCRIPT = "/usr/local/lib/udev/pymodeswitch-modem-port.sh"
 MAN = "/usr/local/share/man/man1/pymodeswitch.1"
 
 
@@ -68,7 +69,7 @@ def installed(root: Root, places: Layout) -> Root:
 def test_nothing_is_there(root: Root, places: Layout) -> None:
     found = look(root, places)
     assert {finding.state for finding in found.values()} == {"missing"}
-    assert set(found) == {RULES, LINKS, UNIT, SCAN, ENABLED, MAN}
+    assert set(found) == {RULES, LINKS, SCRIPT, UNIT, SCAN, ENABLED, MAN}
     assert "does not start at boot" in found[ENABLED].detail
 
 

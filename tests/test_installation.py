@@ -138,7 +138,7 @@ def test_units_see_where_this_package_lies(
 ) -> None:
     """An editable installation lies elsewhere than its Python."""
     monkeypatch.setattr("sys.executable", "/opt/env/bin/python")
-    monkeypatch.setattr("pymodeswitch.installation.__file__", "/home/me/src/pymodeswitch/installation.py")
+    monkeypatch.setattr("pymodeswitch.udev.__file__", "/home/me/src/pymodeswitch/udev.py")
     text = {f.path: f.content.decode() for f in system_files(root, places, own_command(), "auto")}[UNIT]
     assert "ProtectHome=read-only\n" in text
 

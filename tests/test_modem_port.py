@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import pytest
 
 from pymodeswitch import DeviceFile, NotAttachedError, UsageError, UsbId, cli
 from pymodeswitch.catalog import Catalog
+from pymodeswitch.installation import LINK_SCRIPT, link_script, shipped_system_folder
 from pymodeswitch.model import Entry
 from pymodeswitch.modem_port import ModemPort, link_name, link_rules, modem_ids
 from pymodeswitch.sources import shipped_folder
+from pymodeswitch.udev import own_command
 from pymodeswitch.usb_modeswitch import front
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
 
@@ -180,7 +184,8 @@ def test_known_modems() -> None:
     assert UsbId(0x2341, 0x0043) not in shipped, "an Arduino"
 
 
-RULES = link_rules([MODEM, UsbId(0x12D1, 0x14DC), UsbId(0x12D1, 0x1506)], ["/usr/bin/pymodeswitch"])
+COMMAND, SCRIPT = ["/usr/bin/pymodeswitch"], "/usr/lib/udev/pymodeswitch-modem-port.sh"
+RULES = link_rules([MODEM, UsbId(0x12D1, 0x14DC), UsbId(0x12D1, 0x1506)], COMMAND, SCRIPT)
 
 
 def event(kernel: str = "ttyACM0", **fields: Any) -> Event:
@@ -193,7 +198,8 @@ def event(kernel: str = "ttyACM0", **fields: Any) -> Event:
 def test_rules_start_it_for_ports_of_modems() -> None:
     for action in ("add", "change", "bind"):
         outcome = carry_out(RULES, event(action=action))
-        assert outcome.programs == (f"/usr/bin/pymodeswitch symlink --known {event().path}",)
+        words = f"/bin/sh {SCRIPT} {event().path} /usr/bin/pymodeswitch symlink --known"
+        assert outcome.programs == (words,)
         assert outcome.links == ("gsmmodem",)
     assert carry_out(RULES, event("ttyUSB3", says="")).links == ()
 
@@ -216,7 +222,63 @@ def test_rules_start_nothing_else() -> None:
 @pytest.mark.parametrize("word", ["it's", 'a"b', "a\nb"])
 def test_a_command_that_fits_no_rule(word: str) -> None:
     with pytest.raises(UsageError, match="bad command"):
-        link_rules([MODEM], [word])
+        link_rules([MODEM], [word], SCRIPT)
+
+
+# The script that the rules start
+
+
+@pytest.fixture
+def script(sys_: Sys) -> Callable[[str], str]:
+    """The shipped script, in a folder that looks like a computer; `pymodeswitch` says that it is asked."""
+    text = link_script().decode()
+    (sys_.folder / "sys").mkdir()
+    (sys_.folder / "sys/devices").symlink_to(sys_.folder / "devices")
+    for path in ("/sys$1", "/run/pymodeswitch", "/dev/gsmmodem"):
+        assert path in text
+    text = text.replace("path=/sys$1", f"path={sys_.folder}/sys$1").replace("/dev/null", "/dev/NULL")
+    text = text.replace("/run/pymodeswitch", str(sys_.state)).replace("/dev/gsm", f"{sys_.dev}/gsm")
+    (sys_.folder / "script").write_text(text.replace("/dev/NULL", "/dev/null"))
+
+    def said(node: str) -> str:
+        path = os.path.realpath(sys_.folder / "class/tty" / node).removeprefix(str(sys_.folder))
+        words = ["sh", sys_.folder / "script", path, "echo", "asked for"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
+        assert done.stderr == ""
+        return done.stdout.strip().replace(f"{sys_.folder}/sys", "")
+
+    return said
+
+
+def test_script_names_the_first_link(sys_: Sys, script: Callable[[str], str]) -> None:
+    """The same ports and notes as in Python, which goes on from there."""
+    sys_.modem("1-1", ("ttyUSB0", False), ("ttyUSB1", True), ("ttyUSB2", True))
+    assert [script(f"ttyUSB{number}") for number in (2, 0, 1, 1)] == ["", "", "gsmmodem", "gsmmodem"]
+    note = (sys_.state / "links/gsmmodem").read_text()
+    assert note.endswith("/devices/usb1/1-1/1-1:1.1/ttyUSB1/tty/ttyUSB1")
+
+
+def test_script_goes_by_the_numbers_of_interfaces(sys_: Sys, script: Callable[[str], str]) -> None:
+    sys_.modem("1-1", ("wwan0", True), *[(f"ttyACM{number}", number == 11) for number in range(1, 12)])
+    assert script("ttyACM11") == "gsmmodem"
+    sys_.modem("1-2", *[(f"ttyACM{20 + number}", True) for number in range(11)])
+    assert [script("ttyACM22"), script("ttyACM30")] == ["", ""]
+
+
+def test_script_leaves_further_modems_to_python(sys_: Sys, script: Callable[[str], str]) -> None:
+    sys_.modem("1-1", ("ttyUSB0", True))
+    sys_.modem("1-2", ("ttyACM0", True))
+    assert script("ttyUSB0") == "gsmmodem"
+    assert script("ttyACM0") == "asked for /devices/usb1/1-2/1-2:1.0/tty/ttyACM0"
+    (sys_.state / "links/gsmmodem").unlink()
+    (sys_.dev / "gsmmodem").write_text("somebody else's")
+    assert script("ttyUSB0").startswith("asked for ")
+
+
+def test_script_without_a_place_for_notes(sys_: Sys, script: Callable[[str], str]) -> None:
+    sys_.modem("1-1", ("ttyUSB0", True))
+    sys_.state.write_text("a file where the folder should be")
+    assert script("ttyUSB0").startswith("asked for ")
 
 
 # The commands
@@ -264,8 +326,10 @@ def test_spelling_of_the_reference(of_system: Sys, capsys: pytest.CaptureFixture
 def test_rules_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["rules", "--links", "--command", "/usr/bin/pymodeswitch"]) == 0
     out = capsys.readouterr().out
-    assert out == link_rules(modem_ids(Catalog((shipped_folder(),)).entries()), ["/usr/bin/pymodeswitch"])
+    script = f"{shipped_system_folder()}/lib/udev/{LINK_SCRIPT}"
+    assert Path(script).exists()
+    assert out == link_rules(modem_ids(Catalog((shipped_folder(),)).entries()), COMMAND, script)
     assert cli.main(["rules", "--links", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["command"].endswith(" -I -m pymodeswitch")
-    assert f'PROGRAM="{data["command"]} symlink --known %p"' in data["rules"]
+    assert data["command"] == " ".join(own_command())
+    assert f'PROGRAM="/bin/sh {script} %p {data["command"]} symlink --known"' in data["rules"]

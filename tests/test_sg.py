@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import AttachedDevice, Port
+from pymodeswitch.faults import Fault, UsbFault
 from pymodeswitch.host import LibusbHost, LinuxHost
 from pymodeswitch.model import StorageUnit
 from pymodeswitch.sg import SG_IO, open_unit, send
-from pymodeswitch.transport import Fault, UsbFault
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 
 from .test_sysfs import bind, put

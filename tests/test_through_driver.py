@@ -23,10 +23,10 @@ from pymodeswitch import (
     switch,
 )
 from pymodeswitch.explain import plan_lines
+from pymodeswitch.faults import Fault, UsbFault
 from pymodeswitch.plan import make_plan, other_way, typical_device
 from pymodeswitch.record import replace
 from pymodeswitch.steps import AwaitUnits, ScsiCommand
-from pymodeswitch.transport import Fault, UsbFault
 from pymodeswitch.virtual import (
     Command,
     Leave,

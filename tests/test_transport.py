@@ -21,8 +21,9 @@ from pymodeswitch import (
     libusb_devices,
     transport,
 )
+from pymodeswitch.faults import Fault, UsbFault, error_for
 from pymodeswitch.plan import typical_device
-from pymodeswitch.transport import Fault, UsbFault, error_for, fault_of
+from pymodeswitch.transport import fault_of
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 
 DEVICE = typical_device(UsbId(0x19D2, 0x1201))

@@ -90,12 +90,12 @@ def test_default_command_is_absolute_does_not_wait_and_names_no_id() -> None:
     """An ID would be a person's wish, which `switching = false` does not stop."""
     command = default_command()
     assert command.startswith("/")
-    assert command.endswith(" -m pymodeswitch --no-wait --port %k")
+    assert command.endswith("/pymodeswitch/__main__.py --no-wait --port %k")
 
 
 def test_a_python_with_a_blank_in_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/opt/my env/bin/python")
-    assert default_command().startswith("'/opt/my env/bin/python' -I -m pymodeswitch ")
+    assert default_command().startswith("'/opt/my env/bin/python' -I -S /")
 
 
 def test_words_that_udev_would_read_otherwise() -> None:

@@ -38,7 +38,7 @@ def test_systems_that_refuse_the_socket(monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EPERM, "no")
 
-    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(uevents.socket, "socket", refuse)
     assert uevents._open() is None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from ..arguments import add_common, add_data, data_folders
 from ..catalog import Catalog, default_catalog
 from ..console import print_json, show
+from ..installation import LINK_SCRIPT, shipped_system_folder
 from ..modem_port import link_rules, modem_ids
 from ..udev import STARTS, default_command, own_command, rules
 
@@ -51,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
 def _links(options: argparse.Namespace, catalog: Catalog) -> int:
     """The rules for the links; --command names the program alone here."""
     command = own_command() if options.command is None else tuple(options.command.split())
-    text = link_rules(modem_ids(catalog.entries()), command)
+    script = os.path.join(shipped_system_folder(), "lib/udev", LINK_SCRIPT)
+    text = link_rules(modem_ids(catalog.entries()), command, script)
     if options.json:
         print_json({"rules": text, "command": " ".join(command)})
     else:

@@ -12,6 +12,8 @@ from ..arguments import (
     settings_for,
 )
 from ..console import Progress, print_json, show, terminating, verdict, warn
+from ..host import direct_host
+from ..model import Status
 from ..switching import switch
 
 TYPE_CHECKING = False
@@ -39,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
     folders = data_folders(options)
     settings = settings_for(options)
     progress = Progress(options)
+    # By its port alone: that is how udev and systemd start it.
+    host = direct_host() if by_port else None
     try:
         with terminating():
             result = switch(
@@ -53,10 +57,17 @@ def run(options: argparse.Namespace) -> int:
                 mbim=False if options.no_mbim else None,
                 settings=settings,
                 data=folders,
+                host=host,
                 observer=progress.observe if progress.wanted else None,
             )
+            if host is not None and result.status is Status.SENT:
+                from ..burst import send_to_others
+
+                send_to_others(host, result.port, settings, folders)
     finally:
         progress.clear()
+        if host is not None:
+            host.close()
     if options.json:
         from ..report import result_data
 

@@ -21,7 +21,6 @@ from tests.kernel.usbip import Plugged, UsbipServer
 REPORTS = Path("/run/rig/reports")
 RULES = Path("/run/udev/rules.d")
 DEVICE_FILES = Path("/etc/usb_modeswitch.d")
-STATE = Path("/run/pymodeswitch")
 TEST_LIMIT_S = 400
 
 
@@ -78,7 +77,7 @@ def usb() -> Iterator[UsbipServer]:
 
     Before it, the switches of earlier tests are forgotten: they are more a minute than a port may have.
     """
-    shutil.rmtree(STATE, ignore_errors=True)
+    shutil.rmtree(linux.STATE, ignore_errors=True)
     with UsbipServer() as server:
         yield server
         ports = server.ports()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 DEVICES = Path("/sys/bus/usb/devices")
+STATE = Path("/run/pymodeswitch")
 PYTHON = sys.executable
 REFERENCE = Path(os.environ.get("RIG_REFERENCE", "/nonexistent"))
 REFERENCE_LIBRARIES = {"LD_LIBRARY_PATH": str(REFERENCE / "usr/lib/x86_64-linux-gnu")}
