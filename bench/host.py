@@ -19,14 +19,16 @@ from typing import Any, NamedTuple
 
 from usb.core import USBError
 
+from pymodeswitch import large
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 
-HERE = Path(__file__).resolve().parent
+START = str(Path(__file__).resolve().parent / "start.py")
 PYUSB_ALONE = """
 import os, usb.core, usb.backend.libusb1 as libusb1
-from importlib.util import find_spec
-folder, = find_spec("libusb_package").submodule_search_locations
+folder = os.path.join(os.path.dirname(os.path.dirname(usb.core.__file__)), "libusb_package")
 assert libusb1.get_backend(find_library=lambda _: os.path.join(folder, "libusb-1.0.so"))
+with open(os.environ["BENCH_REPORT"], "w") as file, open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")), file=file)
 """
 
 
@@ -38,9 +40,13 @@ class Cost(NamedTuple):
     peak_kb: int
 
 
-def cost(words: Sequence[str]) -> Cost:
-    """Run a command to its end. RuntimeError when it fails."""
+def cost(words: Sequence[str], report: Path) -> Cost:
+    """Run a command to its end, which says in `report` how much memory it had. RuntimeError when it fails.
+
+    (The kernel's own figure would be at least what this process had when it started the other.)
+    """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment["BENCH_REPORT"] = str(report)
     start = perf_counter()
     process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, cwd="/")
     _, status, usage = os.wait4(process.pid, 0)
@@ -48,19 +54,33 @@ def cost(words: Sequence[str]) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{words} ended with {process.returncode}")
-    return Cost(wall * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3, usage.ru_maxrss)
+    peak_kb = int(report.read_text().split()[0])
+    return Cost(wall * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3, peak_kb)
 
 
 def starts(number: int) -> Iterator[tuple[str, Cost]]:
-    """What a process costs that only loads pyusb and libusb, and one that switches; by turns."""
+    """What a process costs that only loads pyusb and libusb, and those that switch; by turns."""
+    commands = {
+        "pyusb alone": ("-c", PYUSB_ALONE),
+        "by ID": (START, "19d2:1201"),
+        "by port": ("-I", "-S", START, "--no-wait", "--port", "1-1"),
+    }
     with tempfile.TemporaryDirectory(prefix="bench-") as name, VirtualComputer(Path(name)) as computer:
         for turn in range(-2, number):  # two that warm the caches
-            alone = cost([sys.executable, "-c", PYUSB_ALONE])
-            computer.afresh()
-            switching = cost([sys.executable, str(HERE / "start.py"), *computer.words, "19d2:1201"])
-            if turn >= 0:
-                yield "pyusb alone", alone
-                yield "switch", switching
+            for what, words in commands.items():
+                computer.afresh()
+                spent = cost([sys.executable, *computer.filled_in(words)], computer.report)
+                if turn >= 0:
+                    yield what, spent
+
+
+@contextmanager
+def patched(module: Any, name: str, value: object) -> Iterator[None]:
+    """Another value for a name, for a while."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    yield
+    setattr(module, name, before)
 
 
 class VirtualComputer:
@@ -74,6 +94,7 @@ class VirtualComputer:
         self._socket.listen()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.words = [str(folder / "socket"), str(self._sysfs), str(folder / "state")]
+        self.report = folder / "report"
 
     def __enter__(self) -> VirtualComputer:
         self.afresh()
@@ -84,6 +105,16 @@ class VirtualComputer:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
         self._socket.close()
+
+    def filled_in(self, words: Sequence[str]) -> list[str]:
+        """The words of a command, with what start.py has to know behind its name."""
+        return [part for word in words for part in ([word, *self.words] if word == START else [word])]
+
+    def modules(self, words: Sequence[str]) -> set[str]:
+        """What is loaded at the end of a Python with these words."""
+        self.afresh()
+        cost([sys.executable, *self.filled_in(words)], self.report)
+        return set(self.report.read_text().split()[1:])
 
     def afresh(self) -> None:
         """The stick is plugged in, and nobody has ever switched it."""
@@ -166,10 +197,13 @@ class VirtualComputer:
 
 
 ENTRIES = (560, 50_000)
+EJECT = "# Some stick\nTargetVendor=0x19d2\nTargetProduct=0x1203\nStandardEject=1\n"
 FIND = """
 import sys
 from time import perf_counter
+from pymodeswitch import large
 from pymodeswitch.catalog import Catalog, read_entry
+large.INDEX = sys.argv[2]
 from pymodeswitch.model import UsbId
 best = []
 for _ in range(50):
@@ -188,18 +222,23 @@ def lookups() -> dict[int, float]:
 
 
 def _lookup(number: int) -> float:
-    with large_folder(number) as (folder, environment):
-        done = subprocess.run(
-            [sys.executable, "-c", FIND, str(folder)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+    with large_folder(number) as (folder, index):
+        words = [sys.executable, "-c", FIND, str(folder), str(index)]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
 @contextmanager
-def large_folder(number: int) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A folder of so many entries that `data refresh` has noted, and the environment to use it in."""
-    raise NotImplementedError
+def large_folder(number: int) -> Iterator[tuple[Path, Path]]:
+    """A folder of so many entries, and the index in which `data refresh` has noted it."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name) / "devices"
+        folder.mkdir()
+        for entry in range(number - 1):
+            vendor, product = divmod(entry, 0x10000)
+            (folder / f"{0xF000 + vendor:04x}-{product:04x}").write_text(EJECT)
+        (folder / "19d2-1201").write_text(EJECT)
+        index = Path(name) / "index"
+        with patched(large, "INDEX", str(index)):
+            large.refresh_large([str(folder)])
+        yield folder, index

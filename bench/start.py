@@ -2,13 +2,23 @@
 
 The stick lives in another process (host.py). Everything is as on Linux, libusb is really loaded; only what
 would go to the kernel goes through the socket: transfers, and time, so that the stick's own seconds take
-none. sysfs is a folder that the other process keeps up to date.
+none. sysfs is a folder that the other process keeps up to date. With -S it is started as udev starts it: as
+a file, past libusb.
 """
 
 import marshal
+import os
 import sys
 
 _, path, sysfs, state, *arguments = sys.argv
+
+
+def report() -> None:
+    """Write the peak of the memory and the loaded modules where BENCH_REPORT says."""
+    modules = list(sys.modules)
+    with open(os.environ["BENCH_REPORT"], "w") as file, open("/proc/self/status") as status:
+        peak = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+        print(peak, *modules, file=file)
 
 
 class Wire:
@@ -27,9 +37,7 @@ class Wire:
         self._out.flush()
         fine, value = marshal.load(self._in)
         if not fine:
-            from usb.core import USBError, USBTimeoutError
-
-            raise (USBTimeoutError if value == 110 else USBError)("virtual", None, value)
+            raise OSError(value, "virtual")
         return value
 
 
@@ -37,7 +45,16 @@ class Backend:
     """As much of pyusb's backend as `PyusbTransport` calls."""
 
     def __init__(self, wire) -> None:
-        self._call = wire.call
+        self._wire = wire
+
+    def _call(self, *words):
+        from usb.core import USBError, USBTimeoutError
+
+        try:
+            return self._wire.call(*words)
+        except OSError as error:
+            kind = USBTimeoutError if error.errno == 110 else USBError
+            raise kind("virtual", None, error.errno) from error
 
     def enumerate_devices(self):
         return self._call("enumerate_devices")
@@ -60,15 +77,59 @@ class Backend:
         return lambda *arguments: self._call(name, *arguments)
 
 
+class Direct:
+    """The same without pyusb, in the place of `UsbfsTransport`."""
+
+    CALLS = {  # noqa: RUF012  # ClassVar is in typing
+        "detach": "detach_kernel_driver",
+        "attach": "attach_kernel_driver",
+        "claim": "claim_interface",
+        "release": "release_interface",
+        "clear_halt": "clear_halt",
+        "close": "close_device",
+    }
+
+    def __init__(self, wire) -> None:
+        self._wire = wire
+        self._handle = wire.call("open_device", 0)
+
+    def _call(self, name, *arguments):
+        from pymodeswitch.faults import FAULTS, Fault, UsbFault
+
+        try:
+            return self._wire.call(name, self._handle, *arguments)
+        except OSError as error:
+            raise UsbFault(FAULTS.get(error.errno, Fault.OTHER), name) from error
+
+    def bulk_out(self, endpoint, data, timeout_ms):
+        self._call("bulk_write", endpoint, 0, data, timeout_ms)
+
+    def bulk_in(self, endpoint, length, timeout_ms):
+        return self._call("bulk_read", endpoint, 0, length, timeout_ms)
+
+    def __getattr__(self, name):
+        return lambda *arguments: self._call(self.CALLS[name], *arguments)
+
+
 def main() -> None:
     """Put the virtual computer in the place of this one, and run the command."""
+    as_file = sys.flags.no_site
+    package = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pymodeswitch")
+    if as_file:
+        sys.path.append(os.path.dirname(package))
     from pymodeswitch import switching
     from pymodeswitch.host import LinuxHost
+    from pymodeswitch.verbs import switch
 
     wire = Wire()
 
     class VirtualHost(LinuxHost):
         def open(self, device):
+            if self._direct:
+                from pymodeswitch.usbfs import _with_pointer  # it would open the node
+
+                _with_pointer(b"", bytearray(31))
+                return Direct(wire)
             from pymodeswitch.transport import load_backend, open_device
 
             load_backend()
@@ -85,10 +146,21 @@ def main() -> None:
             wire.call("sleep", min(seconds, 0.25))
 
     switching.default_host = lambda backend: VirtualHost(sysfs, state_folder=state)
+    switch.direct_host = lambda: VirtualHost(sysfs, state_folder=state, direct=True)
     sys.argv[1:] = arguments
+    leave = os._exit
+    if as_file:
+        os._exit = lambda code: (report(), leave(code))
+        file = os.path.join(package, "__main__.py")
+        with open(file) as text:
+            code = compile(text.read(), file, "exec")
+        exec(code, {"__name__": "__main__", "__package__": None, "__file__": file})
     import runpy
 
-    runpy.run_module("pymodeswitch", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("pymodeswitch", run_name="__main__", alter_sys=True)
+    finally:
+        report()
 
 
 main()

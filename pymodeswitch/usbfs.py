@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from array import array
 
 from .faults import FAULTS, Fault, UsbFault, open_error
 from .model import AttachedDevice
@@ -120,21 +119,21 @@ class UsbfsTransport:
 
     def _bulk(self, what: str, endpoint: int, data: bytes, timeout_ms: int) -> bytes:
         """One transfer; the kernel reads the endpoint's kind in its descriptor. Returns what was read."""
-        buffer = array("B", data)
+        buffer = bytearray(data)
         head = _uint(endpoint) + _uint(len(buffer)) + _uint(timeout_ms)
         count = self._call(what, BULK, _with_pointer(head, buffer))
-        return buffer[:count].tobytes()
+        return bytes(buffer[:count])
 
     def _control(
         self, request_type: int, request: int, value: int, index: int, data: bytes, timeout_ms: int
     ) -> bytes:
-        buffer = array("B", data)
+        buffer = bytearray(data)
         head = bytes([request_type, request]) + b"".join(
             number.to_bytes(2, sys.byteorder) for number in (value, index, len(buffer))
         )
         packed = _with_pointer(head + _uint(timeout_ms), buffer)
         count = self._call("control request", CONTROL, packed)
-        return buffer[:count].tobytes()
+        return bytes(buffer[:count])
 
     def _driver(self, interface: int) -> bytes:
         """Name of the driver that an interface has; empty for none."""
@@ -163,9 +162,18 @@ def _uint(number: int) -> bytes:
     return number.to_bytes(4, sys.byteorder)
 
 
-def _with_pointer(head: bytes, buffer: array[int]) -> bytes:
-    """The request with the address of its data behind it, where the compiler of the kernel puts it."""
-    address, _ = buffer.buffer_info()
+def _with_pointer(head: bytes, buffer: bytearray) -> bytes:
+    """The request with the address of its data behind it, where the compiler of the kernel puts it.
+
+    The buffer has to live, and to keep its length, until the kernel has answered.
+    """
+    # The part of ctypes in C is all that is needed; `ctypes` itself, or `array`, take 2 ms to load.
+    import _ctypes
+
+    class Byte(_ctypes._SimpleCData):  # type: ignore[type-arg]  # ctypes.c_ubyte
+        _type_ = "B"
+
+    address = _ctypes.addressof((Byte * len(buffer)).from_buffer(buffer)) if buffer else 0
     return head.ljust(-(-len(head) // POINTER) * POINTER, b"\0") + address.to_bytes(POINTER, sys.byteorder)
 
 

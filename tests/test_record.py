@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import enum
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pymodeswitch import Settings
-from pymodeswitch.record import Record, replace
+from pymodeswitch.record import Choice, Record, replace
 
 
 class Point(Record, order=True):
@@ -142,3 +144,49 @@ def test_it_loads_nothing() -> None:
     folder = str(sys.modules["pymodeswitch"].__path__[0])
     done = subprocess.run([sys.executable, "-I", "-c", code, folder], capture_output=True, text=True)
     assert sorted(done.stdout.split()) == ["__future__", "record"], done.stderr
+
+
+class Colour(Choice):
+    RED = "red"
+    GREEN = "green"
+
+    @property
+    def is_red(self) -> bool:
+        return self is Colour.RED
+
+
+class EnumColour(enum.Enum):
+    RED = "red"
+    GREEN = "green"
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda c: [(one.name, one.value) for one in c],
+        lambda c: len(c),
+        lambda c: c("red") is c.RED,
+        lambda c: c.RED == c.GREEN,
+        lambda c: c.RED in c and c.RED in {c.RED} and c.RED not in {c.GREEN},
+        lambda c: copy.deepcopy([c.RED])[0] is c.RED and copy.copy(c.GREEN) is c.GREEN,
+        lambda c: pickle.loads(pickle.dumps(c.RED)) is c.RED,
+        lambda c: repr(c.RED).replace("Enum", ""),
+        lambda c: str(c.GREEN).replace("Enum", ""),
+        lambda c: isinstance(c.RED, c) and type(c.RED) is c,
+    ],
+)
+def test_a_choice_is_as_an_enum(look: Callable[[Any], object]) -> None:
+    assert look(Colour) == look(EnumColour)
+
+
+@pytest.mark.parametrize("colours", [Colour, EnumColour])
+def test_what_a_choice_refuses(colours: Any) -> None:
+    with pytest.raises(ValueError, match="'blue' is not a valid"):
+        colours("blue")
+    with pytest.raises(AttributeError, match="cannot reassign member 'RED'"):
+        colours.RED = "blue"
+
+
+def test_a_choice_has_methods_of_its_own() -> None:
+    assert Colour.RED.is_red
+    assert not Colour.GREEN.is_red
