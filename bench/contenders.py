@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,8 +34,12 @@ def installed(name: str) -> Iterator[None]:
     linux.reload_rules()
 
 
+# The Python whose pymodeswitch is measured: one that has it installed, not this checkout.
+PYTHON = os.environ.get("BENCH_PYTHON", linux.PYTHON)
+
+
 def _done(*words: str) -> None:
-    done = linux.pymodeswitch(*words)
+    done = linux.run_command(PYTHON, "-I", "-m", "pymodeswitch", *words)
     if done.returncode:
         raise RuntimeError(f"pymodeswitch {' '.join(words)}: {done.stderr}")
 
@@ -67,14 +70,16 @@ def busy() -> list[str]:
 
 def is_tool(process: str) -> bool:
     """Whether a process of that name (acct(5)) belongs to one of the two: shells and their helpers too."""
-    own = os.path.basename(os.path.realpath(sys.executable))[:15]
-    return process.startswith("usb_modeswitch") or process in (own, "python", "python3", *SHELL)
+    return process.startswith(("usb_modeswitch", "python")) or process in HELPERS
 
 
-# What the reference's shell script starts.
-SHELL = ("sh", "dash", "expr", "readlink", "basename", "usb_modeswitch")
+# What the reference's scripts start, a thread that its process may be named after, and what ours starts.
+HELPERS = (
+    *("sh", "dash", "expr", "readlink", "basename", "gzip", "tar", "logger", "echo", "systemctl", "mkdir"),
+    "libusb_event",
+)
 
 
 def run(*words: str) -> subprocess.Popen[bytes]:
     """Start pymodeswitch beside us."""
-    return subprocess.Popen([linux.PYTHON, "-I", "-m", "pymodeswitch", *words])
+    return subprocess.Popen([PYTHON, "-I", "-m", "pymodeswitch", *words])

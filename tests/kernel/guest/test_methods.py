@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pymodeswitch.device_file
 import pymodeswitch.host
 from pymodeswitch import DeviceFile, Status
 from pymodeswitch.device_file import write
+from pymodeswitch.host import LinuxHost
 from pymodeswitch.virtual import Leave, MassStorage, Mode, Setup, Stick, modem_mode, storage_mode
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
 from pymodeswitch.virtual.reactions import two_configurations
@@ -35,13 +37,22 @@ def by_real_reset(leave: Leave) -> Stick:
     return Stick([mode, modem_mode(VENDOR, TARGET)])
 
 
+@pytest.fixture(params=["libusb", "past libusb"])
+def host(request: pytest.FixtureRequest) -> Iterator[LinuxHost]:
+    """As programs have it, and as udev starts it."""
+    host = LinuxHost(direct=request.param == "past libusb")
+    yield host
+    host.close()
+    assert (host._backend is None) == host._direct, "libusb was loaded, or was not"
+
+
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-def test_switches(method: Method, plug: Plug) -> None:
+def test_switches(method: Method, plug: Plug, host: LinuxHost) -> None:
     """By the library, with the device file in memory."""
     leave = Leave(0.5)
     stick = by_real_reset(leave) if method.name == "ResetUSB" else method.build(leave)
     plugged = plug(stick, bound=method.name != "MobileActionMode")
-    result = pymodeswitch.switch(VENDOR, PRODUCT, config=method.device_file, timeout=60)
+    result = pymodeswitch.switch(VENDOR, PRODUCT, config=method.device_file, timeout=60, host=host)
     assert result.status is Status.SWITCHED
     assert result.port == plugged.port
     assert result.tries == 1
@@ -97,7 +108,7 @@ def test_drivers_are_found(plug: Plug) -> None:
     assert not host.has_driver("no_such_driver")
 
 
-def test_two_interfaces_are_both_given_back(plug: Plug) -> None:
+def test_two_interfaces_are_both_given_back(plug: Plug, host: LinuxHost) -> None:
     """A stick with two storage interfaces that stays: each has its driver again."""
     first, second = MassStorage(), MassStorage(interface=1, endpoint_out=2, endpoint_in=0x82)
     interfaces = tuple(
@@ -106,7 +117,7 @@ def test_two_interfaces_are_both_given_back(plug: Plug) -> None:
     identity = Identity(VENDOR, PRODUCT, (Configuration(interfaces),))
     stick = plug(Stick([Mode(identity, (first, second))]))
     with pytest.raises(pymodeswitch.UnchangedError):
-        pymodeswitch.switch(VENDOR, PRODUCT, config=DeviceFile(standard_eject=True), timeout=6)
+        pymodeswitch.switch(VENDOR, PRODUCT, config=DeviceFile(standard_eject=True), timeout=6, host=host)
     for number in (0, 1):
         linux.wait_for(
             "the driver", lambda number=number: linux.driver(stick.port, number) == "usb-storage"

@@ -71,6 +71,15 @@ def host() -> Iterator[Host]:
     host.close()
 
 
+@pytest.fixture(scope="module")
+def direct_host() -> Iterator[Host]:
+    """Past libusb, as udev starts it."""
+    host = Host(direct=True)
+    yield host
+    host.close()
+    assert host._backend is None, "libusb was loaded"
+
+
 def our_traces(cases: list[Case], host: Host) -> dict[str, tuple[str, ...] | None]:
     """What `switch()` asks of the stick of each case; None: it refused the device file."""
     traces: dict[str, tuple[str, ...] | None] = {}
@@ -102,6 +111,17 @@ def our_traces(cases: list[Case], host: Host) -> dict[str, tuple[str, ...] | Non
 
 @pytest.mark.parametrize("name", CHUNKS)
 def test_as_recorded(name: str, host: Host) -> None:
+    compare(name, host)
+
+
+# Each kind of transfer and of request is among these.
+@pytest.mark.parametrize("name", ["extra", "rare-methods", "Configuration-1", "StandardEject-1"])
+def test_as_recorded_past_libusb(name: str, direct_host: Host) -> None:
+    compare(name, direct_host)
+
+
+def compare(name: str, host: Host) -> None:
+    """Ours and the record, for each case of a chunk."""
     record = load(PUBLIC) | load(EXTRA)
     traces = our_traces(CHUNKS[name], host)
     wanted = {name: expected(name, record[name]) for name in traces}

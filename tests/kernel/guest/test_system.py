@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch.udev import rules
+from pymodeswitch.virtual import mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
 from tests.kernel.usbip import UsbipServer
@@ -47,6 +48,22 @@ def test_installed_and_plugged_in(installed: None, plug: Plug) -> None:
     linux.says_ok(stick.port)
     assert stick.written(0x01).count(EJECT) == 1
     assert "pymodeswitch --no-wait" not in udev_says(stick.port)
+
+
+def test_many_at_once_share_a_start(installed: None, usb: UsbipServer) -> None:
+    """All are switched, none twice, by fewer starts than there are; and the next plug starts again."""
+    shutil.rmtree(linux.STATE, ignore_errors=True)
+    sticks = [usb.plug(mf691(), slot) for slot in range(12)]
+    for stick in sticks:
+        linux.says_ok(stick.port)
+    assert [stick.written(0x01).count(EJECT) for stick in sticks] == [1] * 12
+    # Marks do not outlive those who made them, so they keep no later start from its work.
+    assert not any(mark.exists() for mark in (linux.STATE / "sent").iterdir())
+    usb.unplug(0)
+    linux.wait_for("an empty port", lambda: linux.usb_id(sticks[0].port) is None)
+    again = usb.plug(mf691(), 0)
+    linux.says_ok(again.port)
+    assert again.written(0x01).count(EJECT) == 1
 
 
 def test_uninstalled_and_plugged_in(plug: Plug, usb: UsbipServer) -> None:
