@@ -24,18 +24,25 @@ def run() -> int:
 
 
 def _run_as_file() -> None:
-    """As run(), without what takes longer than the switch: the `site` module, and tidying up at the end."""
-    global __package__
-    __package__ = "pymodeswitch"
+    """See start.py, which is in the bundle too."""
+    import gc
+    from marshal import loads
+
+    gc.disable()
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.append(os.path.dirname(here))
-    home = os.path.dirname(os.path.dirname(sys.executable))
-    if sys.flags.no_site and os.path.exists(os.path.join(home, "pyvenv.cfg")):
-        sys.prefix = sys.exec_prefix = home  # what `site` would find
-    code = run()
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    os._exit(code)  # stdout is written by now
+    try:
+        with open(f"{here}/__pycache__/start.{sys.implementation.cache_tag}.bundle", "rb") as file:
+            version, start, entries = loads(file.read())
+        if version == sys.version:
+            module = type(sys)("pymodeswitch.start")
+            exec(loads(start), vars(module))
+            module.load(entries)
+    except (OSError, ValueError, EOFError, TypeError):  # there is none, or it is not ours, or cut off
+        pass
+    from pymodeswitch.start import run_as_file
+
+    run_as_file()
 
 
 if __name__ == "__main__":

@@ -12,9 +12,7 @@ from .host import Host
 from .model import AttachedDevice, Entry
 from .plan import make_plan, other_way
 from .steps import AwaitUnits, Plan, Step
-from .storage_driver import storage_driver
 from .verdict import Verdict, failure
-from .watch import watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +83,8 @@ class Attempts:
         Raises AccessError, BusyError, NoLibusbError, TransferError when nothing could be sent at all, else
         UnchangedError, GoneError or UnexpectedDeviceError by what the port shows.
         """
+        from .watch import watch  # not needed where nobody waits
+
         deadline = self.host.now() + seconds + self.plan.waits_s
         others = self.host.devices() if self.entry.device_file.cisco_mode else None
         verdict = Verdict.UNCHANGED
@@ -185,6 +185,8 @@ class Attempts:
         other = other_way(self.device_file, device)
         if other is None:
             return False
+        from .storage_driver import storage_driver
+
         for step in other[1].steps:
             if isinstance(step, AwaitUnits) and storage_driver(device, step.interface) is None:
                 return False

@@ -27,7 +27,6 @@ from .steps import (
     SetConfiguration,
     Step,
 )
-from .storage_driver import REFUSALS, await_units, error_for_refusal, send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,6 +100,8 @@ def execute(
             elif isinstance(step, SENDING):
                 execution.delivered = True
         if run.refusal is not None and not execution.started:
+            from .storage_driver import error_for_refusal
+
             raise error_for_refusal(run.refusal, execution.device) from run.refusal
 
 
@@ -203,6 +204,8 @@ class _Run:
             case AwaitReturn():
                 return self._await_return(step)
             case AwaitUnits():
+                from .storage_driver import await_units  # few devices need it
+
                 self._units = await_units(self.host, execution.device, step, self.deadline)
                 return None
             case ScsiCommand():
@@ -300,6 +303,8 @@ class _Run:
 
     def _send_scsi(self, step: ScsiCommand) -> Fault | None:
         """A command and its status are one call here: a fault leaves open how far it came."""
+        from .storage_driver import REFUSALS, send
+
         before = self.execution.started
         self.execution.started = True
         try:

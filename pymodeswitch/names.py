@@ -86,7 +86,10 @@ def canonical_name(usb_id: UsbId, qualifiers: Iterable[tuple[str, str]] = ()) ->
 def names_for(usb_id: UsbId, names: Iterable[str]) -> list[str]:
     """The names that are for an ID, in the order in which they are tried: the plain one is the last."""
     spellings = plain_names(usb_id)
-    return in_order(name for name in names if name[:9].lower() in spellings)
+    vendor = spellings[0][:4]
+    # Of most names the vendor is another: that is the quickest to see.
+    own = [name for name in names if name[:4] == vendor or name[:4].lower() == vendor]
+    return in_order(name for name in own if name[:9].lower() in spellings)
 
 
 def plain_names(usb_id: UsbId) -> tuple[str, str]:

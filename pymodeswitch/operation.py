@@ -20,12 +20,10 @@ from .log import Logger
 from .model import AttachedDevice, DeviceFile, Entry, Node, Port, Status, SwitchResult, UsbId
 from .policy import decide_by
 from .record import Record, replace
-from .scsi import scsi_strings
 from .sent import mark
 from .settings import Settings
 from .steps import Plan, Step
 from .verdict import Verdict, is_target
-from .watch import await_nodes, new_neighbour
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -282,7 +280,13 @@ class Operation:
 
     def choose_entry(self, device: AttachedDevice, *, ask: bool) -> Entry:
         """The catalogue's choice for this very device; `ask`: it may be sent an INQUIRY."""
-        choice = self.catalog.choose(device, lambda: scsi_strings(self.host, device, ask=ask))
+
+        def read_scsi() -> tuple[str, str, str] | None:
+            from .scsi import scsi_strings  # few device files ask for them
+
+            return scsi_strings(self.host, device, ask=ask)
+
+        choice = self.catalog.choose(device, read_scsi)
         for reason in choice.reasons:
             self.tell("entry", str(reason))
         if choice.candidate is None:
@@ -323,6 +327,8 @@ class Operation:
         """Whether the target is there on the neighbouring port (Cisco's AM10 stays where it is)."""
         if not entry.device_file.cisco_mode:
             return False
+        from .watch import new_neighbour
+
         self.after = new_neighbour(self.host, device, entry, others=())
         if self.after is not None:
             self.nodes = self.host.nodes(self.after) or ()
@@ -357,6 +363,8 @@ class Operation:
                 f"{now.id} (class 0x{now.interface_class or 0:02x}) is not among the targets that "
                 f"{entry.path or 'the device file'} names for {self.id}"
             )
+        from .watch import await_nodes
+
         self.after, self.nodes = await_nodes(self.host, now)
         if self._guard is not None:
             self._guard.say(0, f"{device.describe()} switched to {now.id}")

@@ -60,6 +60,8 @@ class Folder:
         self.missing = False
         self.problem = ""
         self._names: list[str] | None = None
+        self._known: frozenset[str] = frozenset()
+        self._for: dict[UsbId, list[str]] = {}
         self._packed: Packed | None = None
 
     def names(self) -> list[str]:
@@ -73,10 +75,16 @@ class Folder:
                 self.problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
                 logger.warning("%s: %s", self.path, self.problem)
                 self._names = []
+            self._known = frozenset(self._names)
         return self._names
 
     def names_for(self, usb_id: UsbId) -> list[str]:
         """Names for an ID, in the order in which they are tried."""
+        if usb_id not in self._for:
+            self._for[usb_id] = self._names_for(usb_id)
+        return self._for[usb_id]
+
+    def _names_for(self, usb_id: UsbId) -> list[str]:
         odd = self._odd_names()
         if odd is None:
             return names_for(usb_id, self.names())
@@ -85,7 +93,8 @@ class Folder:
     def has(self, name: str) -> bool:
         """Whether there is a file of that name."""
         if self._odd_names() is None:
-            return name in self.names()
+            self.names()
+            return name in self._known
         return os.path.lexists(os.path.join(self.path, name))
 
     def _odd_names(self) -> list[str] | None:

@@ -52,7 +52,16 @@ if "ctypes.util" in _spared:
 
     ctypes.util = _spared["ctypes.util"]  # type: ignore[attr-defined]
 try:
-    import usb.backend.libusb1
+    try:
+        import usb.backend.libusb1
+    except ModuleNotFoundError:
+        # Started without `site`, as udev does it, and pyusb is not beside this package.
+        if not sys.flags.no_site:
+            raise
+        import site
+
+        site.main()
+        import usb.backend.libusb1
     from usb.core import USBError, USBTimeoutError
 finally:
     for _name, _module in _spared.items():

@@ -43,7 +43,8 @@ def host(request: pytest.FixtureRequest) -> Iterator[LinuxHost]:
     host = LinuxHost(direct=request.param == "past libusb")
     yield host
     host.close()
-    assert (host._backend is None) == host._direct, "libusb was loaded, or was not"
+    if host._direct:
+        assert host._backend is None, "libusb was loaded"
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
