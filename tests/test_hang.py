@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import time
 from pathlib import Path
 
@@ -119,8 +120,19 @@ def test_both_are_written(root: Path) -> None:
         os.close(reader)
 
 
-def test_a_write_that_hangs(root: Path) -> None:
-    """A pipe that nobody reads: opening it waits. It is left alone, and goes on once it can."""
+def test_a_write_that_hangs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe that nobody reads: opening it waits. It is left alone, and goes on once it can.
+
+    No Ctrl-C reaches it.
+    """
+    sessions = []
+
+    class Popen(subprocess.Popen[bytes]):
+        def wait(self, timeout: float | None = None) -> int:
+            sessions.append(os.getsid(self.pid))
+            return super().wait(timeout)
+
+    monkeypatch.setattr(hang_module.subprocess, "Popen", Popen)
     switch = with_switch(root)
     switch.unlink()
     os.mkfifo(switch)
@@ -128,6 +140,7 @@ def test_a_write_that_hangs(root: Path) -> None:
     why = cut_off(str(root), "1-1", off_s=0, limit_s=0.2)
     assert why == f"{switch}: not done within 0.2 s"
     assert time.monotonic() - started < 5
+    assert sessions[0] != os.getsid(0)
     with switch.open() as reader:
         assert reader.read() == "1\n"
     with switch.open() as reader:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from pymodeswitch import (
+    AccessError,
     AttachedDevice,
     BusyError,
     GoneError,
     ModeSwitchError,
+    Port,
     Status,
     SwitchResult,
     UnchangedError,
@@ -19,6 +21,7 @@ from pymodeswitch import (
 from pymodeswitch.late import HANGS_S, QUIET_S, RETURN_S, SCAN_S, SWITCH_S, hangs
 from pymodeswitch.model import DeviceFile
 from pymodeswitch.record import replace
+from pymodeswitch.transport import Transport
 from pymodeswitch.virtual import MassStorage, Stick, VirtualBackend, VirtualBus, is_eject, mf691
 from pymodeswitch.virtual.sticks import answer_and_leave
 
@@ -31,7 +34,8 @@ Look = Callable[[float], tuple[str, ...] | None]
 class LateHost(StorageHost):
     """look: what is under way, by the seconds since the bus began. why: what bars the switch of the port.
 
-    comes_back: what is in the port when it is on again; the same stick by default.
+    comes_back: what is in the port when it is on again; the same stick by default. lag_s: until the port
+    shows it, with the former stay meanwhile if `lingers`. opened: when the device was opened.
     """
 
     def __init__(self, look: Look, *, why: str | None = None, stick: Stick | None = None) -> None:
@@ -42,6 +46,23 @@ class LateHost(StorageHost):
         self.why = why
         self.comes_back: Stick | None = self.stick
         self.cuts = 0
+        self.lag_s, self.lingers = 0.0, False
+        self.sleeping: Callable[[float], None] = lambda now: None
+        self.opened: list[float] = []
+        self._off: tuple[float, AttachedDevice] | None = None
+
+    def at(self, port: Port) -> AttachedDevice | None:
+        if self._off is not None and self.now() < self._off[0] + self.lag_s:
+            return self._off[1] if self.lingers else None
+        return super().at(port)
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self.sleeping(self.now())
+
+    def open(self, device: AttachedDevice) -> Transport:
+        self.opened.append(self.now())
+        return super().open(device)
 
     @property
     def storage(self) -> MassStorage:
@@ -59,6 +80,7 @@ class LateHost(StorageHost):
             self.bus.unplug(device.port)
             if self.comes_back is not None:
                 self.bus.plug(self.comes_back, device.port)
+            self._off = self.now(), device
         return self.why
 
 
@@ -176,6 +198,16 @@ def test_cut_off_once_a_call() -> None:
     assert len(error.result.warnings) == 1
 
 
+@pytest.mark.parametrize("lingers", [True, False])
+def test_it_takes_time_to_come_back(lingers: bool) -> None:
+    """The port shows nothing for a while, or still what was there before."""
+    host = LateHost(for_ever)
+    host.lag_s, host.lingers = 4.0, lingers
+    assert switched(host).status is Status.SWITCHED
+    assert len(host.opened) == 2
+    assert host.opened[1] >= HANGS_S + 2.0 + 4.0
+
+
 def test_it_does_not_come_back() -> None:
     host = LateHost(for_ever)
     host.comes_back = None
@@ -226,12 +258,27 @@ def test_the_driver_comes_free() -> None:
     """By the kernel's own time-out; the scan that follows it is waited for, too."""
 
     def look(now: float) -> tuple[str, ...] | None:
-        return ("host3",) if now < 8.0 or 8.2 < now < 8.5 else None
+        return ("host3",) if now < 8.0 or 8.06 < now < 8.5 else None
 
     host = LateHost(look, why="no permission")
     result = switched(host, timeout=20.0)
     assert (result.status, result.tries, result.warnings) == (Status.SWITCHED, 1, ())
-    assert 8.0 < host.now() < 13.0
+    assert host.opened[0] == 0.0
+    assert 8.5 + QUIET_S <= host.opened[1] < 9.0
+
+
+def test_the_driver_comes_free_and_the_usual_way_is_barred() -> None:
+    """As ever: through the driver, which hangs no more."""
+    host = LateHost(lambda now: ("host3",) if now < 8.0 else None, why="no permission")
+
+    def barred_from_now_on(now: float) -> None:
+        if now > 8.0:
+            host.barred = AccessError("no permission to open it")
+
+    host.sleeping = barred_from_now_on
+    result = switched(host)
+    assert (result.status, host.cuts) == (Status.SWITCHED, 1)
+    assert host.commands
 
 
 # Through the driver
