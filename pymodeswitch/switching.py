@@ -54,8 +54,8 @@ def switch(
 
     vendor, product: initial ID, as ints or hex strings (0 to 0xffff); without them, whatever is on `port`.
     port: one certain stick (`1-1.2`). config: a DeviceFile or the path of one, instead of the catalogue.
-    timeout: seconds for the whole verdict, over 0 to 3600, besides what the device file itself waits; by
-    default its CheckSuccess, else 20. wait: False sends once and returns SENT without a verdict; kernel
+    timeout: seconds for the whole verdict, over 0 to 3600, besides what the device file itself waits, and
+    cutting off a stick whose storage driver hangs; by default its CheckSuccess, else 20. wait: False sends once and returns SENT without a verdict; kernel
     drivers stay detached then. dry_run: nothing is sent, PLANNED. mode: the way of switching, by its name
     in the device file, or `mbim` or `legacy` for a device with an MBIM configuration. mbim: whether such a
     configuration is preferred where the system has the driver. as_written: the device file is carried out

@@ -203,7 +203,9 @@ def test_it_takes_time_to_come_back(lingers: bool) -> None:
     """The port shows nothing for a while, or still what was there before."""
     host = LateHost(for_ever)
     host.lag_s, host.lingers = 4.0, lingers
-    assert switched(host).status is Status.SWITCHED
+    seen: list[str] = []
+    assert switched(host, observer=lambda progress: seen.append(progress.text)).status is Status.SWITCHED
+    assert not [text for text in seen if "did not come back" in text]
     assert len(host.opened) == 2
     assert host.opened[1] >= HANGS_S + 2.0 + 4.0
 
