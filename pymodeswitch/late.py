@@ -90,5 +90,7 @@ def _next_stay(host: Host, device: AttachedDevice) -> AttachedDevice:
             raise GoneError(f"{device.describe()} came back as {now.id} when its port was on again")
         left = until - host.now()
         if left <= 0:
-            raise GoneError(f"{device.describe()} did not come back when its port was on again")
+            raise GoneError(
+                f"{device.describe()} did not come back when its port was on again: plug it in again"
+            )
         host.wait(left, device.port)

@@ -215,7 +215,9 @@ def test_it_does_not_come_back() -> None:
     host.comes_back = None
     error = refused(host)
     assert isinstance(error, GoneError)
-    assert str(error) == "19d2:1201 on port 1-1 did not come back when its port was on again"
+    assert (
+        str(error) == "19d2:1201 on port 1-1 did not come back when its port was on again: plug it in again"
+    )
     assert not host.storage.commands
     assert host.now() >= RETURN_S
 

@@ -63,9 +63,9 @@ class Dying:
             self.dead, self.sound = False, self._recovers
 
 
-def met_late(plug: Plug, dying: Dying) -> Plugged:
+def met_late(plug: Plug, dying: Dying, slot: int = 0) -> Plugged:
     """Plugged in, and hanging by now."""
-    plugged = plug(dying.stick)
+    plugged = plug(dying.stick, slot)
     linux.wait_for("the command", lambda: dying.dead)
     return plugged
 
