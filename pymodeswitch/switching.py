@@ -60,10 +60,10 @@ def switch(
     PLANNED. mode: the way of switching, by its name in the device file, or `mbim` or `legacy` for a device
     with an MBIM configuration. mbim: whether such a configuration is preferred where the system has the
     driver. as_written: the device file is carried out as it stands, and once: neither the system's drivers
-    nor the settings' modes change it, and a stick that stays is not tried again. settings: what counts where nothing is given; by default those of
-    /etc/pymodeswitch.conf and usb_modeswitch.conf. data: folders of device files to look at first. backend:
-    a pyusb backend (such as a virtual one) instead of this computer's USB. host: the same, for a Host of
-    one's own. observer: called with Progress.
+    nor the settings' modes change it, and a stick that stays is not tried again. settings: what counts
+    where nothing is given; by default those of /etc/pymodeswitch.conf and usb_modeswitch.conf. data: folders
+    of device files to look at first. backend: a pyusb backend (such as a virtual one) instead of this
+    computer's USB. host: the same, for a Host of one's own. observer: called with Progress.
 
     While another run is at work on the port, this one waits for its verdict and tells that.
 
