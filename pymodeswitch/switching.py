@@ -62,8 +62,8 @@ def switch(
     driver. as_written: the device file is carried out as it stands, and once: neither the system's drivers
     nor the settings' modes change it, and a stick that stays is not tried again. settings: what counts
     where nothing is given; by default those of /etc/pymodeswitch.conf and usb_modeswitch.conf. data:
-    folders of device files to look at first. backend: a pyusb backend (such as a virtual one) instead of this
-    computer's USB. host: the same, for a Host of one's own. observer: called with Progress.
+    folders of device files to look at first. backend: a pyusb backend (such as a virtual one) instead of
+    this computer's USB. host: the same, for a Host of one's own. observer: called with Progress.
 
     While another run is at work on the port, this one waits for its verdict and tells that.
 
