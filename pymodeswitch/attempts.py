@@ -59,6 +59,8 @@ class Attempts:
         self._execution = Execution(device)
         self._delivered = False
         self._error: ModeSwitchError | None = None
+        self._deadline = float("inf")
+        self._may_cut_off = True
 
     def send_once(self) -> None:
         """One try without a verdict: kernel drivers stay detached, as nobody will know whether it stays.
@@ -67,7 +69,7 @@ class Attempts:
         through.
         """
         try:
-            self._try(1, deadline=float("inf"))
+            self._try(1)
             if self._error is not None:
                 raise self._error
             if self._execution.started and not self._delivered:
@@ -85,28 +87,28 @@ class Attempts:
         """
         from .watch import watch  # not needed where nobody waits
 
-        deadline = self.host.now() + seconds + self.plan.waits_s
+        self._deadline = self.host.now() + seconds + self.plan.waits_s
         others = self.host.devices() if self.entry.device_file.cisco_mode else None
         verdict = Verdict.UNCHANGED
         try:
             for number, share in enumerate(SHARES[-tries:], 1):
                 if number > 1:
-                    if self.host.now() + SETTLE_BEFORE_RETRY_S >= deadline:
+                    if self.host.now() + SETTLE_BEFORE_RETRY_S >= self._deadline:
                         break
                     self.tell("try", "unchanged: once more, slower")
                     self.host.sleep(SETTLE_BEFORE_RETRY_S)
-                self._try(number, deadline)
+                self._try(number)
                 now = self.host.now()
                 # Without another try to come, this one gets the whole time.
-                until = now + (deadline - now) * share
-                if self.plan.by_itself or until + SETTLE_BEFORE_RETRY_S >= deadline:
-                    until = deadline
+                until = now + (self._deadline - now) * share
+                if self.plan.by_itself or until + SETTLE_BEFORE_RETRY_S >= self._deadline:
+                    until = self._deadline
                 verdict, self.after = watch(
                     self.host,
                     self.device,
                     self.entry,
                     until=until,
-                    deadline=deadline,
+                    deadline=self._deadline,
                     tell=self.tell,
                     others=others,
                 )
@@ -118,7 +120,7 @@ class Attempts:
             return verdict, self.after
         raise self._failure(verdict, seconds)
 
-    def _try(self, number: int, deadline: float) -> None:
+    def _try(self, number: int) -> None:
         """Run the plan on the stick as it is now."""
         if self.plan.by_itself:
             return
@@ -129,7 +131,7 @@ class Attempts:
             self.plan = make_plan(self.device_file, now)
         self._execution.started = self._execution.delivered = False
         try:
-            self._send(number, deadline)
+            self._send(number)
         except GoneError as error:
             # Perhaps it switches by itself, or late: its port will tell.
             self._error = error
@@ -143,7 +145,7 @@ class Attempts:
         self.tries += self._execution.started
         self._delivered = self._delivered or self._execution.delivered
 
-    def _send(self, number: int, deadline: float) -> None:
+    def _send(self, number: int) -> None:
         """Execute the plan; where its way is barred, the same commands go the other way.
 
         Past the storage driver, or through it: what bars the way past it has a cure, so when both are
@@ -156,20 +158,29 @@ class Attempts:
                 self.plan,
                 self.host,
                 self._execution,
-                deadline=deadline,
+                deadline=self._deadline,
                 on_step=self._on_step,
                 stubborn=number > 1,
             )
 
+        def run_past_what_hangs() -> None:
+            try:
+                run()
+            except BusyError:
+                if not self._execution.driver_hangs or not self.plan.opens_device:
+                    raise
+                self._free_the_driver()
+                run()
+
         try:
-            run()
+            run_past_what_hangs()
         except BARRED as barred:
             before = self.device_file, self.plan
             if not self._go_the_other_way():
                 raise
             self.tell("try", f"{barred}; so it goes the other way")
             try:
-                run()
+                run_past_what_hangs()
             except BARRED as error:
                 self.device_file, self.plan = before
                 self.tell("try", f"the other way: {error}")
@@ -177,8 +188,29 @@ class Attempts:
                     raise
                 raise barred from error
 
+    def _free_the_driver(self) -> None:
+        """Get rid of a storage driver that hangs; the stick is cut off for that once a call at most.
+
+        Then it goes on with the next stay, at once: in a second (`delay_use`) that is scanned, too. What
+        the cure takes is not counted as the stick's time.
+        """
+        from .late import free
+
+        device, start = self._execution.device, self.host.now()
+        may_cut, self._may_cut_off = self._may_cut_off, False
+        now = free(
+            self.host, device, may_cut=may_cut, deadline=self._deadline, tell=self.tell, warn=self.warn
+        )
+        if not now.same_stay(device):
+            self.device = self.after = now
+            self._execution = Execution(now)
+            self.plan = make_plan(self.device_file, now)
+            self._deadline += self.host.now() - start
+
     def _go_the_other_way(self) -> bool:
-        """Change the plan; through the storage driver only while there is one."""
+        """Change the plan; through the storage driver only while there is one that does not hang."""
+        if self._execution.driver_hangs and self.plan.opens_device:
+            return False
         device = self.host.at(self._execution.device.port)
         if device is None or not device.same_stay(self._execution.device):
             return False

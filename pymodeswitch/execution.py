@@ -52,6 +52,7 @@ class Execution:
     tried, so only its port can tell what came of it. detached: interfaces whose kernel driver was taken
     away. claimed: interfaces still claimed. faults: the steps that met an error, with that error.
     delivered: at least one sending step got through. unconfigured: SET_CONFIGURATION 0 was the last one.
+    driver_hangs: the storage driver waits for the stick, so nothing was touched.
     """
 
     def __init__(self, device: AttachedDevice) -> None:
@@ -62,6 +63,7 @@ class Execution:
         self.faults: list[tuple[Step, Fault]] = []
         self.delivered = False
         self.unconfigured = False
+        self.driver_hangs = False
 
 
 def execute(
@@ -83,6 +85,7 @@ def execute(
     and more messages may disturb it). Raises what Host.open raises, and AccessError, BusyError, GoneError
     or TransferError while nothing was sent.
     """
+    execution.driver_hangs = False
     with _Run(plan, host, execution, deadline) as run:
         for step in plan.steps:
             late = execution.started and host.now() >= deadline
@@ -211,8 +214,21 @@ class _Run:
             case ScsiCommand():
                 return self._send_scsi(step)
 
+    def _see_that_nothing_hangs(self) -> None:
+        """The kernel takes the driver away, and takes commands, only once the one under way has ended."""
+        device = self.execution.device
+        if self.execution.started or self.host.storage_command(device) is None:
+            return
+        from .late import hangs  # few sticks are met so late
+        from .storage_driver import error_for_hang
+
+        if hangs(self.host, device):
+            self.execution.driver_hangs = True
+            raise error_for_hang(device)
+
     def _detach(self) -> Fault | None:
         """Every interface: claiming and SET_CONFIGURATION fail while any of them has a driver."""
+        self._see_that_nothing_hangs()
         if self.plan.method == "DetachStorageOnly":
             self.execution.started = True
         met = None
@@ -305,6 +321,7 @@ class _Run:
         """A command and its status are one call here: a fault leaves open how far it came."""
         from .storage_driver import REFUSALS, send
 
+        self._see_that_nothing_hangs()
         before = self.execution.started
         self.execution.started = True
         try:

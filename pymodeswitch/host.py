@@ -52,6 +52,15 @@ class Host(Protocol):
     def storage_units(self, device: AttachedDevice) -> tuple[StorageUnit, ...] | None:
         """What the storage driver has made of a device so far; None where this host cannot tell."""
 
+    def storage_command(self, device: AttachedDevice) -> tuple[str, ...] | None:
+        """What the storage driver is waiting for: the same for one command, another for the next.
+
+        None while it is waiting for nothing, or where this host cannot tell.
+        """
+
+    def cut_off(self, device: AttachedDevice) -> str | None:
+        """Switch the port of a device off and on (hang.py): None when that is done, else why it is not."""
+
     def send_scsi(
         self, device: AttachedDevice, unit: StorageUnit, cdb: bytes, length: int, timeout_ms: int
     ) -> None:
@@ -118,6 +127,14 @@ class LinuxHost:
 
     def storage_units(self, device: AttachedDevice) -> tuple[StorageUnit, ...] | None:
         return self._sysfs.storage_units(device)
+
+    def storage_command(self, device: AttachedDevice) -> tuple[str, ...] | None:
+        return self._sysfs.storage_command(device)
+
+    def cut_off(self, device: AttachedDevice) -> str | None:
+        from .hang import cut_off
+
+        return cut_off(self._sysfs.root, device.port)
 
     def send_scsi(
         self, device: AttachedDevice, unit: StorageUnit, cdb: bytes, length: int, timeout_ms: int
@@ -216,6 +233,12 @@ class LibusbHost:
 
     def storage_units(self, device: AttachedDevice) -> tuple[StorageUnit, ...] | None:
         return None
+
+    def storage_command(self, device: AttachedDevice) -> tuple[str, ...] | None:
+        return None
+
+    def cut_off(self, device: AttachedDevice) -> str | None:
+        return "this system has no switch for a port"
 
     def send_scsi(
         self, device: AttachedDevice, unit: StorageUnit, cdb: bytes, length: int, timeout_ms: int

@@ -14,6 +14,8 @@ from .steps import AwaitUnits, ScsiCommand
 # With these nothing was sent. After any other fault a command may have reached the stick.
 REFUSALS = (Fault.ACCESS, Fault.BUSY, Fault.NOT_FOUND, Fault.NOT_SUPPORTED)
 
+
+HANGS = "the storage driver hangs in a command that the stick does not answer"
 CLAIMED = "usbfs"  # what the kernel calls the driver of an interface that a program has claimed
 
 
@@ -56,6 +58,11 @@ def send(host: Host, device: AttachedDevice, units: tuple[StorageUnit, ...], ste
             host.send_scsi(device, unit, step.cdb, step.length, step.timeout_ms)
             return
     raise UsbFault(Fault.NOT_FOUND, f"no unit with LUN {step.lun}")
+
+
+def error_for_hang(device: AttachedDevice, more: str = "") -> BusyError:
+    """The public error for a driver that hangs: who joins it waits, too. more: what was done about it."""
+    return BusyError(f"{device.describe()}: {HANGS}{more}; unplug the stick (nothing was sent)")
 
 
 def error_for_refusal(fault: UsbFault, device: AttachedDevice) -> ModeSwitchError:

@@ -54,16 +54,16 @@ def switch(
 
     vendor, product: initial ID, as ints or hex strings (0 to 0xffff); without them, whatever is on `port`.
     port: one certain stick (`1-1.2`). config: a DeviceFile or the path of one, instead of the catalogue.
-    timeout: seconds for the whole verdict, over 0 to 3600, besides what the device file itself waits; by
-    default its CheckSuccess, else 20. wait: False sends once and returns SENT without a verdict; kernel
-    drivers stay detached then. dry_run: nothing is sent, PLANNED. mode: the way of switching, by its name
-    in the device file, or `mbim` or `legacy` for a device with an MBIM configuration. mbim: whether such a
-    configuration is preferred where the system has the driver. as_written: the device file is carried out
-    as it stands, and once: neither the system's drivers nor the settings' modes change it, and a stick that
-    stays is not tried again. settings: what counts where nothing is given; by default those of
-    /etc/pymodeswitch.conf and usb_modeswitch.conf. data: folders of device files to look at first. backend:
-    a pyusb backend (such as a virtual one) instead of this computer's USB. host: the same, for a Host of
-    one's own. observer: called with Progress.
+    timeout: seconds for the whole verdict, over 0 to 3600, besides what the device file itself waits, and
+    cutting off a stick whose storage driver hangs; by default its CheckSuccess, else 20. wait: False sends
+    once and returns SENT without a verdict; kernel drivers stay detached then. dry_run: nothing is sent,
+    PLANNED. mode: the way of switching, by its name in the device file, or `mbim` or `legacy` for a device
+    with an MBIM configuration. mbim: whether such a configuration is preferred where the system has the
+    driver. as_written: the device file is carried out as it stands, and once: neither the system's drivers
+    nor the settings' modes change it, and a stick that stays is not tried again. settings: what counts
+    where nothing is given; by default those of /etc/pymodeswitch.conf and usb_modeswitch.conf. data:
+    folders of device files to look at first. backend: a pyusb backend (such as a virtual one) instead of
+    this computer's USB. host: the same, for a Host of one's own. observer: called with Progress.
 
     While another run is at work on the port, this one waits for its verdict and tells that.
 

@@ -14,6 +14,10 @@ from .model import HUB_CLASS, MBIM, AttachedDevice, Interface, Node, Port, Stora
 DEVICE, CONFIGURATION, INTERFACE, ENDPOINT = 1, 2, 4, 5
 BULK = 2
 
+# What a SCSI host shows while nothing is under way, or when it has just left (drivers/scsi/scsi_sysfs.c).
+NOT_BUSY = ("0", "")
+SOUND_STATES = ("running", "created", "")
+
 # Folder below an interface (or below a port of it, as usb-serial has them) -> kind of node.
 NODE_KINDS = {"tty": "tty", "net": "net", "usbmisc": "cdc-wdm"}
 
@@ -133,6 +137,24 @@ class Sysfs:
                 if nodes:
                     units.append(StorageUnit(interface.number, int(path.rpartition(":")[2]), nodes))
         return tuple(units)
+
+    def storage_command(self, device: AttachedDevice) -> tuple[str, ...] | None:
+        """What tells the SCSI command that is under way from the next one; None while there is none.
+
+        `host_busy` counts the commands under way, and takes no lock that a hanging one may hold; a `state`
+        that is not a sound one says that the kernel is about to end them (hang.py).
+        """
+        for interface in device.interfaces:
+            for host in _below(
+                self._interface(device.port, device.configuration, interface.number), "host"
+            ):
+                folder = os.path.join(host, "scsi_host", os.path.basename(host))
+                busy, state = _optional(folder, "host_busy"), _optional(folder, "state")
+                if busy not in NOT_BUSY or state not in SOUND_STATES:
+                    units = self._units(device, interface.number)
+                    # A unit that is still being asked what it is has no folder, and no counter, yet.
+                    return (host, *(_optional(unit, "iodone_cnt") for unit in units))
+        return None
 
     def _units(self, device: AttachedDevice, interface: int) -> list[str]:
         """Folders of the SCSI units (HOST:CHANNEL:TARGET:LUN) below an interface."""

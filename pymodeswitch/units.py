@@ -113,8 +113,8 @@ DeviceAllow=char-21 rw
 DeviceAllow=block-11 rw
 DeviceAllow=block-8 rw
 
-# Read-only but for the sticks' own attributes (avoid_reset_quirk) and usb-storage's delay. Not
-# ProtectKernelModules=: which drivers this system has decides on the mode, and that would hide the list.
+# Read-only but for attributes of sticks (avoid_reset_quirk) and ports (disable), and usb-storage's delay.
+# Not ProtectKernelModules=: which drivers this system has decides on the mode, and it would hide the list.
 ProtectSystem=strict
 ReadOnlyPaths=/run
 ProtectKernelTunables=yes

@@ -47,6 +47,7 @@ FLOORS = """
     transport
     libusb_devices
     sysfs
+    hang
     uevents
     quirks
     sg
@@ -54,6 +55,7 @@ FLOORS = """
     guard
     sent
     storage_driver
+    late
     scsi
     execution
     verdict

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..hang import PORT_SWITCH, switch_off_and_on
+from ..sysfs import SOUND_STATES
 from .computer import Computer, Process
 from .findings import Finding
 from .stick import Stick
 
-# States of a SCSI host (drivers/scsi/scsi_sysfs.c) that are in order; in the others commands hang.
-SOUND_STATES = ("running", "created", "")
 QUIRKS = "/sys/module/usb_storage/parameters/quirks"
 # Who does the storage driver's work; which of them is in SCSI code, only root can see.
 WORKERS = ("usb-storage", "scsi_eh_", "kworker/", "(udev-worker)")
@@ -49,14 +49,13 @@ def _unplug_by_command(stick: Stick, computer: Computer) -> str | None:
     Since Linux 6.0 (a port's `disable`). It ends all that hangs at once, as pulling the stick out does;
     `authorized`, `remove` and unbinding the driver wait until the hanging commands have had their time.
     """
-    port = computer.real_path(f"{stick.folder()}/port")
-    if not computer.exists(f"{port}/disable"):
+    path = computer.real_path(f"{stick.folder()}/{PORT_SWITCH}")
+    if not computer.exists(path):
         return None
     before = computer.read(QUIRKS, 4096)
     ignored = ",".join([*([before] if before else []), f"{stick.device.id}:i"])
     commands = [f"echo {ignored} > {QUIRKS}"] if computer.exists(QUIRKS) else []
-    # At once it would not be seen that the stick was away.
-    return "; ".join([*commands, f"echo 1 > {port}/disable", "sleep 2", f"echo 0 > {port}/disable"])
+    return "; ".join([*commands, switch_off_and_on(path)])
 
 
 def _does_scsi(process: Process, computer: Computer) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
 from tests.kernel.guest.linux import EJECT
 from tests.kernel.guest.systemd.conftest import Journal, state, unit
-from tests.kernel.usbip import Plugged, UsbipServer
+from tests.kernel.guest.test_late import HANGS, TEST_UNIT_READY, Dying, met_late
+from tests.kernel.usbip import Plugged, UsbipServer, place
 from tests.methods import METHODS, Method
 
 RULES = "41-pymodeswitch.rules"
@@ -41,15 +43,24 @@ def is_switched(stick: Plugged) -> bool:
     return linux.usb_id(stick.port) == "19d2:1203" and ended(stick.port)
 
 
-@pytest.fixture
-def no_rules() -> Iterator[None]:
+@contextmanager
+def without_rules() -> Iterator[None]:
     """udev starts nothing meanwhile."""
     mask = Path("/etc/udev/rules.d") / RULES
     mask.symlink_to("/dev/null")
     linux.reload_rules()
-    yield
-    mask.unlink()
-    linux.reload_rules()
+    try:
+        yield
+    finally:
+        mask.unlink()
+        linux.reload_rules()
+
+
+@pytest.fixture
+def no_rules() -> Iterator[None]:
+    """So it is for the whole test."""
+    with without_rules():
+        yield
 
 
 @pytest.fixture
@@ -131,6 +142,34 @@ def test_stopped_midway(plug: Plug, journal: Journal) -> None:
     assert linux.run_command("systemctl", "stop", unit(stick.port)).returncode == 0
     assert state(unit(stick.port))[2] == 143
     linux.wait_for("usb-storage again", lambda: linux.driver(stick.port) == "usb-storage")
+
+
+def elsewhere() -> int:
+    """A slot at another hub than the stick that is plugged in since power-on.
+
+    The virtual hub tells of a stick at a port that is on again only when it has been asleep meanwhile.
+    """
+    hubs = [place(slot)[0].partition("-")[0] for slot in range(32)]
+    return next(slot for slot, hub in enumerate(hubs) if hub != hubs[8])
+
+
+def test_met_late(plug: Plug, journal: Journal) -> None:
+    """The unit may cut a stick off that hangs already; that this enumerates it anew starts no other one."""
+    with without_rules():
+        stick = met_late(plug, Dying(TEST_UNIT_READY), elsewhere())
+        # udev is through with the stick; with its unit it is not, as that hangs, so there is no settling.
+        entry = Path(f"/run/udev/data/c{linux.attribute(stick.port, 'dev')}")
+        linux.wait_for("udev", entry.exists)
+    done = linux.run_command("systemctl", "start", unit(stick.port))
+    assert done.returncode == 0, journal.text()
+    linux.says_ok(stick.port)
+    assert stick.written(0x01).count(EJECT) == 1
+    assert [entry["PYMODESWITCH_OUTCOME"] for entry in journal.verdicts(stick.port)] == ["switched"]
+    assert journal.starts(stick.port) == 1
+    assert f"the storage driver hung on 19d2:1201 on port {stick.port}: " in journal.text()
+    assert HANGS not in journal.text(), "told with -v only"
+    switches = Path(f"/run/pymodeswitch/{stick.port}").read_text().count("switch ")
+    assert switches == 1
 
 
 @pytest.mark.usefixtures("no_rules")
