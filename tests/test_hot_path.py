@@ -111,6 +111,7 @@ SLEEPS = {
     "host.py": 3,  # what a Host's sleep and wait are made of where the kernel tells nothing
     "execution.py": 1,  # Pause: a step of the plan, as the device file or the reference has it
     "attempts.py": 1,  # before a stick that stays is tried again
+    "late.py": 2,  # the counters of a SCSI host tell no events
     "large.py": 1,  # the clock of a file system; `data refresh` only
     "modem_port.py": 1,  # flock has no time-out
     "computer.py": 1,  # the doctor looks twice

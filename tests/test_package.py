@@ -59,6 +59,7 @@ def test_wheel_has_the_system_s_files_for_packagers(wheel: Path) -> None:
     assert set(shared) == {
         "lib/udev/rules.d/41-pymodeswitch.rules",
         "lib/udev/rules.d/42-pymodeswitch-gsmmodem.rules",
+        "lib/udev/pymodeswitch-modem-port.sh",
         "lib/systemd/system/pymodeswitch@.service",
         "lib/systemd/system/pymodeswitch-scan.service",
         "share/man/man1/pymodeswitch.1",
