@@ -234,11 +234,13 @@ def script(sys_: Sys) -> Callable[[str], str]:
     text = link_script().decode()
     (sys_.folder / "sys").mkdir()
     (sys_.folder / "sys/devices").symlink_to(sys_.folder / "devices")
-    for path in ("/sys$1", "/run/pymodeswitch", "/dev/gsmmodem"):
+    for path in ("/sys$1", "/run/pymodeswitch", "/dev/$link"):
         assert path in text
-    text = text.replace("path=/sys$1", f"path={sys_.folder}/sys$1").replace("/dev/null", "/dev/NULL")
-    text = text.replace("/run/pymodeswitch", str(sys_.state)).replace("/dev/gsm", f"{sys_.dev}/gsm")
-    (sys_.folder / "script").write_text(text.replace("/dev/NULL", "/dev/null"))
+    text = text.replace("path=/sys$1", f"path={sys_.folder}/sys$1").replace(
+        "/dev/$link", f"{sys_.dev}/$link"
+    )
+    text = text.replace("/run/pymodeswitch", str(sys_.state))
+    (sys_.folder / "script").write_text(text)
 
     def said(node: str) -> str:
         path = os.path.realpath(sys_.folder / "class/tty" / node).removeprefix(str(sys_.folder))
@@ -265,10 +267,20 @@ def test_script_goes_by_the_numbers_of_interfaces(sys_: Sys, script: Callable[[s
     assert [script("ttyACM22"), script("ttyACM30")] == ["", ""]
 
 
-def test_script_leaves_further_modems_to_python(sys_: Sys, script: Callable[[str], str]) -> None:
+def test_script_names_further_links(sys_: Sys, script: Callable[[str], str]) -> None:
+    for port in range(1, 13):
+        sys_.modem(f"1-{port}", (f"ttyACM{port}", True))
+        link = "gsmmodem" if port == 1 else f"gsmmodem{port}"
+        assert script(f"ttyACM{port}") == link
+    assert [script("ttyACM7"), script("ttyACM1")] == ["gsmmodem7", "gsmmodem"]
+
+
+def test_script_leaves_to_python_what_is_left_over(sys_: Sys, script: Callable[[str], str]) -> None:
+    """The note of a modem that is gone; a link that somebody else has made."""
     sys_.modem("1-1", ("ttyUSB0", True))
     sys_.modem("1-2", ("ttyACM0", True))
-    assert script("ttyUSB0") == "gsmmodem"
+    (sys_.state / "links").mkdir(parents=True)
+    (sys_.state / "links/gsmmodem").write_text("/nonexistent")
     assert script("ttyACM0") == "asked for /devices/usb1/1-2/1-2:1.0/tty/ttyACM0"
     (sys_.state / "links/gsmmodem").unlink()
     (sys_.dev / "gsmmodem").write_text("somebody else's")

@@ -1,8 +1,8 @@
 #!/bin/sh
 # The name of the link to a serial port, if it is the one of its modem to dial with: started by the rules in
 # 42-pymodeswitch-gsmmodem.rules for each port, with its path in sysfs (%p) and the words that start
-# `pymodeswitch symlink --known`. Where another modem has the first link, that is started; Python alone takes
-# longer than all this.
+# `pymodeswitch symlink --known`, which is started where it is not as simple; Python alone takes longer than
+# all this.
 path=/sys$1
 shift
 interface=${path%/tty/*}
@@ -24,19 +24,26 @@ for one in "$device"/*:*.? "$device"/*:*.??; do # in the order of their numbers
 done
 [ "$found" = "$interface" ] || exit 0
 
-# As modem_port.py notes it: a file for each link, which holds the port's path.
-links=/run/pymodeswitch/links note=/run/pymodeswitch/links/gsmmodem
-if [ -e $note ]; then
-    { read -r holder || :; } <$note
-    if [ "$holder" = "$path" ]; then
-        echo gsmmodem
+# As modem_port.py notes it: a file for each link, which holds the port's path. A modem keeps its link, and
+# gets the first one that is free; what is left of a modem that is gone is for Python.
+links=/run/pymodeswitch/links
+{ [ -d $links ] || mkdir -p $links; } 2>/dev/null
+set -C # a note must be new: another port may be as far
+number=
+while [ "${number:-1}" -lt 99 ]; do
+    link=gsmmodem$number
+    note=$links/$link
+    if [ -e "$note" ]; then
+        { read -r holder || :; } <"$note"
+        [ "$holder" != "$path" ] || { echo "$link"; exit; }
+        [ -e "$holder" ] || break
+    elif [ -e "/dev/$link" ]; then
+        break
+    else
+        { printf %s "$path" >"$note"; } 2>/dev/null || break
+        echo "$link"
         exit
     fi
-elif [ ! -e /dev/gsmmodem ] && { [ -d $links ] || mkdir -p $links; } 2>/dev/null; then
-    set -C # the note must be new: another port may be as far
-    if { printf %s "$path" >$note; } 2>/dev/null; then
-        echo gsmmodem
-        exit
-    fi
-fi
+    number=$((${number:-1} + 1))
+done
 exec "$@" "$path"
