@@ -17,10 +17,10 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
+from .burst import LINK as BURST
 from .errors import UsageError
 from .host import STATE_FOLDER
 from .model import UsbId
-from .sent import FOLDER as MARKS
 
 # udev reads a rule into a line of 16 KiB (UDEV_LINE_SIZE); longer ones are ignored with an error.
 MAX_LINE = 16_000
@@ -135,8 +135,8 @@ def _start_lines(command: str, start: str) -> list[str]:
         return [wants]
     _check(command)
     run = [
-        "# Another start has just sent to this stick, too, and is still at work",
-        f'TEST=="{STATE_FOLDER}/{MARKS}/%k@$attr{{devnum}}", GOTO="{END}"',
+        "# Another start is at work, and sends to this stick, too",
+        f'TEST=="{STATE_FOLDER}/{BURST}", GOTO="{END}"',
         f'RUN+="{command}"',
     ]
     if start == "run":

@@ -108,7 +108,7 @@ def _is_match(key: str, operator: str) -> bool:
 def _matches(key: str, name: str, pattern: str, event: Event, properties: Mapping[str, str]) -> bool:
     value: str | None
     if key == "TEST":
-        return _substituted(pattern, event) in event.exists
+        return pattern in event.exists
     if key == "ATTR":
         value = event.attributes.get(name)
     elif key == "ENV":
@@ -131,5 +131,4 @@ def _parent_matches(line: list[tuple[str, str, str, str]], event: Event) -> bool
 
 
 def _substituted(value: str, event: Event) -> str:
-    value = value.replace("%k", event.kernel).replace("%p", event.path)
-    return re.sub(r"\$attr\{(\w+)\}", lambda match: event.attributes.get(match[1], "2"), value)
+    return value.replace("%k", event.kernel).replace("%p", event.path)

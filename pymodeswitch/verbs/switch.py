@@ -61,9 +61,9 @@ def run(options: argparse.Namespace) -> int:
                 observer=progress.observe if progress.wanted else None,
             )
             if host is not None and result.status is Status.SENT:
-                from ..burst import send_to_others
+                from ..burst import Burst
 
-                send_to_others(host, result.port, settings, folders)
+                Burst(host, settings, folders).send_to_others(result.port)
     finally:
         progress.clear()
         if host is not None:
