@@ -28,12 +28,14 @@ class Accounting:
         if ctypes.CDLL(None, use_errno=True).acct(os.fsencode(file)):
             raise OSError(ctypes.get_errno(), "the kernel does no process accounting")
 
-    def since(self) -> Counter[str]:
-        """CPU seconds by name (15 characters at most) of the processes that ended since the last call."""
+    def since(self) -> dict[str, tuple[int, float]]:
+        """How many processes of each name (15 characters at most) ended since the last call; their CPU, s."""
+        counts: Counter[str] = Counter()
         spent: Counter[str] = Counter()
         for name, seconds in self._new():
+            counts[name] += 1
             spent[name] += seconds
-        return spent
+        return {name: (counts[name], round(seconds, 2)) for name, seconds in spent.items()}
 
     def _new(self) -> Iterator[tuple[str, float]]:
         data = self._file.read_bytes()

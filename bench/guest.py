@@ -64,9 +64,9 @@ class Bench:
         linux.wait_for("the end of all processes", lambda: not busy(), QUIET_LIMIT_S)
         linux.settle()
         spent = self._accounting.since()
-        cpu_s = sum(seconds for name, seconds in spent.items() if is_tool(name))
+        cpu_s = sum(seconds for name, (_, seconds) in spent.items() if is_tool(name))
         total_s = self._udev.cpu_s() - self._udev_s
-        return {"cpu_s": round(cpu_s, 3), "with_udev_s": round(total_s, 3), "processes": dict(spent)}
+        return {"cpu_s": round(cpu_s, 3), "with_udev_s": round(total_s, 3), "processes": spent}
 
     def note(self, **figures: Any) -> None:
         """A line of figures."""

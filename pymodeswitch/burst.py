@@ -1,12 +1,12 @@
 """Many sticks at once, as on a rack: what udev starts for the first sends to those that follow, too.
 
-A Python for each of them would take longer than all the switching. So a start looks for other sticks when it
-has sent to its own; where there is one, it stays for a while and sends to what comes. As long as it does,
-udev's rule starts nobody else: it looks at a link below /run, which leads to a file of that process below
-/proc, and so to nothing once the process has ended, however it ends.
+A Python for each of them would take longer than all the switching. So a start looks for other sticks when
+it has sent to its own; where there is one, it stays for a while and sends to what comes. As long as it
+does, udev's rule starts nobody else: it looks at a link below /run, which leads to a file of that process
+below /proc, and so to nothing once the process has ended, however it ends.
 
-No stick is missed: the link is removed first, and then everything is looked at once more. Whoever was told by
-the link that nothing is to be started has been attached since before that.
+No stick is missed: the link is removed first, and then everything is looked at once more. A stick for which
+udev has seen the link, and has started nobody, was attached before that.
 """
 
 from __future__ import annotations
@@ -76,9 +76,7 @@ class Burst:
 
             events = KernelEvents()
         until = self.host.now() + LINGER_S
-        ports: Iterable[Port] | None = (
-            None  # at first, all of them: one may have come before there were events
-        )
+        ports: Iterable[Port] | None = None  # all: something may have come before there were events
         while (left := min(until, deadline) - self.host.now()) > 0:
             devices = self.host.devices() if ports is None else map(self.host.at, ports)
             if self._send((d for d in devices if d is not None), deadline):
