@@ -29,7 +29,7 @@ class Accounting:
             raise OSError(ctypes.get_errno(), "the kernel does no process accounting")
 
     def since(self) -> dict[str, tuple[int, float]]:
-        """How many processes of each name (15 characters at most) ended since the last call; their CPU, s."""
+        """How many processes of each name ended since the last call, and their CPU seconds."""
         counts: Counter[str] = Counter()
         spent: Counter[str] = Counter()
         for name, seconds in self._new():

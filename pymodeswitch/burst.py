@@ -13,22 +13,24 @@ from __future__ import annotations
 
 import os
 
-from .catalog import Catalog, default_catalog
-from .errors import ModeSwitchError
-from .host import LinuxHost
+from .catalog import default_catalog
+from .errors import BusyError, ModeSwitchError, NoEntryError, NotAttachedError, NotStorageError
 from .log import Logger
-from .model import AttachedDevice, Port
 from .sent import is_marked
-from .switching import switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from .fleet import Fleet, Outcome
     from .host import Host
+    from .model import AttachedDevice, Port, UsbId
     from .settings import Settings
 
 logger = Logger(__name__)
+
+# It is no such stick after all, it has left, or somebody else is at work on it.
+LEFT_ALONE = (NoEntryError, NotStorageError, NotAttachedError, BusyError)
 
 # The link, in the folder of states.
 LINK = "burst"
@@ -41,70 +43,64 @@ MOST_S = 10.0
 
 
 class Burst:
-    """What one start does for others. settings, data: as for switch().
-
-    What goes wrong with a stick is for its own start to tell, and a port at which another run is at work is
-    left to that.
-    """
+    """What one start does for others. settings, data: as for switch()."""
 
     def __init__(self, host: Host, settings: Settings, data: Sequence[str]) -> None:
         self.host = host
         self.settings = settings
         self.data = data
-        self._catalog: Catalog = default_catalog(data)
-        self._seen: set[tuple[Port, int]] = set()
+        self._known: dict[Port, tuple[int, UsbId]] = {}
+        self._errors: list[ModeSwitchError] = []
 
-    def send_to_others(self, port: Port | None) -> None:
-        """Send to everything attached that wants it but what is on `port`, and to what follows."""
-        deadline = self.host.now() + MOST_S
+    def send_to_others(self, port: Port | None) -> list[ModeSwitchError]:
+        """Send to everything attached that wants it but what is on `port`, and to what follows.
+
+        Nothing, where another start does that already. A port at which another run is at work is left to
+        that. Returns what went wrong with sticks that wanted it.
+        """
+        if not _open(self.host):
+            return []
         first = None if port is None else self.host.at(port)
         if first is not None:
-            self._seen.add((first.port, first.device_number))
-        if not self._send(self.host.devices(), deadline) or not _open(self.host):
-            return
+            self._known[first.port] = (first.device_number, first.id)
         try:
-            self._linger(deadline)
+            if self._is_wanted():
+                self._fleet().run(forever=False, linger_s=LINGER_S, most_s=MOST_S)
         finally:
             _close(self.host)
-            self._send(self.host.devices(), deadline + MOST_S)
+            if self._is_wanted():
+                self._fleet().run(forever=False)
+        return self._errors
 
-    def _linger(self, deadline: float) -> None:
-        """Send to what comes, until nothing has come for a while."""
-        events = None
-        if isinstance(self.host, LinuxHost):
-            from .uevents import KernelEvents
+    def _is_wanted(self) -> bool:
+        """Whether there is a stick that nobody has sent to yet."""
+        catalog = default_catalog(self.data)
+        return any(
+            self._known.get(device.port) != (device.device_number, device.id)
+            and catalog.candidates(device.id)
+            and not is_marked(self.host, device)
+            for device in self.host.devices()
+        )
 
-            events = KernelEvents()
-        until = self.host.now() + LINGER_S
-        ports: Iterable[Port] | None = None  # all: something may have come before there were events
-        while (left := min(until, deadline) - self.host.now()) > 0:
-            devices = self.host.devices() if ports is None else map(self.host.at, ports)
-            if self._send((d for d in devices if d is not None), deadline):
-                until = self.host.now() + LINGER_S
-            if events is None:
-                self.host.wait(left)
-                continue
-            changed = events.changed(left)
-            ports = None if changed is None else map(Port, sorted(changed))
-        if events is not None:
-            events.close()
+    def _fleet(self) -> Fleet:
+        from .fleet import Fleet  # what it loads takes longer than a switch: only for many
 
-    def _send(self, devices: Iterable[AttachedDevice], deadline: float) -> int:
-        """Send to those that want it and have not been dealt with; returns how many it was sent to."""
-        count = 0
-        for device in devices:
-            stay = (device.port, device.device_number)
-            if stay in self._seen or self.host.now() >= deadline:
-                continue
-            self._seen.add(stay)
-            if is_marked(self.host, device) or not self._catalog.candidates(device.id):
-                continue
-            try:
-                switch(port=device.port, wait=False, settings=self.settings, data=self.data, host=self.host)
-            except ModeSwitchError as error:
-                logger.debug("%s", error)
-            count += 1
-        return count
+        catalog = default_catalog(self.data)
+        return Fleet(self.host, catalog, self._switch_one, self._report, known=self._known)
+
+    def _switch_one(self, device: AttachedDevice, host: Host) -> Outcome:
+        from .fleet import Outcome
+        from .switching import switch
+
+        try:
+            result = switch(port=device.port, wait=False, settings=self.settings, data=self.data, host=host)
+        except ModeSwitchError as error:
+            return Outcome(device, None, error)
+        return Outcome(device, result, None)
+
+    def _report(self, outcome: Outcome) -> None:
+        if outcome.error is not None and not isinstance(outcome.error, LEFT_ALONE):
+            self._errors.append(outcome.error)
 
 
 def _open(host: Host) -> bool:

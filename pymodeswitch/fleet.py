@@ -86,7 +86,8 @@ class Fleet:
 
     catalog: says which devices want it. switch_one: switches a device on a host, and returns the outcome.
     report: called, in the thread of `run`, with each outcome. crew: how many threads at most; 1 switches
-    one stick after the other in the thread of `run`, as is done where Linux does not tell of events.
+    one stick after the other in the thread of `run`, as is done where Linux does not tell of events. known:
+    the stay (device number and ID) on each port that was dealt with; it is kept up to date.
     """
 
     def __init__(
@@ -97,19 +98,22 @@ class Fleet:
         report: Callable[[Outcome], None],
         *,
         crew: int | None = None,
+        known: dict[Port, tuple[int, UsbId]] | None = None,
     ) -> None:
         self.host = host
         self.catalog = catalog
         self._switch_one = switch_one
         self._report = report
         self._crew = crew or (CREW if isinstance(host, LinuxHost) else 1)
-        self._known: dict[Port, tuple[int, UsbId]] = {}  # the stay on each port that was dealt with
+        self._known = {} if known is None else known
         self._later: dict[Port, float] = {}  # ports that were switched too often, and when to look again
         self._waiting: dict[Port, AttachedDevice] = {}  # by port: one that is plugged again waits once
         self._members: dict[Port, _Member] = {}
         self._threads: dict[Port, threading.Thread] = {}
         self._done: deque[tuple[Port, Outcome | None]] = deque()
         self._poll_s, self._looked = POLL_S, float("-inf")
+        self._closing = float("inf")  # from then on nothing new is begun
+        self._begun = float("-inf")  # the last switch
         self._stopping = threading.Event()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
@@ -120,13 +124,22 @@ class Fleet:
         self._stopping.set()
         self._wake()
 
-    def run(self, *, forever: bool) -> None:
-        """Switch everything attached that wants it; `forever`: and everything that comes, until `stop`."""
+    def run(self, *, forever: bool, linger_s: float = 0.0, most_s: float = float("inf")) -> None:
+        """Switch everything attached that wants it; `forever`: and everything that comes, until `stop`.
+
+        linger_s: else, what comes within that time of the last one, too; what comes later than most_s is
+        left to others.
+        """
         events = KernelEvents() if isinstance(self.host, LinuxHost) else None
+        self._closing = self.host.now() + most_s
+        self._begun = self.host.now()
         try:
             self._look(None)
-            while not self._stopping.is_set() and (forever or self._threads or self._waiting):
-                self._hear(events)
+            while not self._stopping.is_set() and (
+                forever or self._threads or self._waiting or self.host.now() < self._end_of(linger_s)
+            ):
+                idle = bool(linger_s) and not self._threads and not self._waiting
+                self._hear(events, self._end_of(linger_s) if idle else None)
                 self._collect()
         finally:
             self._end()
@@ -135,9 +148,15 @@ class Fleet:
             os.close(self._wake_read)
             os.close(self._wake_write)
 
-    def _hear(self, events: KernelEvents | None) -> None:
-        """Wait for events, and look at what they tell of."""
+    def _end_of(self, linger_s: float) -> float:
+        """When there is nothing more to wait for, once nobody is at work."""
+        return min(self._begun + linger_s, self._closing)
+
+    def _hear(self, events: KernelEvents | None, until: float | None = None) -> None:
+        """Wait for events, until then at the latest, and look at what they tell of."""
         due = self._looked + self._poll_s
+        if until is not None:
+            due = min(due, until)
         for port, later in list(self._later.items()):
             if later <= self.host.now():
                 del self._later[port]
@@ -165,6 +184,8 @@ class Fleet:
 
     def _look(self, ports: Iterable[Port] | None) -> None:
         """Start a switch on each of the ports (None: on all) that has a new device that wants it."""
+        if self.host.now() >= self._closing:
+            return
         if ports is None:
             self._looked = self.host.now()
             devices = {device.port: device for device in self.host.devices()}
@@ -188,6 +209,7 @@ class Fleet:
                 self._start(device)
 
     def _start(self, device: AttachedDevice) -> None:
+        self._begun = self.host.now()
         if self._crew == 1:
             self._report(self._note(self._switch_one(device, self.host)))
             return

@@ -20,7 +20,7 @@ from .log import Logger
 from .model import AttachedDevice, DeviceFile, Entry, Node, Port, Status, SwitchResult, UsbId
 from .policy import decide_by
 from .record import Record, replace
-from .sent import mark
+from .sent import mark, was_sent_to
 from .settings import Settings
 from .steps import Plan, Step
 from .verdict import Verdict, is_target
@@ -188,6 +188,9 @@ class Operation:
         self._id = device.id
         if self.catalog.candidates(device.id):
             return False
+        if was_sent_to(self.host, port):  # by another start: no need to read all files
+            self._arrived(device)
+            return True
         leading = self.catalog.leading_to(device.id)
         if leading:
             self.entry = leading[0]

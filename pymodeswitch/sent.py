@@ -13,7 +13,7 @@ from .log import Logger
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .host import Host
-    from .model import AttachedDevice
+    from .model import AttachedDevice, Port
 
 logger = Logger(__name__)
 
@@ -42,9 +42,25 @@ def is_marked(host: Host, device: AttachedDevice) -> bool:
     """Whether somebody has just sent to this very stay of a device."""
     path = _path(host, device)
     try:
-        return path is not None and 0 <= time.time() - os.lstat(path).st_mtime < RECENT_S
+        return path is not None and _is_recent(path)
     except OSError:
         return False
+
+
+def was_sent_to(host: Host, port: Port) -> bool:
+    """Whether somebody has just sent to what was on a port."""
+    if host.state_folder is None:
+        return False
+    folder = os.path.join(host.state_folder, FOLDER)
+    try:
+        marks = [name for name in os.listdir(folder) if name.startswith(f"{port}@")]
+        return any(_is_recent(os.path.join(folder, name)) for name in marks)
+    except OSError:
+        return False
+
+
+def _is_recent(path: str) -> bool:
+    return 0 <= time.time() - os.lstat(path).st_mtime < RECENT_S
 
 
 def _path(host: Host, device: AttachedDevice) -> str | None:

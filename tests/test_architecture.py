@@ -63,8 +63,8 @@ FLOORS = """
     attempts
     operation
     switching
-    burst
     fleet
+    burst
     journal
     udev
     modem_port

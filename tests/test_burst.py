@@ -13,6 +13,7 @@ import pytest
 import pymodeswitch
 from pymodeswitch import Port, Settings, Status, burst, sent
 from pymodeswitch.burst import Burst
+from pymodeswitch.catalog import Catalog
 from pymodeswitch.guard import Guard
 from pymodeswitch.virtual import Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 from tests.test_guard import Host
@@ -150,6 +151,18 @@ def test_marks_are_for_one_stay_and_for_a_moment(host: Host, bus: VirtualBus, tm
     assert [path.name for path in mark.parent.iterdir()] == ["1-1@3"], "no old ones are left"
 
 
+def test_a_start_that_finds_the_stick_switched_reads_no_files(
+    host: Host, bus: VirtualBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one's start has sent to it: which of all the entries it was does not matter."""
+    bus.plug(mf691(leave=None), "1-1")
+    bus.plug(mf691(), "1-2")
+    start(host, "1-1")
+    host.sleep(1)
+    monkeypatch.setattr(Catalog, "leading_to", None)
+    assert start(host, "1-2") is Status.ALREADY
+
+
 def test_who_names_a_stick_wants_it_sent_again(host: Host, bus: VirtualBus) -> None:
     (stick,) = plug(bus, 1)
     for _ in range(2):
@@ -169,13 +182,22 @@ def test_what_is_no_stick_or_busy_or_gone_is_left_alone(host: Host, bus: Virtual
     assert (ejects(first), ejects(busy)) == (2, 2)
 
 
-def test_it_ends(host: Host, bus: VirtualBus, monkeypatch: pytest.MonkeyPatch) -> None:
-    """udev waits for it; and the sticks that are left have starts of their own."""
-    sticks = plug(bus, 40)
-    monkeypatch.setattr(burst, "MOST_S", 0.3)  # each takes 0.05 s
+def test_what_goes_wrong_with_another_is_told(host: Host, bus: VirtualBus, tmp_path: Path) -> None:
+    """Nobody else will: udev does not start anybody for it."""
+    plug(bus, 1)
+    bus.plug(mf691(), "1-2", permitted=False)
+    (tmp_path / "state").mkdir()
+    (error,) = Burst(host, Settings(), []).send_to_others(Port("1-1"))
+    assert isinstance(error, pymodeswitch.AccessError)
+
+
+def test_it_ends(host: Host, bus: VirtualBus) -> None:
+    """However many come: the later ones have starts of their own."""
+    plug(bus, 2)
+    ports = iter(range(3, 200))
+    host.meanwhile = lambda: bus.plug(mf691(leave=None), f"1-{next(ports)}") and None
     start(host, "1-1")
-    # As many as there is time for, and once more so many before it ends.
-    assert 5 <= sum(ejects(stick) > 0 for stick in sticks) <= 24
+    assert burst.MOST_S <= host.now() < burst.MOST_S + 3
 
 
 def test_without_a_place_for_marks(host: Host, bus: VirtualBus, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from ..arguments import (
     seconds,
     settings_for,
 )
-from ..console import Progress, print_json, show, terminating, verdict, warn
+from ..console import Progress, complain, print_json, show, terminating, verdict, warn
 from ..host import direct_host
 from ..model import Status
 from ..switching import switch
@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
             if host is not None and result.status is Status.SENT:
                 from ..burst import Burst
 
-                Burst(host, settings, folders).send_to_others(result.port)
+                for error in Burst(host, settings, folders).send_to_others(result.port):
+                    complain(str(error))
     finally:
         progress.clear()
         if host is not None:
