@@ -29,21 +29,22 @@ done
 links=/run/pymodeswitch/links
 { [ -d $links ] || mkdir -p $links; } 2>/dev/null
 set -C # a note must be new: another port may be as far
-number=
-while [ "${number:-1}" -lt 99 ]; do
-    link=gsmmodem$number
+number=1
+tries=0
+while [ -w $links ] && [ $((tries += 1)) -lt 200 ]; do
+    link=gsmmodem
+    [ $number = 1 ] || link=gsmmodem$number
     note=$links/$link
     if [ -e "$note" ]; then
         { read -r holder || :; } <"$note"
         [ "$holder" != "$path" ] || { echo "$link"; exit; }
         [ -e "$holder" ] || break
+        number=$((number + 1))
     elif [ -e "/dev/$link" ]; then
         break
-    else
-        { printf %s "$path" >"$note"; } 2>/dev/null || break
+    elif { printf %s "$path" >"$note"; } 2>/dev/null; then
         echo "$link"
         exit
     fi
-    number=$((${number:-1} + 1))
 done
 exec "$@" "$path"
