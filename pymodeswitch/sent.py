@@ -20,6 +20,8 @@ logger = Logger(__name__)
 FOLDER = "sent"
 # How long a stick may take to leave once it has its message; the reference gives it twice that.
 RECENT_S = 10.0
+# How long a start may have been held up, by many others, when it finds that its stick has left.
+LATE_S = 60.0
 
 
 def mark(host: Host, device: AttachedDevice) -> None:
@@ -42,7 +44,7 @@ def is_marked(host: Host, device: AttachedDevice) -> bool:
     """Whether somebody has just sent to this very stay of a device."""
     path = _path(host, device)
     try:
-        return path is not None and _is_recent(path)
+        return path is not None and _age_s(path) < RECENT_S
     except OSError:
         return False
 
@@ -54,13 +56,15 @@ def was_sent_to(host: Host, port: Port) -> bool:
     folder = os.path.join(host.state_folder, FOLDER)
     try:
         marks = [name for name in os.listdir(folder) if name.startswith(f"{port}@")]
-        return any(_is_recent(os.path.join(folder, name)) for name in marks)
+        return any(_age_s(os.path.join(folder, name)) < LATE_S for name in marks)
     except OSError:
         return False
 
 
-def _is_recent(path: str) -> bool:
-    return 0 <= time.time() - os.lstat(path).st_mtime < RECENT_S
+def _age_s(path: str) -> float:
+    """Its age; a clock that was set back makes a file as old as can be."""
+    age = time.time() - os.lstat(path).st_mtime
+    return age if age >= 0 else float("inf")
 
 
 def _path(host: Host, device: AttachedDevice) -> str | None:

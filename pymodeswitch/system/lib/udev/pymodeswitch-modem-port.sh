@@ -38,7 +38,7 @@ while [ -w $links ] && [ $((tries += 1)) -lt 200 ]; do
     if [ -e "$note" ]; then
         { read -r holder || :; } <"$note"
         [ "$holder" != "$path" ] || { echo "$link"; exit; }
-        [ -e "$holder" ] || break
+        [ ! "$holder" ] || [ -e "$holder" ] || break # an empty one is just being written
         number=$((number + 1))
     elif [ -e "/dev/$link" ]; then
         break
