@@ -164,12 +164,13 @@ class Attempts:
             )
 
         def run_past_what_hangs() -> None:
+            start = self.host.now()
             try:
                 run()
             except BusyError:
                 if not self._execution.driver_hangs or not self.plan.opens_device:
                     raise
-                self._free_the_driver()
+                self._free_the_driver(start)
                 run()
 
         try:
@@ -188,15 +189,15 @@ class Attempts:
                     raise
                 raise barred from error
 
-    def _free_the_driver(self) -> None:
+    def _free_the_driver(self, start: float) -> None:
         """Get rid of a storage driver that hangs; the stick is cut off for that once a call at most.
 
         Then it goes on with the next stay, at once: in a second (`delay_use`) that is scanned, too. What
-        the cure takes is not counted as the stick's time.
+        that takes since `start` is not counted as the stick's time.
         """
         from .late import free
 
-        device, start = self._execution.device, self.host.now()
+        device = self._execution.device
         may_cut, self._may_cut_off = self._may_cut_off, False
         now = free(
             self.host, device, may_cut=may_cut, deadline=self._deadline, tell=self.tell, warn=self.warn

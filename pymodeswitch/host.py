@@ -26,6 +26,7 @@ else:
 logger = Logger(__name__)
 
 STATE_FOLDER = "/run/pymodeswitch"  # gone after a boot
+NODE_LOOKS, NODE_WAIT_S = 3, 0.2
 POLL_S = 0.1  # libusb tells no events here, so this is how often it is asked
 
 
@@ -142,7 +143,15 @@ class LinuxHost:
         from .faults import Fault, UsbFault
         from .sg import open_unit, send
 
-        file, node = open_unit(unit)
+        for looks_left in reversed(range(NODE_LOOKS)):
+            try:
+                file, node = open_unit(unit)
+                break
+            except UsbFault as fault:
+                # sysfs shows a unit a moment before its node is there; in a container none may come.
+                if fault.fault is not Fault.NOT_FOUND or not looks_left:
+                    raise
+                self.wait(NODE_WAIT_S, device.port)
         try:
             # Looked at once it is open: before that, another device may have got the stick's names.
             now = self.at(device.port)

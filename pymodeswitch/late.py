@@ -15,13 +15,13 @@ from .model import AttachedDevice
 from .storage_driver import HANGS, error_for_hang
 
 LOOK_S = 0.05
-# A stick answers a command of the scan within milliseconds: it has no disc to spin up. One that needs
-# longer than this is cut off although it may still answer; that does no harm.
-HANGS_S = 1.0
+# A stick answers a command of the scan within milliseconds, but for one that still starts up itself. One
+# that needs longer than this is cut off although it may still answer; that costs it a new start.
+HANGS_S = 3.0
 # A scan is many commands, with moments in between: it is over when nothing was under way for this long.
 QUIET_S = 0.1
 # Commands that come and go for longer than this are no scan: somebody reads, and the driver works.
-SCAN_S = 3.0
+SCAN_S = 6.0
 # Until the stick is back at a port that is on again: enumerating takes less than a second, unless it fails
 # and is tried again.
 RETURN_S = 10.0
