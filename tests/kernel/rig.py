@@ -35,7 +35,7 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 GUEST_TESTS = "tests/kernel/guest"
 RIG_FAILED = 70  # EX_SOFTWARE: none of pytest's exit codes
-DEFAULT_TIMEOUT = 2400.0
+DEFAULT_TIMEOUT = 3600.0
 LAST_LINES = 30
 
 

@@ -115,7 +115,7 @@ def test_as_recorded(name: str, host: Host) -> None:
 
 
 # Each kind of transfer and of request is among these.
-@pytest.mark.parametrize("name", ["extra", "rare-methods", "Configuration-1", "StandardEject-1"])
+@pytest.mark.parametrize("name", ["extra", "rare-methods"])
 def test_as_recorded_past_libusb(name: str, direct_host: Host) -> None:
     compare(name, direct_host)
 
