@@ -16,6 +16,9 @@ REFUSALS = (Fault.ACCESS, Fault.BUSY, Fault.NOT_FOUND, Fault.NOT_SUPPORTED)
 
 
 HANGS = "the storage driver hangs in a command that the stick does not answer"
+# Who may open only the nodes needs the sg driver's for a maker's own command, and it comes right behind the
+# block device's. Not every system has that driver.
+SG_NODE_S = 0.25
 CLAIMED = "usbfs"  # what the kernel calls the driver of an interface that a program has claimed
 
 
@@ -32,13 +35,19 @@ def await_units(
 ) -> tuple[StorageUnit, ...]:
     """The units of the step's interface, at least one. TransferError; GoneError for a stick that leaves."""
     start = host.now()
+    found_at: float | None = None
     while True:
         units = host.storage_units(device)
         if units is None:
             raise TransferError(f"{device.describe()}: this system has no storage driver to send through")
         found = tuple(unit for unit in units if unit.interface == step.interface)
         if found:
-            return found
+            found_at = host.now() if found_at is None else found_at
+            left = found_at + SG_NODE_S - host.now()
+            if left <= 0 or all(_has_sg_node(unit) for unit in found):
+                return found
+            host.wait(left, device.port)
+            continue
         now = host.at(device.port)
         if now is None or not now.same_stay(device):
             raise GoneError(f"{device.describe()} left before a message was sent")
@@ -49,6 +58,10 @@ def await_units(
             what = f"has not scanned it ({driver})" if driver else "is not bound"
             raise TransferError(f"{device.describe()}: the storage driver {what}; nothing was sent")
         host.wait(left, device.port)
+
+
+def _has_sg_node(unit: StorageUnit) -> bool:
+    return any(name.startswith("sg") for name, _ in unit.nodes)
 
 
 def send(host: Host, device: AttachedDevice, units: tuple[StorageUnit, ...], step: ScsiCommand) -> None:
