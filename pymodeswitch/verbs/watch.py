@@ -38,11 +38,11 @@ def run(options: argparse.Namespace) -> int:
         flush()
 
     switch_one = switcher(observer(options), timeout=options.timeout, settings=settings, data=folders)
-    put_off_storage_scan(host, settings)
     fleet = Fleet(host, default_catalog(folders), switch_one, tell)
     signals = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: fleet.stop()) for number in signals]
     try:
+        put_off_storage_scan(host, settings)
         if not options.quiet and sys.stderr.isatty():
             note("watching; Ctrl-C ends it")
         fleet.run(forever=True)
