@@ -19,6 +19,8 @@ from tests.reference import EXTRA, PUBLIC, Case, extra_cases, load, shipped_case
 
 CHUNK = 48  # so many take about a minute
 RARE = 8
+# So many switches are no owner's; the hosts here are made before a test's own fixtures.
+NO_STATE = "/dev/null/state"
 
 
 class Host(LinuxHost):
@@ -66,7 +68,7 @@ def _quiet() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    host = Host(backend=load_backend())
+    host = Host(backend=load_backend(), state_folder=NO_STATE)
     yield host
     host.close()
 
@@ -74,7 +76,7 @@ def host() -> Iterator[Host]:
 @pytest.fixture(scope="module")
 def direct_host() -> Iterator[Host]:
     """Past libusb, as udev starts it."""
-    host = Host(direct=True)
+    host = Host(direct=True, state_folder=NO_STATE)
     yield host
     host.close()
     assert host._backend is None, "libusb was loaded"
