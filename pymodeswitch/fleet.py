@@ -185,6 +185,7 @@ class Fleet:
     def _look(self, ports: Iterable[Port] | None) -> None:
         """Start a switch on each of the ports (None: on all) that has a new device that wants it."""
         if self.host.now() >= self._closing:
+            self._looked = self.host.now()  # else the loop would not wait for those still at work
             return
         if ports is None:
             self._looked = self.host.now()
