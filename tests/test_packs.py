@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -108,7 +110,6 @@ def test_a_pack_that_is_gone_does_no_harm_until_the_next_refresh(site: Path, ind
         ("acme", ("acme.py",), "there is no package acme"),
         ("acme.devices", ("acme/__init__.py",), "acme.devices has no folder: looked for "),
         ("acme", ("acme/README",), "acme: no device file in it"),
-        ("__main__", (), "__main__ cannot be found"),
     ],
 )
 def test_what_is_no_pack(value: str, files: tuple[str, ...], problem: str, site: Path) -> None:
@@ -116,6 +117,15 @@ def test_what_is_no_pack(value: str, files: tuple[str, ...], problem: str, site:
     (pack,) = installed_packs()
     assert (pack.package, pack.folders) == (value, ())
     assert problem in pack.problem
+    assert refresh_index((pack,)) is False
+
+
+def test_a_loaded_module_that_says_not_where_it_is(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "acme", types.ModuleType("acme"))  # its __spec__ is None
+    install(site, "acme", "acme", "acme/1209-0001")
+    (pack,) = installed_packs()
+    assert (pack.package, pack.folders) == ("acme", ())
+    assert pack.problem.startswith("acme cannot be found: ")
     assert refresh_index((pack,)) is False
 
 
