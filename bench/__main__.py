@@ -1,7 +1,7 @@
 """`python -m bench`: all comparisons, in the rig and on this machine; writes docs/speed.md.
 
-It takes about half an hour. Nothing else should run meanwhile: the guest's two CPUs are emulated by two
-of this machine's.
+It takes about a quarter of an hour. Nothing else should run meanwhile: the guest's two CPUs are emulated
+by two of this machine's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 from bench import host, table
 from tests.kernel.prepare import Kit, cache_folder, prepare
-from tests.kernel.rig import boot
+from tests.kernel.rig import UDEVD_ALONE, Flavour, boot
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/speed.md"
@@ -30,14 +30,24 @@ MARK = "<!-- written by python -m bench -->"
 BOOT_LIMIT_S = 3000.0
 
 
-def scenarios(plugs: int, sticks: int) -> list[list[str]]:
-    """What is measured in the guest, a boot for each list."""
+def scenarios(plugs: int, sticks: int) -> list[tuple[Flavour, list[str]]]:
+    """What is measured in the guest, a boot for each list: under udev alone, or under systemd."""
     ours, theirs = table.OURS, table.THEIRS
     few = max(1, plugs // 5)  # each takes the reference three quarters of a minute
+    numbers = (1, sticks // 2, sticks)
     return [
-        [f"plug:{ours}:{plugs}", f"plug:{theirs}:{plugs}", f"hang:{ours}:{plugs}", f"hang:{theirs}:{few}"],
-        [f"many:{ours}:{sticks}", f"many:{theirs}:{sticks}"],
-        [*(f"{one}:{ours}:{number}" for one in ("scan", "watch") for number in (1, sticks))],
+        (
+            UDEVD_ALONE,
+            [
+                f"plug:{ours}:{plugs}",
+                f"plug:{theirs}:{plugs}",
+                f"hang:{ours}:{plugs}",
+                f"hang:{theirs}:{few}",
+            ],
+        ),
+        (Flavour("systemd", ""), [f"unit:{ours}:{plugs}", f"unit:{theirs}:{plugs}"]),
+        (UDEVD_ALONE, [f"many:{ours}:{sticks}", f"many:{theirs}:{sticks}"]),
+        (UDEVD_ALONE, [f"{one}:{ours}:{number}" for one in ("scan", "watch") for number in numbers]),
     ]
 
 
@@ -54,10 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         lines: list[dict[str, Any]] = []
         python = installed(Path(name) / "environment")
-        for number, words in enumerate(scenarios(options.plugs, options.sticks)):
+        for number, (flavour, words) in enumerate(scenarios(options.plugs, options.sticks)):
             results = Path(name) / f"results-{number}"
             results.mkdir()
-            lines += in_guest(kit, python, words, results)
+            lines += in_guest(kit, python, flavour, words, results)
     starts: dict[str, list[host.Cost]] = {}
     for what, cost in host.starts(options.starts):
         starts.setdefault(what, []).append(cost)
@@ -81,11 +91,13 @@ def installed(folder: Path) -> str:
     return python
 
 
-def in_guest(kit: Kit, python: str, words: Sequence[str], results: Path) -> list[dict[str, Any]]:
+def in_guest(
+    kit: Kit, python: str, flavour: Flavour, words: Sequence[str], results: Path
+) -> list[dict[str, Any]]:
     """Boot the rig and measure there."""
     command = [sys.executable, "-m", "bench.guest", "/run/rig/figures", *words]
     line = f"BENCH_PYTHON={shlex.quote(python)} {shlex.join(command)}"
-    if code := boot(kit, line, results, timeout=BOOT_LIMIT_S):
+    if code := boot(kit, line, results, flavour, timeout=BOOT_LIMIT_S):
         raise SystemExit(f"bench: the guest's part ended with {code}")
     return [json.loads(line) for line in (results / "figures").read_text().splitlines()]
 

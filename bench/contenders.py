@@ -62,7 +62,8 @@ def busy() -> list[str]:
             words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
         except OSError:  # it ended meanwhile
             continue
-        names = {os.path.basename(word) for word in words}
+        # What a rule of ours starts has the package's __main__.py as its program.
+        names = {os.path.basename(word.removesuffix("/__main__.py")) for word in words}
         if int(folder.name) != os.getpid() and names & {*NAMES, "usb_modeswitch_dispatcher"}:
             found.append(" ".join(words))
     return found

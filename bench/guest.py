@@ -3,6 +3,7 @@
 Each writes one JSON line into OUT for each plug. Scenarios:
 
     plug    a stick is plugged in; through the contender's udev rule
+    unit    the same under systemd, where that starts the contender's unit
     hang    so is one that stops answering at the scan's first TEST UNIT READY
     many    NUMBER equal sticks at once, through the rule
     scan    NUMBER equal sticks at once that are there already (pymodeswitch only)
@@ -21,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +50,16 @@ class Bench:
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self._accounting = Accounting(Path("/run/acct"))
-        udevd = linux.run_command("pidof", "systemd-udevd").stdout.split()
-        self._udev = Cgroup("udev", int(udevd[-1]))
         self._udev_s = 0.0
+
+    @cached_property
+    def _accounting(self) -> Accounting:
+        return Accounting(Path("/run/acct"))
+
+    @cached_property
+    def _udev(self) -> Cgroup:
+        udevd = linux.run_command("pidof", "systemd-udevd").stdout.split()
+        return Cgroup("udev", int(udevd[-1]))
 
     def begin(self) -> None:
         """What was spent before does not count."""
@@ -133,6 +141,22 @@ def plug(bench: Bench, contender: str, number: int) -> None:
             seen = on_the_wire(plugged)
             if turn >= 0:
                 bench.note(scenario="plug", contender=contender, usable_s=usable_s, **seen, **spent)
+            gone(usb, plugged)
+        usb.check()
+
+
+def unit(bench: Bench, contender: str, number: int) -> None:
+    """NUMBER plugs, and one before them that warms the caches."""
+    with installed(contender), UsbipServer() as usb:
+        for turn in range(-1, number):
+            forget()
+            linux.settle()
+            plugged = usb.plug(mf691())
+            usable_s = first_time(lambda p=plugged: is_usable(p), plugged.started, NODES_LIMIT_S)  # type: ignore[misc]
+            linux.wait_for("the end of all processes", lambda: not busy(), QUIET_LIMIT_S)
+            if turn >= 0:
+                seen = on_the_wire(plugged)
+                bench.note(scenario="unit", contender=contender, usable_s=usable_s, **seen)
             gone(usb, plugged)
         usb.check()
 
@@ -277,7 +301,7 @@ class _Memory:
         return {"peak_kb": self._peak_kb, "threads": self._threads}
 
 
-SCENARIOS = {"plug": plug, "hang": hang, "many": many, "scan": scan, "watch": watch}
+SCENARIOS = {"plug": plug, "unit": unit, "hang": hang, "many": many, "scan": scan, "watch": watch}
 
 
 @contextmanager

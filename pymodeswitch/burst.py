@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .catalog import Catalog
     from .fleet import Fleet, Outcome
     from .host import Host
     from .model import AttachedDevice, Port, UsbId
@@ -88,12 +89,14 @@ class Burst:
         catalog = default_catalog(self.data)
         return Fleet(self.host, catalog, self._switch_one, self._report, known=self._known)
 
-    def _switch_one(self, device: AttachedDevice, host: Host) -> Outcome:
+    def _switch_one(self, device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
         from .fleet import Outcome
         from .switching import switch
 
         try:
-            result = switch(port=device.port, wait=False, settings=self.settings, data=self.data, host=host)
+            result = switch(
+                port=device.port, wait=False, settings=self.settings, catalog=catalog, host=host
+            )
         except ModeSwitchError as error:
             return Outcome(device, None, error)
         return Outcome(device, result, None)

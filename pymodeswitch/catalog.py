@@ -39,7 +39,8 @@ logger = Logger(__name__)
 class Catalog:
     """Device files in `folders`, the first folder first. Folders that do not exist are fine.
 
-    Each folder is listed once, when it is its turn: a new Catalog sees what has changed since.
+    Each folder is listed once, when it is its turn: `afresh` sees what has changed since. Threads may share
+    one.
     """
 
     def __init__(self, folders: Iterable[str]) -> None:
@@ -49,8 +50,11 @@ class Catalog:
         self._entries: tuple[Entry, ...] | None = None
 
     def afresh(self) -> Catalog:
-        """The same folders, to be listed anew."""
-        return Catalog(self.folders)
+        """The same folders as they are now; listed anew where something may have come or gone."""
+        catalog, large = Catalog(()), LargeFolders()
+        catalog.folders = self.folders
+        catalog._folders = tuple(folder.afresh(large) for folder in self._folders)
+        return catalog
 
     def sources(self) -> Iterator[Source]:
         """The folders and the archives in them, in order of precedence."""

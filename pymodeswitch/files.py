@@ -20,9 +20,11 @@ def read_bytes(path: str, limit: int) -> bytes:
         # Non-blocking: opening a pipe would wait for somebody to write.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
                 raise DeviceFileError(f"{path}: cannot be read: not a regular file")
-            return file.read(limit + 1)
+            # Memory is taken for as much as is asked for; files of the kernel's own have no size.
+            return file.read(min(found.st_size or limit, limit) + 1)
     except IsADirectoryError as error:
         raise DeviceFileError(f"{path}: cannot be read: Is a directory") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

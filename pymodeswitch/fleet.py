@@ -35,6 +35,7 @@ STOP_S = 10.0  # what a thread may need to end: the transfers under way have the
 
 
 FleetObserver = Callable[[AttachedDevice, Progress], None]
+SwitchOne = Callable[[AttachedDevice, Host, Catalog], "Outcome"]
 
 
 class Outcome(NamedTuple):
@@ -84,7 +85,8 @@ class _Member:
 class Fleet:
     """Switches what a host has attached.
 
-    catalog: says which devices want it. switch_one: switches a device on a host, and returns the outcome.
+    catalog: says which devices want it. switch_one: switches a device on a host by a catalogue, which all
+    share, and returns the outcome.
     report: called, in the thread of `run`, with each outcome. crew: how many threads at most; 1 switches
     one stick after the other in the thread of `run`, as is done where Linux does not tell of events. known:
     the stay (device number and ID) on each port that was dealt with; it is kept up to date.
@@ -94,7 +96,7 @@ class Fleet:
         self,
         host: Host,
         catalog: Catalog,
-        switch_one: Callable[[AttachedDevice, Host], Outcome],
+        switch_one: SwitchOne,
         report: Callable[[Outcome], None],
         *,
         crew: int | None = None,
@@ -200,29 +202,30 @@ class Fleet:
                     self._known.pop(port, None)
                 else:
                     devices[port] = device
-        catalog = self.catalog.afresh()  # somebody may have put a device file there meanwhile
+        self.catalog = self.catalog.afresh()  # somebody may have put a device file there meanwhile
         for port, device in devices.items():
             stay = (device.device_number, device.id)
             if port in self._threads or self._known.get(port) == stay:
                 continue
             self._known[port] = stay
-            if catalog.candidates(device.id):
+            if self.catalog.candidates(device.id):
                 self._start(device)
 
     def _start(self, device: AttachedDevice) -> None:
         self._begun = self.host.now()
         if self._crew == 1:
-            self._report(self._note(self._switch_one(device, self.host)))
+            self._report(self._note(self._switch_one(device, self.host, self.catalog)))
             return
         if len(self._threads) >= self._crew:
             self._waiting[device.port] = device
             return
         member = self._members[device.port] = _Member(self.host, self._stopping)
+        catalog = self.catalog
 
         def work() -> None:
             outcome = None
             try:
-                outcome = self._switch_one(device, cast(Host, member))
+                outcome = self._switch_one(device, cast(Host, member), catalog)
             except _Stopped:
                 logger.debug("%s: stopped", device.describe())
             except Exception as error:  # a bug of ours must not end the others' switches
@@ -283,18 +286,17 @@ class Fleet:
                 self._report(self._note(outcome))
 
 
-def switcher(
-    observer: FleetObserver | None = None, **options: object
-) -> Callable[[AttachedDevice, Host], Outcome]:
+def switcher(observer: FleetObserver | None = None, **options: object) -> SwitchOne:
     """The usual `switch_one`: pymodeswitch.switch() for that device on its port, with these options."""
 
-    def switch_one(device: AttachedDevice, host: Host) -> Outcome:
+    def switch_one(device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
         try:
             result = switch(
                 device.id.vendor,
                 device.id.product,
                 port=device.port,
                 host=host,
+                catalog=catalog,
                 observer=None if observer is None else partial(observer, device),
                 **options,  # type: ignore[arg-type]  # those of switch()
             )
@@ -341,7 +343,7 @@ def scan(
         outcomes.append(outcome)
         report(outcome)
 
-    switch_one = switcher(observer, timeout=timeout, dry_run=dry_run, settings=settings, data=folders)
+    switch_one = switcher(observer, timeout=timeout, dry_run=dry_run, settings=settings)
     if not dry_run:
         put_off_storage_scan(host, settings)
     try:

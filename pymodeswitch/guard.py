@@ -114,7 +114,8 @@ class Guard:
     def _lines(self) -> list[str]:
         if self._file is None:
             return []
-        return os.pread(self._file, MAX_BYTES, 0).decode("utf-8", "replace").splitlines()
+        size = min(os.fstat(self._file).st_size, MAX_BYTES)
+        return os.pread(self._file, size, 0).decode("utf-8", "replace").splitlines()
 
     def _write(self, lines: list[str]) -> None:
         if self._file is None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 
 from . import device_file
 from .errors import DeviceFileError
 from .files import index_lines, read_bytes
-from .large import LargeFolders
+from .large import SETTLED_S, LargeFolders
 from .log import Logger
 from .model import UsbId
 from .names import names_for, plain_names
@@ -61,22 +62,37 @@ class Folder:
         self.problem = ""
         self._names: list[str] | None = None
         self._known: frozenset[str] = frozenset()
+        self._as_of_ns = 0  # when something came or went the last time, if that is long ago enough
         self._for: dict[UsbId, list[str]] = {}
         self._packed: Packed | None = None
 
     def names(self) -> list[str]:
         """Names of all that is in it; none for a folder that cannot be read."""
         if self._names is None:
+            names: list[str] = []
             try:
-                self._names = os.listdir(self.path)
+                changed_ns = os.stat(self.path).st_ctime_ns
+                names = os.listdir(self.path)
+                if time.time() - changed_ns / 1e9 > SETTLED_S:
+                    self._as_of_ns = changed_ns
             except (FileNotFoundError, NotADirectoryError):
-                self.missing, self._names = True, []
+                self.missing = True
             except (OSError, ValueError) as error:
                 self.problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
                 logger.warning("%s: %s", self.path, self.problem)
-                self._names = []
-            self._known = frozenset(self._names)
+            self._known = frozenset(names)
+            self._names = names  # last: other threads may ask meanwhile
         return self._names
+
+    def afresh(self, large: LargeFolders | None) -> Folder:
+        """Itself where it is certain that nothing has come or gone since it was listed, else a new one."""
+        if self._as_of_ns and self._packed is None:
+            try:
+                if os.stat(self.path).st_ctime_ns == self._as_of_ns:
+                    return self
+            except OSError:
+                pass
+        return Folder(self.path, large)
 
     def names_for(self, usb_id: UsbId) -> list[str]:
         """Names for an ID, in the order in which they are tried."""

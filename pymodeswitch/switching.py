@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from .catalog import Catalog
     from .operation import Observer
 
 DEFAULT_TIMEOUT_S = 20.0  # the reference's CheckSuccess
@@ -43,6 +44,7 @@ def switch(
     as_written: bool = False,
     settings: Settings | None = None,
     data: Iterable[str | os.PathLike[str]] | str | os.PathLike[str] = (),
+    catalog: Catalog | None = None,
     backend: Any = None,
     host: Host | None = None,
     observer: Observer | None = None,
@@ -62,7 +64,8 @@ def switch(
     driver. as_written: the device file is carried out as it stands, and once: neither the system's drivers
     nor the settings' modes change it, and a stick that stays is not tried again. settings: what counts
     where nothing is given; by default those of /etc/pymodeswitch.conf and usb_modeswitch.conf. data:
-    folders of device files to look at first. backend: a pyusb backend (such as a virtual one) instead of
+    folders of device files to look at first. catalog: an opened one, instead of those and the system's
+    folders. backend: a pyusb backend (such as a virtual one) instead of
     this computer's USB. host: the same, for a Host of one's own. observer: called with Progress.
 
     While another run is at work on the port, this one waits for its verdict and tells that.
@@ -87,8 +90,9 @@ def switch(
         settings = replace(settings, modes={})
     own_host = host is None
     host = host or default_host(backend)
-    folders = (data,) if isinstance(data, str | os.PathLike) else data
-    catalog = default_catalog(os.fspath(folder) for folder in folders)
+    if catalog is None:
+        folders = (data,) if isinstance(data, str | os.PathLike) else data
+        catalog = default_catalog(os.fspath(folder) for folder in folders)
     # How long another run on the port is waited for: without a verdict to come, not at all.
     patience = (timeout or DEFAULT_TIMEOUT_S) + LOCK_GRACE_S if wait else 0.0
     operation = Operation(host, catalog, usb_id, wanted_port, mode, settings, observer)

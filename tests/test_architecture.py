@@ -63,6 +63,7 @@ FLOORS = """
     attempts
     operation
     switching
+    heap
     fleet
     burst
     journal

@@ -267,12 +267,13 @@ def test_finding_one_opens_as_many_files_in_a_large_folder(
     catalog = Catalog((str(folder(tmp_path / "d", "05c6-1000", "05c6-1000@uMa=A", *names)),))
     opened = []
     real_open, real_stat = os.open, os.stat
-    monkeypatch.setattr("os.open", lambda path, *rest: opened.append(path) or real_open(path, *rest))
-    monkeypatch.setattr("os.stat", lambda path, *rest: opened.append(path) or real_stat(path, *rest))
-    choice = catalog.choose(DEVICE)
-    assert choice.candidate is not None
-    read_entry(choice.candidate)
-    assert opened == [str(tmp_path / "d/05c6-1000")] * 2
+    with monkeypatch.context() as patch:
+        patch.setattr("os.open", lambda path, *rest: opened.append(path) or real_open(path, *rest))
+        patch.setattr("os.stat", lambda path, *rest: opened.append(path) or real_stat(path, *rest))
+        choice = catalog.choose(DEVICE)
+        assert choice.candidate is not None
+        read_entry(choice.candidate)
+    assert opened == [str(tmp_path / "d"), *[str(tmp_path / "d/05c6-1000")] * 2]
 
 
 def test_all_files_are_read_once_however_often_a_target_is_asked_for(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pymodeswitch import ModeSwitchError, Port, Settings, TooOftenError, sources
-from pymodeswitch.catalog import default_catalog
+from pymodeswitch.catalog import Catalog, default_catalog
 from pymodeswitch.errors import SwitchingOffError, UnchangedError
 from pymodeswitch.fleet import Fleet, Outcome, scan, switcher
 from pymodeswitch.host import Host, LibusbHost
@@ -144,7 +144,7 @@ def test_a_port_that_was_switched_too_often_is_looked_at_again_later(
     bus.plug(mf691())
     calls: list[float] = []
 
-    def switch_one(device: AttachedDevice, host: Host) -> Outcome:
+    def switch_one(device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
         calls.append(host.now())
         return Outcome(device, None, TooOftenError("too often", retry_s=30))
 
@@ -210,7 +210,7 @@ def test_threads_wait_side_by_side(threads: tuple[VirtualBus, SafeHost]) -> None
         bus.plug(mf691(), f"1-{number}")
     meeting = threading.Barrier(8)
 
-    def switch_one(device: AttachedDevice, host: Host) -> Outcome:
+    def switch_one(device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
         meeting.wait(timeout=30)  # breaks unless all eight are here at once
         return Outcome(device, None, ModeSwitchError("done"))
 
@@ -225,10 +225,10 @@ def test_an_error_of_ours_does_not_end_the_others(threads: tuple[VirtualBus, Saf
     bus.plug(mf691(leave=QUICK), "1-2")
     usual = switcher(settings=Settings())
 
-    def switch_one(device: AttachedDevice, host: Host) -> Outcome:
+    def switch_one(device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
         if device.port == "1-1":
             raise ZeroDivisionError("a bug")
-        return usual(device, host)
+        return usual(device, host, catalog)
 
     outcomes: list[Outcome] = []
     Fleet(host, default_catalog(), switch_one, outcomes.append, crew=4).run(forever=False)
@@ -275,7 +275,7 @@ def test_a_stick_that_is_plugged_again_while_it_waits_for_its_turn(
     go = threading.Event()
     calls: list[str] = []
 
-    def switch_one(device: AttachedDevice, host: Host) -> Outcome:
+    def switch_one(device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
         calls.append(device.port)
         go.wait(timeout=30)
         return Outcome(device, None, ModeSwitchError("done"))

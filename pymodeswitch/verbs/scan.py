@@ -8,6 +8,7 @@ from ..arguments import add_common, add_data, data_folders, seconds, settings_fo
 from ..console import complain, print_json, tell, terminating, verdict, warn
 from ..errors import ModeSwitchError
 from ..fleet import FleetObserver, Outcome, scan
+from ..heap import share_one_heap
 from ..report import error_data, result_data, result_line
 
 
@@ -27,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
             tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
 
     settings = settings_for(options)
+    share_one_heap()
     with terminating():
         outcomes = scan(
             timeout=options.timeout,

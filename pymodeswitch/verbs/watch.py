@@ -11,6 +11,7 @@ from ..arguments import add_common, add_data, data_folders, seconds, settings_fo
 from ..catalog import default_catalog
 from ..console import flush, note, show
 from ..fleet import Fleet, Outcome, put_off_storage_scan, switcher
+from ..heap import share_one_heap
 from ..host import default_host
 from ..model import Status
 from .scan import observer, outcome_data, tell_outcome
@@ -28,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_for(options)
     settings.require_switching()
     folders = data_folders(options)
+    share_one_heap()
     host = default_host()
 
     def tell(outcome: Outcome) -> None:
@@ -37,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
             tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
         flush()
 
-    switch_one = switcher(observer(options), timeout=options.timeout, settings=settings, data=folders)
+    switch_one = switcher(observer(options), timeout=options.timeout, settings=settings)
     fleet = Fleet(host, default_catalog(folders), switch_one, tell)
     signals = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: fleet.stop()) for number in signals]

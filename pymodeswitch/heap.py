@@ -1,0 +1,22 @@
+"""One heap for all threads: glibc gives each of them one of its own, which holds hardly anything here.
+
+For programs of ours, not for the library: the heap is the whole process's.
+"""
+
+from __future__ import annotations
+
+import sys
+
+M_ARENA_MAX = -8  # glibc's malloc.h; mallopt(3)
+
+
+def share_one_heap() -> None:
+    """Before the first thread is started; elsewhere than on glibc there is nothing to do."""
+    if sys.platform != "linux":
+        return
+    import ctypes  # which pyusb needs as well
+
+    try:
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+    except (OSError, AttributeError):  # another C library
+        pass
