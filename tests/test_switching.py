@@ -28,6 +28,7 @@ from pymodeswitch import (
     UsbId,
     switch,
 )
+from pymodeswitch.catalog import Catalog
 from pymodeswitch.virtual import (
     Command,
     Leave,
@@ -102,6 +103,18 @@ def test_folders_looked_at_first(bus: VirtualBus, backend: VirtualBackend, tmp_p
     (tmp_path / "19d2:1201").write_bytes((FILES / "good/rocket-2011").read_bytes())
     bus.plug(mf691())
     result = rocket(backend, data=[tmp_path])
+    assert result.entry is not None
+    assert result.entry.path == str(tmp_path / "19d2:1201")
+
+
+def test_an_opened_catalog_instead_of_the_folders(
+    bus: VirtualBus, backend: VirtualBackend, tmp_path: Path
+) -> None:
+    bus.plug(mf691())
+    with pytest.raises(NoEntryError):
+        rocket(backend, catalog=Catalog([str(tmp_path)]))
+    (tmp_path / "19d2:1201").write_bytes((FILES / "good/rocket-2011").read_bytes())
+    result = rocket(backend, catalog=Catalog([str(tmp_path)]))
     assert result.entry is not None
     assert result.entry.path == str(tmp_path / "19d2:1201")
 
