@@ -87,29 +87,37 @@ def system_files(root: Root, places: Layout, command: Sequence[str], start: str)
     command: how pymodeswitch is started, as words, with an absolute path. start: one of udev.STARTS; `run`
     needs no units. UsageError.
     """
+    script = f"{os.path.dirname(places.rules)}/{LINK_SCRIPT}"
+    links = link_rules(modem_ids(system_catalog(root).entries()), command, script)
+    return [
+        *starting_files(root, places, command, start),
+        SystemFile(f"{places.rules}/{LINK_RULES}", links.encode()),
+        SystemFile(script, link_script()),
+        *_shared_files(places),
+        *_bundle_files(root, command),
+    ]
+
+
+def starting_files(root: Root, places: Layout, command: Sequence[str], start: str) -> list[SystemFile]:
+    """Those of them that start pymodeswitch: its rules and units. No device file need be read for these."""
     if not command or not os.path.isabs(command[0]):
         raise UsageError(f"bad command {' '.join(command)!r}: it has to begin with an absolute path")
     known = system_catalog(root)
     text = rules(
         known.initial_ids(), run_command(command), whole_vendors=known.fallback_vendors(), start=start
     )
-    script = f"{os.path.dirname(places.rules)}/{LINK_SCRIPT}"
-    links = link_rules(modem_ids(known.entries()), command, script)
-    files = [
-        SystemFile(f"{places.rules}/{RULES}", text.encode()),
-        SystemFile(f"{places.rules}/{LINK_RULES}", links.encode()),
-        SystemFile(script, link_script()),
+    files = [SystemFile(f"{places.rules}/{RULES}", text.encode())]
+    if start == "run":
+        return files
+    hidden = {"in_home": _is_below(command, HOMES), "in_tmp": _is_below(command, TEMPORARY)}
+    scan = SystemFile(f"{places.units}/{SCAN_UNIT}", scan_unit(command, **hidden).encode())
+    return [
+        *files,
+        SystemFile(f"{places.units}/{PORT_UNIT}", port_unit(command, **hidden).encode()),
+        scan,
+        # What `systemctl enable` would make.
+        SystemFile(f"/etc/systemd/system/{WANTED_BY}.wants/{SCAN_UNIT}", scan.content, scan.path),
     ]
-    if start != "run":
-        hidden = {"in_home": _is_below(command, HOMES), "in_tmp": _is_below(command, TEMPORARY)}
-        scan = SystemFile(f"{places.units}/{SCAN_UNIT}", scan_unit(command, **hidden).encode())
-        files += [
-            SystemFile(f"{places.units}/{PORT_UNIT}", port_unit(command, **hidden).encode()),
-            scan,
-            # What `systemctl enable` would make.
-            SystemFile(f"/etc/systemd/system/{WANTED_BY}.wants/{SCAN_UNIT}", scan.content, scan.path),
-        ]
-    return [*files, *_shared_files(places), *_bundle_files(root, command)]
 
 
 def _bundle_files(root: Root, command: Sequence[str]) -> list[SystemFile]:

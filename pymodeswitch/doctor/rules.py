@@ -15,7 +15,15 @@ from ..errors import ModeSwitchError
 from ..host import STATE_FOLDER
 from ..inspection import Finding as Inspected
 from ..inspection import inspect
-from ..installation import PREFIX, RULES, layout, packaged_files, system_catalog, system_files
+from ..installation import (
+    PACKAGE_COMMAND,
+    PACKAGE_PREFIX,
+    PREFIX,
+    RULES,
+    layout,
+    starting_files,
+    system_catalog,
+)
 from ..rooted import Root
 from ..udev import STARTS, own_command
 from ..units import PORT_UNIT, SCAN_UNIT
@@ -51,12 +59,12 @@ def check_system(computer: Computer) -> Iterator[Finding]:
 
 def _inspected(root: Root) -> list[Inspected]:
     """What is installed, compared with what would be; for another way of starting, with that one."""
-    ids = system_catalog(root).initial_ids()
+    ids, places = system_catalog(root).initial_ids(), layout(root, PREFIX)
     tried = []
     for start in reversed(STARTS):  # `auto` first: it is what is installed by default
-        files = system_files(root, layout(root, PREFIX), own_command(), start)
-        packaged = packaged_files(root, start)
-        tried.append(inspect(root, layout(root, PREFIX), files, packaged, ids))
+        files = starting_files(root, places, own_command(), start)
+        packaged = starting_files(root, layout(root, PACKAGE_PREFIX), PACKAGE_COMMAND, start)
+        tried.append(inspect(root, places, files, packaged, ids))
         if all(file.state != "stale" for file in tried[-1] if os.path.basename(file.path) == RULES):
             return tried[-1]
     return tried[0]
