@@ -63,7 +63,7 @@ def starts(number: int) -> Iterator[tuple[str, Cost]]:
     commands = {
         "pyusb alone": ("-c", PYUSB_ALONE),
         "by ID": (START, "19d2:1201"),
-        "by port": ("-I", "-S", START, "--no-wait", "--port", "1-1"),
+        "by port": ("-I", "-S", START, "--no-wait", "--and-others", "--port", "1-1"),
     }
     with tempfile.TemporaryDirectory(prefix="bench-") as name, VirtualComputer(Path(name)) as computer:
         for turn in range(-2, number):  # two that warm the caches

@@ -12,7 +12,7 @@ from .host import Host
 from .model import AttachedDevice, Entry
 from .plan import make_plan, other_way
 from .steps import AwaitUnits, Plan, Step
-from .verdict import Verdict, failure
+from .verdict import Verdict, failure, judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,9 +78,11 @@ class Attempts:
         finally:
             self._give_back()
 
-    def until_verdict(self, seconds: float, tries: int = MAX_TRIES) -> tuple[Verdict, AttachedDevice]:
+    def until_verdict(
+        self, seconds: float, tries: int = MAX_TRIES, *, is_sent: bool = False
+    ) -> tuple[Verdict, AttachedDevice]:
         """So many tries (1 to 3) at most, for as long as that; returns a verdict that is a switch, and the
-        device.
+        device. is_sent: another run has sent a moment ago, which stands for the first try.
 
         Raises AccessError, BusyError, NoLibusbError, TransferError when nothing could be sent at all, else
         UnchangedError, GoneError or UnexpectedDeviceError by what the port shows.
@@ -97,7 +99,12 @@ class Attempts:
                         break
                     self.tell("try", "unchanged: once more, slower")
                     self.host.sleep(SETTLE_BEFORE_RETRY_S)
-                self._try(number)
+                if is_sent and number == 1:
+                    self.tell(
+                        "try", "another run has sent to it a moment ago: waiting for what comes of it"
+                    )
+                else:
+                    self._try(number)
                 now = self.host.now()
                 # Without another try to come, this one gets the whole time.
                 until = now + (self._deadline - now) * share
@@ -125,6 +132,8 @@ class Attempts:
         if self.plan.by_itself:
             return
         now = self.host.at(self.device.port)
+        if number > 1 and judge(self.device, now, self.entry) is not Verdict.UNCHANGED:
+            return  # it went after the last look: what it becomes is for the watcher to tell
         if now is not None and not now.same_stay(self._execution.device) and now.interfaces:
             # It came back as it was: with a new number, and with its drivers.
             self._execution = Execution(now)

@@ -6,7 +6,8 @@ does, udev's rule starts nobody else: it looks at a link below /run, which leads
 below /proc, and so to nothing once the process has ended, however it ends.
 
 No stick is missed: the link is removed first, and then everything is looked at once more. A stick for which
-udev has seen the link, and has started nobody, was attached before that.
+udev has seen the link, and has started nobody, was attached before that. And nothing else is touched: what
+udev was through with before there was a link had a start of its own, perhaps days ago, and may be in use.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import os
 
 from .catalog import default_catalog
-from .errors import BusyError, ModeSwitchError, NoEntryError, NotAttachedError, NotStorageError
+from .errors import AnotherRunError, ModeSwitchError, NoEntryError, NotAttachedError, NotStorageError
 from .log import Logger
 from .sent import is_marked
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 logger = Logger(__name__)
 
 # It is no such stick after all, it has left, or somebody else is at work on it.
-LEFT_ALONE = (NoEntryError, NotStorageError, NotAttachedError, BusyError)
+LEFT_ALONE = (NoEntryError, NotStorageError, NotAttachedError, AnotherRunError)
 
 # The link, in the folder of states.
 LINK = "burst"
@@ -41,6 +42,11 @@ LEAST_FILE = 200  # a number that no other process is likely to have open
 LINGER_S = 1.0
 # Until it ends, udev holds back what it has to tell of the first stick, which has switched by then.
 MOST_S = 10.0
+# For another run on a port: a start that waits for no verdict, which may be about an earlier stay there.
+LOCK_S, LOCK_LOOK_S = 10.0, 0.25
+
+UDEV = "/run/udev"
+USB_MAJOR = 189  # Documentation/admin-guide/devices.txt; 128 minors for a bus
 
 
 class Burst:
@@ -52,26 +58,41 @@ class Burst:
         self.data = data
         self._known: dict[Port, tuple[int, UsbId]] = {}
         self._errors: list[ModeSwitchError] = []
+        self._is_open = False
 
     def send_to_others(self, port: Port | None) -> list[ModeSwitchError]:
-        """Send to everything attached that wants it but what is on `port`, and to what follows.
+        """Send to what is plugged in at the same time as what is on `port`, and to what follows.
 
         Nothing, where another start does that already. A port at which another run is at work is left to
-        that. Returns what went wrong with sticks that wanted it.
+        that. Returns what went wrong with sticks that wanted it. When this is ended from outside (SIGTERM),
+        nothing more is begun.
         """
-        if not _open(self.host):
+        self._is_open = _open(self.host)
+        if not self._is_open:
             return []
-        first = None if port is None else self.host.at(port)
-        if first is not None:
-            self._known[first.port] = (first.device_number, first.id)
         try:
-            if self._is_wanted():
-                self._fleet().run(forever=False, linger_s=LINGER_S, most_s=MOST_S)
+            self._leave_out(port)
+            if not self._is_wanted():
+                self._close()
+            if self._is_open or self._is_wanted():  # it may have come just before the end
+                self._fleet().run(forever=False, linger_s=LINGER_S, most_s=MOST_S, before_end=self._close)
         finally:
-            _close(self.host)
-            if self._is_wanted():
-                self._fleet().run(forever=False)
+            self._close()
         return self._errors
+
+    def _close(self) -> None:
+        """From now on udev starts for each stick again."""
+        if self._is_open:
+            self._is_open = False
+            _close(self.host)
+
+    def _leave_out(self, port: Port | None) -> None:
+        """What had a start of its own: the stick on `port`, and what udev was through with before."""
+        assert self.host.state_folder is not None
+        opened_ns = os.lstat(os.path.join(self.host.state_folder, LINK)).st_mtime_ns
+        for device in self.host.devices():
+            if device.port == port or _was_handled(device, opened_ns):
+                self._known[device.port] = (device.device_number, device.id)
 
     def _is_wanted(self) -> bool:
         """Whether there is a stick that nobody has sent to yet."""
@@ -93,17 +114,37 @@ class Burst:
         from .fleet import Outcome
         from .switching import switch
 
-        try:
-            result = switch(
-                port=device.port, wait=False, settings=self.settings, catalog=catalog, host=host
-            )
-        except ModeSwitchError as error:
-            return Outcome(device, None, error)
-        return Outcome(device, result, None)
+        patient_until = host.now() + LOCK_S
+        while True:
+            try:
+                result = switch(
+                    port=device.port, wait=False, settings=self.settings, catalog=catalog, host=host
+                )
+            except ModeSwitchError as error:
+                if not isinstance(error, AnotherRunError) or host.now() >= patient_until:
+                    return Outcome(device, None, error)
+            else:
+                return Outcome(device, result, None)
+            host.wait(LOCK_LOOK_S, device.port)
 
     def _report(self, outcome: Outcome) -> None:
         if outcome.error is not None and not isinstance(outcome.error, LEFT_ALONE):
             self._errors.append(outcome.error)
+
+
+def _was_handled(device: AttachedDevice, before_ns: int) -> bool:
+    """Whether udev, as it runs now, has handled a device's last event before that time.
+
+    It then writes what it knows of the device. What is older than udev itself is of the initial RAM disk's,
+    and its event is still to come.
+    """
+    number = (device.bus - 1) * 128 + device.device_number - 1
+    try:
+        started_ns = os.stat(f"{UDEV}/control").st_mtime_ns
+        handled_ns = os.stat(f"{UDEV}/data/c{USB_MAJOR}:{number}").st_mtime_ns
+    except OSError:
+        return False
+    return started_ns <= handled_ns < before_ns
 
 
 def _open(host: Host) -> bool:

@@ -85,6 +85,10 @@ class BusyError(ModeSwitchError, OSError):
     exit_code = 9
 
 
+class AnotherRunError(BusyError):
+    """Another run of pymodeswitch is at work on the port."""
+
+
 class NoLibusbError(ModeSwitchError, OSError):
     """No libusb-1.0 could be loaded."""
 

@@ -114,7 +114,7 @@ class Fleet:
         self._threads: dict[Port, threading.Thread] = {}
         self._done: deque[tuple[Port, Outcome | None]] = deque()
         self._poll_s, self._looked = POLL_S, float("-inf")
-        self._closing = float("inf")  # from then on nothing new is begun
+        self._is_closed = False  # nothing new is begun
         self._begun = float("-inf")  # the last switch
         self._stopping = threading.Event()
         self._wake_read, self._wake_write = os.pipe()
@@ -126,39 +126,55 @@ class Fleet:
         self._stopping.set()
         self._wake()
 
-    def run(self, *, forever: bool, linger_s: float = 0.0, most_s: float = float("inf")) -> None:
+    def run(
+        self,
+        *,
+        forever: bool,
+        linger_s: float = 0.0,
+        most_s: float = float("inf"),
+        before_end: Callable[[], None] | None = None,
+    ) -> None:
         """Switch everything attached that wants it; `forever`: and everything that comes, until `stop`.
 
-        linger_s: else, what comes within that time of the last one, too; what comes later than most_s is
-        left to others.
+        linger_s: else, what comes within that time of the last one, too, but not for longer than most_s in
+        all. before_end: called then; what is there by the end of that call is switched, too, and what comes
+        later is left to others.
         """
         events = KernelEvents() if isinstance(self.host, LinuxHost) else None
-        self._closing = self.host.now() + most_s
         self._begun = self.host.now()
+        end = self._begun + most_s
         try:
             self._look(None)
-            while not self._stopping.is_set() and (
-                forever or self._threads or self._waiting or self.host.now() < self._end_of(linger_s)
-            ):
-                idle = bool(linger_s) and not self._threads and not self._waiting
-                self._hear(events, self._end_of(linger_s) if idle else None)
+            while not self._stopping.is_set() and self.host.now() < end:
+                if not forever and not self._is_at_work:
+                    if self.host.now() >= self._begun + linger_s:
+                        break
+                    self._hear(events, min(end, self._begun + linger_s))
+                else:
+                    self._hear(events, end)
+                self._collect()
+            if before_end is not None and not self._stopping.is_set():
+                before_end()
+                self._look(None)
+                self._is_closed = True
+            while self._is_at_work and not self._stopping.is_set():
+                self._hear(events)
                 self._collect()
         finally:
             self._end()
             if events is not None:
                 events.close()
-            os.close(self._wake_read)
-            os.close(self._wake_write)
+            if not any(thread.is_alive() for thread in self._threads.values()):
+                os.close(self._wake_read)
+                os.close(self._wake_write)  # else one that hangs would write into what has its number next
 
-    def _end_of(self, linger_s: float) -> float:
-        """When there is nothing more to wait for, once nobody is at work."""
-        return min(self._begun + linger_s, self._closing)
+    @property
+    def _is_at_work(self) -> bool:
+        return bool(self._threads or self._waiting)
 
-    def _hear(self, events: KernelEvents | None, until: float | None = None) -> None:
+    def _hear(self, events: KernelEvents | None, until: float = float("inf")) -> None:
         """Wait for events, until then at the latest, and look at what they tell of."""
-        due = self._looked + self._poll_s
-        if until is not None:
-            due = min(due, until)
+        due = min(self._looked + self._poll_s, until)
         for port, later in list(self._later.items()):
             if later <= self.host.now():
                 del self._later[port]
@@ -186,7 +202,7 @@ class Fleet:
 
     def _look(self, ports: Iterable[Port] | None) -> None:
         """Start a switch on each of the ports (None: on all) that has a new device that wants it."""
-        if self.host.now() >= self._closing:
+        if self._is_closed:
             self._looked = self.host.now()  # else the loop would not wait for those still at work
             return
         if ports is None:

@@ -7,7 +7,7 @@ import os
 from .attempts import Attempts
 from .catalog import Catalog, entry_from_file, nothing_fits, read_entry
 from .errors import (
-    BusyError,
+    AnotherRunError,
     DeviceFileError,
     ModeSwitchError,
     NotAttachedError,
@@ -20,7 +20,7 @@ from .log import Logger
 from .model import AttachedDevice, DeviceFile, Entry, Node, Port, Status, SwitchResult, UsbId
 from .policy import decide_by
 from .record import Record, replace
-from .sent import mark, was_sent_to
+from .sent import is_marked, mark, was_sent_to
 from .settings import Settings
 from .steps import Plan, Step
 from .verdict import Verdict, is_target
@@ -156,8 +156,8 @@ class Operation:
     def is_done_by_another(self, port: Port, seconds: float) -> bool:
         """Take the port's lock; while another run has it, wait for its verdict, that long at most.
 
-        True: the other has switched the stick. Raises what the other run said went wrong, and BusyError
-        when it does not end.
+        True: the other has switched the stick. Raises what the other run said went wrong, and
+        AnotherRunError when it does not end.
         """
         self._guard = Guard(self.host, port)
         start = self.host.now()
@@ -165,7 +165,7 @@ class Operation:
             return False
         self.tell("device", f"another run is at work on port {port}: waiting for its verdict")
         if not self._guard.lock(seconds):
-            raise BusyError(f"port {port} is busy: another run of pymodeswitch is at work on it")
+            raise AnotherRunError(f"port {port} is busy: another run of pymodeswitch is at work on it")
         said = self._guard.said()
         if said is None or said.seconds < start:
             return False  # it ended without a word: its signal, or a dry run
@@ -180,15 +180,19 @@ class Operation:
 
     # Finding the device and its device file
 
-    def is_target_of_some_entry(self, port: Port) -> bool:
-        """Take what is on the port for the stick that is meant; True when it is switched already."""
+    def is_target_of_some_entry(self, port: Port, *, quickly: bool) -> bool:
+        """Take what is on the port for the stick that is meant; True when it is switched already.
+
+        quickly: something that another start has sent to a moment ago, and that is no storage, is taken
+        for switched without reading all device files.
+        """
         device = self.host.at(port)
         if device is None:
             raise NotAttachedError(f"nothing is attached to port {port}")
         self._id = device.id
         if self.catalog.candidates(device.id):
             return False
-        if was_sent_to(self.host, port):  # by another start: no need to read all files
+        if quickly and not device.is_storage and was_sent_to(self.host, port):
             self._arrived(device)
             return True
         leading = self.catalog.leading_to(device.id)
@@ -343,7 +347,9 @@ class Operation:
         self, device: AttachedDevice, entry: Entry, plan: Plan, seconds: float | None, tries: int
     ) -> SwitchResult:
         """Send, `tries` times at most, and watch for that long; None sends once and does not watch."""
-        if self._guard is not None and not plan.by_itself:
+        # Sent by a start that waits for no verdict: so the first thing to do is to wait for it.
+        is_sent = seconds is not None and tries > 1 and is_marked(self.host, device)
+        if self._guard is not None and not plan.by_itself and not is_sent:
             self._guard.count(self.settings.switches_per_minute)
         if self.settings.storage_delay_s is not None:
             self.tell("kernel", self.host.raise_storage_delay(self.settings.storage_delay_s))
@@ -354,7 +360,7 @@ class Operation:
                 self.tries = attempts.tries
                 mark(self.host, device)
                 return self.result(Status.SENT)
-            verdict, now = attempts.until_verdict(seconds, tries)
+            verdict, now = attempts.until_verdict(seconds, tries, is_sent=is_sent)
         finally:
             self.tries, self.after, self.plan = attempts.tries, attempts.after, attempts.plan
         if self.settings.avoid_reset_quirk:

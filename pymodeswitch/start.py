@@ -20,8 +20,16 @@ if TYPE_CHECKING:
     Entry = tuple[str, bool, str, int, int, bytes]
 
 
+def find_prefix() -> None:
+    """What `site` would find: the environment that this Python is in, where modules look for files."""
+    home = os.path.dirname(os.path.dirname(sys.executable))
+    if sys.flags.no_site and os.path.exists(os.path.join(home, "pyvenv.cfg")):
+        sys.prefix = sys.exec_prefix = home
+
+
 def load(entries: Sequence[Entry]) -> None:
     """Make modules of what is in the bundle, in its order; of none if a source is not as it was."""
+    find_prefix()
     for _, _, source, changed_ns, size, _ in entries:
         try:
             found = os.stat(source)
@@ -48,9 +56,7 @@ def load(entries: Sequence[Entry]) -> None:
 
 def run_as_file() -> NoReturn:
     """Run the command line, and end the process with its exit code."""
-    home = os.path.dirname(os.path.dirname(sys.executable))
-    if sys.flags.no_site and os.path.exists(os.path.join(home, "pyvenv.cfg")):
-        sys.prefix = sys.exec_prefix = home  # what `site` would find
+    find_prefix()
     from .cli import main
 
     try:

@@ -28,6 +28,8 @@ DEFAULT_TIMEOUT_S = 20.0  # the reference's CheckSuccess
 MAX_TIMEOUT_S = 3600.0
 # What another run on the port may need beside its time for the verdict: a last transfer, drivers, nodes.
 LOCK_GRACE_S = 10.0
+# Without a time given: as long as any shipped device file may take.
+LOCK_PATIENCE_S = 120.0
 
 
 def switch(
@@ -94,12 +96,16 @@ def switch(
         folders = (data,) if isinstance(data, str | os.PathLike) else data
         catalog = default_catalog(os.fspath(folder) for folder in folders)
     # How long another run on the port is waited for: without a verdict to come, not at all.
-    patience = (timeout or DEFAULT_TIMEOUT_S) + LOCK_GRACE_S if wait else 0.0
+    patience = (LOCK_PATIENCE_S if timeout is None else timeout + LOCK_GRACE_S) if wait else 0.0
     operation = Operation(host, catalog, usb_id, wanted_port, mode, settings, observer)
     try:
         if wanted_port is not None and not dry_run and operation.is_done_by_another(wanted_port, patience):
             return operation.result(Status.ALREADY)
-        if usb_id is None and wanted_port is not None and operation.is_target_of_some_entry(wanted_port):
+        if (
+            usb_id is None
+            and wanted_port is not None
+            and operation.is_target_of_some_entry(wanted_port, quickly=not wait)
+        ):
             return operation.result(Status.ALREADY)
         given = operation.given_entry(config)
         device = operation.find_device(given)

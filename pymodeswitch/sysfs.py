@@ -43,8 +43,12 @@ class Sysfs:
 
     def devices(self) -> tuple[AttachedDevice, ...]:
         """All attached devices but hubs, in the order of their ports."""
-        found = (self.at(port) for port in self.ports())
+        found = (self.at(port) for port in self.ports() if not self._is_hub(port))
         return tuple(d for d in found if d is not None and d.device_class != HUB_CLASS)
+
+    def _is_hub(self, port: str) -> bool:
+        """The kernel holds a hub's lock while it looks after its ports; most attributes wait for that."""
+        return _optional(os.path.join(self.folder, port), "bDeviceClass") == f"{HUB_CLASS:02x}"
 
     def at(self, port: str) -> AttachedDevice | None:
         """The device on a port, None when there is none (or it is just coming or going)."""

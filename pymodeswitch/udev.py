@@ -46,7 +46,7 @@ def run_command(command: Sequence[str]) -> str:
 
     Without an ID: who names one wants the stick switched, also where switching by itself is turned off.
     """
-    return " ".join([*map(_quoted, command), "--no-wait", "--port", "%k"])
+    return " ".join([*map(_quoted, command), "--no-wait", "--and-others", "--port", "%k"])
 
 
 def program(words: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,14 @@ class Copy:
 
     def start(self, *words: str) -> tuple[int, set[str], set[str]]:
         """Exit code, modules of ours, and those of them that came from the bundle."""
-        command = [sys.executable, "-I", "-S", "-c", CODE, str(self.package / "__main__.py"), *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        code, ours, from_bundle = done.stdout.splitlines()[-1].split("|")
+        code, ours, from_bundle = self.said(*words)[-1].split("|")
         return int(code), set(ours.split()), set(from_bundle.split())
+
+    def said(self, *words: str, python: str = sys.executable) -> list[str]:
+        """What is printed, and the line of the above behind it."""
+        command = [python, "-I", "-S", "-c", CODE, str(self.package / "__main__.py"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.splitlines()
 
 
 @pytest.fixture
@@ -69,7 +74,7 @@ def copy(tmp_path: Path) -> Copy:
 
 
 def test_it_has_all_modules_of_a_start_each_behind_what_it_imports(copy: Copy) -> None:
-    code, ours, from_bundle = copy.start("--no-wait", "--port", "1-1.99")
+    code, ours, from_bundle = copy.start("--no-wait", "--and-others", "--port", "1-1.99")
     assert code == 3
     assert {f"pymodeswitch.{name}" for name in bundle.NAMES} <= from_bundle
     others = ours - from_bundle
@@ -129,3 +134,21 @@ def test_a_source_that_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch, tmp_p
     bad.write_text("def (")
     with pytest.raises(OSError, match="line 1"):
         bundle._code(str(bad))
+
+
+@pytest.mark.parametrize("bundled", [True, False])
+def test_the_indexes_of_an_environment_count(bundled: bool, copy: Copy, tmp_path: Path) -> None:
+    """Without `site` Python does not know that it is in one."""
+    environment, pack = tmp_path / "environment", tmp_path / "pack"
+    venv.create(environment, with_pip=False)
+    index = environment / "share/pymodeswitch/packs"
+    index.parent.mkdir(parents=True)
+    index.write_text(f"{pack}\n")
+    pack.mkdir()
+    (pack / "1209-0001").write_text("StandardEject=1\n")
+    if not bundled:
+        copy.path.unlink()
+    python = str(environment / "bin/python")
+    *lines, code = copy.said("list", "--sources", python=python)
+    assert bool(code.split("|")[2]) is bundled
+    assert [line for line in lines if str(pack) in line], lines

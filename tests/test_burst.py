@@ -14,15 +14,18 @@ import pymodeswitch
 from pymodeswitch import Port, Settings, Status, burst, sent
 from pymodeswitch.burst import Burst
 from pymodeswitch.catalog import Catalog
+from pymodeswitch.cli import main
 from pymodeswitch.guard import Guard
-from pymodeswitch.virtual import Stick, VirtualBackend, VirtualBus, mf691, modem_mode
+from pymodeswitch.virtual import Leave, Mode, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
+from pymodeswitch.virtual.descriptors import Identity
 from tests.test_guard import Host
 
 OFF = Settings(switching=False)
 
 
 @pytest.fixture
-def host(backend: VirtualBackend, tmp_path: Path) -> Host:
+def host(backend: VirtualBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    monkeypatch.setattr(burst, "UDEV", str(tmp_path / "udev"))
     return Host(backend, tmp_path / "state")
 
 
@@ -189,6 +192,130 @@ def test_what_goes_wrong_with_another_is_told(host: Host, bus: VirtualBus, tmp_p
     (tmp_path / "state").mkdir()
     (error,) = Burst(host, Settings(), []).send_to_others(Port("1-1"))
     assert isinstance(error, pymodeswitch.AccessError)
+
+
+def test_a_stick_that_a_program_holds_is_told(host: Host, bus: VirtualBus) -> None:
+    plug(bus, 1)
+    bus.plug(mf691(), "1-2").taken.add(0)
+    pymodeswitch.switch(port="1-1", wait=False, host=host, settings=Settings())
+    (error,) = Burst(host, Settings(), []).send_to_others(Port("1-1"))
+    assert isinstance(error, pymodeswitch.BusyError)
+
+
+@pytest.mark.parametrize("handled", ["before", "by the initial RAM disk", "since", "never"])
+def test_what_had_a_start_of_its_own_is_left_alone(
+    handled: str, host: Host, bus: VirtualBus, tmp_path: Path
+) -> None:
+    """A modem may be in use, in a mode that somebody has chosen. Events still to come are served."""
+    plug(bus, 1)
+    other = mf691(leave=None)
+    bus.plug(other, "1-2")
+    (device,) = [device for device in host.devices() if device.port == "1-2"]
+    (tmp_path / "udev/data").mkdir(parents=True)
+    control = tmp_path / "udev/control"
+    control.touch()
+    now = time.time()
+    os.utime(control, (now - 100, now - 100))
+    if handled != "never":
+        entry = tmp_path / f"udev/data/c189:{(device.bus - 1) * 128 + device.device_number - 1}"
+        entry.touch()
+        when = now + {"before": -50, "by the initial RAM disk": -150, "since": 50}[handled]
+        os.utime(entry, (when, when))
+    start(host, "1-1")
+    assert ejects(other) == (0 if handled == "before" else 2)
+    if handled == "before":
+        assert host.now() < 0.2, "nor is it waited with"
+
+
+def test_a_stick_that_is_plugged_again_while_another_start_is_at_work_there(
+    host: Host, bus: VirtualBus, tmp_path: Path
+) -> None:
+    """That one is about the stay before, and udev starts nobody for the new one."""
+    plug(bus, 3)
+    another = Guard(host, Port("1-2"))
+    assert another.lock(0)
+    again: list[Stick] = []
+
+    def meanwhile() -> None:
+        if not again:
+            bus.unplug("1-2")
+            again.append(mf691(leave=None))
+            bus.plug(again[0], "1-2")
+            assert (tmp_path / "state/burst").exists()
+        elif host.now() > 2:
+            another.unlock()
+
+    host.meanwhile = meanwhile
+    start(host, "1-1")
+    assert ejects(again[0]) == 2
+
+
+def test_ended_from_outside_it_begins_nothing_more(host: Host, bus: VirtualBus, tmp_path: Path) -> None:
+    plug(bus, 2)
+    later: list[Stick] = []
+
+    def meanwhile() -> None:
+        if not later:
+            later.append(mf691(leave=None))
+            bus.plug(later[0], "1-9")
+            raise KeyboardInterrupt
+
+    host.meanwhile = meanwhile
+    with pytest.raises(KeyboardInterrupt):
+        start(host, "1-1")
+    assert ejects(later[0]) == 0
+    assert not os.path.lexists(tmp_path / "state/burst")
+
+
+def test_only_who_is_asked_to_sends_to_others(
+    bus: VirtualBus, host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person who names a port means that one."""
+    sticks = plug(bus, 3)
+    monkeypatch.setattr("pymodeswitch.verbs.switch.direct_host", lambda: host)
+    assert main(["--no-wait", "--port", "1-1"]) == 0
+    assert [ejects(stick) for stick in sticks] == [2, 0, 0]
+    assert main(["--no-wait", "--and-others", "--port", "1-2"]) == 0
+    assert [ejects(stick) for stick in sticks] == [2, 2, 2]
+    for words in (
+        ("--port", "1-1"),
+        ("--no-wait", "19d2:1201"),
+        ("--no-wait", "--port", "1-1", "19d2:1201"),
+    ):
+        assert main(["--and-others", *words]) == 2
+    assert "--and-others goes with --no-wait and --port alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_whatever_else_comes_to_a_port_that_was_sent_to_is_not_taken_for_switched(
+    wait: bool, host: Host, bus: VirtualBus
+) -> None:
+    plug(bus, 1)
+    start(host, "1-1")
+    bus.unplug("1-1")
+    strange = Mode(Identity(0x1209, 0x9999, mf691().identity.configurations))
+    bus.plug(Stick([strange]) if wait is False else Stick([modem_mode(0x046D, 0xC077)]), "1-1")
+    with pytest.raises(pymodeswitch.NoEntryError):
+        pymodeswitch.switch(port="1-1", wait=wait, host=host)
+
+
+def test_a_run_with_a_verdict_waits_for_what_another_has_sent(host: Host, bus: VirtualBus) -> None:
+    """As scan does right behind udev. A stick that stays is sent to all the same, later."""
+    slow, staying = plug(bus, 2)
+    for port in ("1-1", "1-2"):
+        pymodeswitch.switch(port=port, wait=False, host=host)
+
+    def meanwhile() -> None:
+        if host.now() > 2:
+            host.meanwhile = lambda: None
+            slow.leave(Leave(0.5))
+
+    host.meanwhile = meanwhile
+    result = pymodeswitch.switch(0x19D2, 0x1201, port="1-1", host=host)
+    assert (result.status, result.tries, ejects(slow)) == (Status.SWITCHED, 0, 2)
+    with pytest.raises(pymodeswitch.UnchangedError, match="tried 2 times"):
+        pymodeswitch.switch(port="1-2", host=host)
+    assert ejects(staying) == 6
 
 
 def test_it_ends(host: Host, bus: VirtualBus) -> None:

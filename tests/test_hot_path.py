@@ -55,7 +55,7 @@ def loaded(computer: VirtualComputer, *words: str) -> set[str]:
 
 def test_what_udev_starts_loads_nothing_that_it_does_not_need(computer: VirtualComputer) -> None:
     """Past libusb, without waiting, by a file with -S: all that it loads is ours, or C, or `os`."""
-    found = loaded(computer, "-I", "-S", START, "--no-wait", "--port", "1-1")
+    found = loaded(computer, "-I", "-S", START, "--no-wait", "--and-others", "--port", "1-1")
     others = {name for name in found if not name.startswith("pymodeswitch")}
     # What the stand-in for the kernel needs: the other end of its wire is another process.
     assert others - {"_socket"} <= BY_PORT

@@ -89,7 +89,7 @@ def test_the_files(files: list[SystemFile]) -> None:
     by_path = {file.path: file for file in files}
     assert len(by_path) == len(files)
     assert b'TEST=="/run/systemd/system"' in by_path[RULES].content
-    assert b'RUN+="/usr/bin/pymodeswitch --no-wait --port %k"' in by_path[RULES].content
+    assert b'RUN+="/usr/bin/pymodeswitch --no-wait --and-others --port %k"' in by_path[RULES].content
     assert b"ExecStart=/usr/bin/pymodeswitch --port %i\n" in by_path[UNIT].content
     assert by_path[ENABLED].target == SCAN
     shared = {path for path in by_path if path.startswith("/usr/local/share/")}

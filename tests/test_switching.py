@@ -119,6 +119,33 @@ def test_an_opened_catalog_instead_of_the_folders(
     assert result.entry.path == str(tmp_path / "19d2:1201")
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        None,
+        DeviceFile(target_vendor=0x19D2, target_product=0x1203, message_content=b"no CBW"),
+        DeviceFile(target_vendor=0x19D2, target_product=0x1203, huawei_mode=True),
+    ],
+    ids=["StandardEject", "a message", "a request"],
+)
+def test_a_stick_that_switches_just_before_it_is_tried_again(
+    config: DeviceFile | None, bus: VirtualBus, backend: VirtualBackend
+) -> None:
+    """Late, and back within the half second before the next try: the modem is sent nothing."""
+    stick = mf691(leave=None)
+    bus.plug(stick)
+
+    def leaves(event: Progress) -> None:
+        if event.kind == "try" and "once more" in event.text:
+            stick.leave(Leave(0.3))
+            bus.settle()
+            backend.transfers.clear()
+
+    result = rocket(backend, config=config, observer=leaves)
+    assert (result.status, result.tries) == (Status.SWITCHED, 1)
+    assert backend.transfers == []
+
+
 def test_twice_is_harmless(bus: VirtualBus, backend: VirtualBackend) -> None:
     bus.plug(mf691())
     rocket(backend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def put(root: Path, port: str, identity: Identity, *, number: int = 2, configura
     (folder / "descriptors").write_bytes(raw)
     bus = port.partition("-")[0]
     texts = {"busnum": bus, "devnum": str(number), "bConfigurationValue": configuration}
-    texts["manufacturer"] = identity.manufacturer
+    texts |= {"manufacturer": identity.manufacturer, "bDeviceClass": f"{identity.device_class:02x}"}
     for name, text in texts.items():
         (folder / name).write_text(f"{text}\n")
     return folder
@@ -55,6 +56,14 @@ def root(tmp_path: Path) -> Path:
     put(tmp_path, "1-2", Identity(1, 2, (Configuration(()),), device_class=9))
     put(tmp_path, "usb1", Identity(1, 2, (Configuration(()),), device_class=9))
     return tmp_path
+
+
+def test_nothing_is_asked_of_a_hub_that_may_be_at_work(root: Path) -> None:
+    """Reading `bConfigurationValue`, or a string, waits until the kernel is through with all its ports."""
+    for name in ("bConfigurationValue", "manufacturer", "descriptors"):
+        (root / "bus/usb/devices/1-2" / name).unlink()
+        os.mkfifo(root / "bus/usb/devices/1-2" / name)  # reading it would wait for ever
+    assert [device.port for device in Sysfs(str(root)).devices()] == ["1-1", "1-10"]
 
 
 def test_devices_without_hubs_in_the_order_of_ports(root: Path) -> None:

@@ -134,7 +134,7 @@ def test_who_starts_what(run: Any, tmp_path: Path) -> None:
     run("install", "--start", "run", "--command", "/usr/bin/pymodeswitch")
     assert carry_out(
         (tmp_path / RULES).read_text(), STICK._replace(exists=("/run/systemd/system",))
-    ).run == ("/usr/bin/pymodeswitch --no-wait --port 1-1.2",)
+    ).run == ("/usr/bin/pymodeswitch --no-wait --and-others --port 1-1.2",)
     assert not (tmp_path / UNITS).exists()
     assert run("check", "--start", "run", "--command", "/usr/bin/pymodeswitch")[0] == 0
     run(

@@ -37,7 +37,7 @@ def test_every_id_starts_once_and_no_target_starts() -> None:
     ids = catalog.initial_ids()
     text = rules(ids, COMMAND)
     for usb_id in ids:
-        expected = "/usr/bin/pymodeswitch --no-wait --port 1-1.2"
+        expected = "/usr/bin/pymodeswitch --no-wait --and-others --port 1-1.2"
         assert carry_out(text, plugged(usb_id)) == Outcome((expected,), (), ())
     targets = {target for entry in catalog.entries() for target in entry.targets} - set(ids)
     assert len(targets) > 100
@@ -90,7 +90,7 @@ def test_default_command_is_absolute_does_not_wait_and_names_no_id() -> None:
     """An ID would be a person's wish, which `switching = false` does not stop."""
     command = default_command()
     assert command.startswith("/")
-    assert command.endswith("/pymodeswitch/__main__.py --no-wait --port %k")
+    assert command.endswith("/pymodeswitch/__main__.py --no-wait --and-others --port %k")
 
 
 def test_a_python_with_a_blank_in_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_a_python_with_a_blank_in_its_path(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_words_that_udev_would_read_otherwise() -> None:
-    assert run_command(["/opt/100%$x"]) == "/opt/100%%$$x --no-wait --port %k"
+    assert run_command(["/opt/100%$x"]) == "/opt/100%%$$x --no-wait --and-others --port %k"
     with pytest.raises(UsageError, match="no single quotes"):
         run_command(["/opt/it's"])
 

@@ -12,6 +12,7 @@ from ..arguments import (
     settings_for,
 )
 from ..console import Progress, complain, print_json, show, terminating, verdict, warn
+from ..errors import UsageError
 from ..host import direct_host
 from ..model import Status
 from ..switching import switch
@@ -28,6 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
     add_entry(parser)
     parser.add_argument("--no-wait", action="store_true", help="send, do not wait for the verdict")
+    parser.add_argument(
+        "--and-others", action="store_true", help="then to what comes at the same time (for udev)"
+    )
     parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds for the verdict")
     parser.add_argument("--dry-run", action="store_true", help="show what would be sent, send nothing")
     add_data(parser)
@@ -37,6 +41,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Switch one stick; errors are raised."""
     by_port = options.id is None and options.config is None and options.port is not None
+    if options.and_others and not (by_port and options.no_wait):
+        raise UsageError("--and-others goes with --no-wait and --port alone")
     usb_id = None if by_port else initial_id(options)
     folders = data_folders(options)
     settings = settings_for(options)
@@ -60,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
                 host=host,
                 observer=progress.observe if progress.wanted else None,
             )
-            if host is not None and result.status is Status.SENT:
+            if options.and_others and host is not None and result.status is Status.SENT:
                 from ..burst import Burst
 
                 for error in Burst(host, settings, folders).send_to_others(result.port):

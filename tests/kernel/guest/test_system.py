@@ -91,7 +91,7 @@ def test_udev_understands_the_rule(systemd: bool, plug: Plug) -> None:
         if systemd:
             runs.rmdir()
         assert linux.pymodeswitch("system", "uninstall").returncode == 0
-    by_run = f"/bin/true --no-wait --port {stick.port}" in said
+    by_run = f"/bin/true --no-wait --and-others --port {stick.port}" in said
     by_unit = f"SYSTEMD_WANTS=pymodeswitch@{stick.port}.service" in said
     assert (by_run, by_unit) == (not systemd, systemd)
 

@@ -13,6 +13,7 @@ complete -c pymodeswitch -n 'not __fish_seen_subcommand_from scan watch list exp
 complete -c pymodeswitch -n 'not __fish_seen_subcommand_from scan watch list explain lint rules symlink demo data system doctor' -l no-mbim -d 'do not prefer MBIM configurations'
 complete -c pymodeswitch -n 'not __fish_seen_subcommand_from scan watch list explain lint rules symlink demo data system doctor' -l config -r -F -d 'use this device file'
 complete -c pymodeswitch -n 'not __fish_seen_subcommand_from scan watch list explain lint rules symlink demo data system doctor' -l no-wait -d 'send, do not wait for the verdict'
+complete -c pymodeswitch -n 'not __fish_seen_subcommand_from scan watch list explain lint rules symlink demo data system doctor' -l and-others -d 'then to what comes at the same time (for udev)'
 complete -c pymodeswitch -n 'not __fish_seen_subcommand_from scan watch list explain lint rules symlink demo data system doctor' -l timeout -x -d 'seconds for the verdict'
 complete -c pymodeswitch -n 'not __fish_seen_subcommand_from scan watch list explain lint rules symlink demo data system doctor' -l dry-run -d 'show what would be sent, send nothing'
 complete -c pymodeswitch -n 'not __fish_seen_subcommand_from scan watch list explain lint rules symlink demo data system doctor' -l data -x -a '(__fish_complete_directories)' -d 'a folder looked at first'
