@@ -47,6 +47,7 @@ class Catalog:
         self.folders = tuple(folders)
         large = LargeFolders()
         self._folders = tuple(Folder(path, large) for path in self.folders)
+        self._found: tuple[Found, ...] | None = None
         self._entries: tuple[Entry, ...] | None = None
 
     def afresh(self) -> Catalog:
@@ -151,8 +152,13 @@ class Catalog:
             reasons.append(Reason(candidate, fits, text))
         return tuple(reasons)
 
-    def survey(self) -> Iterator[Found]:
-        """Every file in every source, in order, with what hides it. Looks at all files: takes a while."""
+    def survey(self) -> tuple[Found, ...]:
+        """Every file in every source, in order, with what hides it. Looks at all files, once."""
+        if self._found is None:
+            self._found = tuple(self._survey())
+        return self._found
+
+    def _survey(self) -> Iterator[Found]:
         first: dict[str, Candidate] = {}
         plain: dict[UsbId, Candidate] = {}
         for source in self.sources():

@@ -88,9 +88,10 @@ def system_files(root: Root, places: Layout, command: Sequence[str], start: str)
     needs no units. UsageError.
     """
     script = f"{os.path.dirname(places.rules)}/{LINK_SCRIPT}"
-    links = link_rules(modem_ids(system_catalog(root).entries()), command, script)
+    known = system_catalog(root)
+    links = link_rules(modem_ids(known.entries()), command, script)
     return [
-        *starting_files(root, places, command, start),
+        *starting_files(known, places, command, start),
         SystemFile(f"{places.rules}/{LINK_RULES}", links.encode()),
         SystemFile(script, link_script()),
         *_shared_files(places),
@@ -98,11 +99,10 @@ def system_files(root: Root, places: Layout, command: Sequence[str], start: str)
     ]
 
 
-def starting_files(root: Root, places: Layout, command: Sequence[str], start: str) -> list[SystemFile]:
-    """Those of them that start pymodeswitch: its rules and units. No device file need be read for these."""
+def starting_files(known: Catalog, places: Layout, command: Sequence[str], start: str) -> list[SystemFile]:
+    """Those of them that start pymodeswitch: its rules and units. Of the device files the names will do."""
     if not command or not os.path.isabs(command[0]):
         raise UsageError(f"bad command {' '.join(command)!r}: it has to begin with an absolute path")
-    known = system_catalog(root)
     text = rules(
         known.initial_ids(), run_command(command), whole_vendors=known.fallback_vendors(), start=start
     )

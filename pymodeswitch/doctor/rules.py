@@ -59,12 +59,12 @@ def check_system(computer: Computer) -> Iterator[Finding]:
 
 def _inspected(root: Root) -> list[Inspected]:
     """What is installed, compared with what would be; for another way of starting, with that one."""
-    ids, places = system_catalog(root).initial_ids(), layout(root, PREFIX)
+    known, places = system_catalog(root), layout(root, PREFIX)
     tried = []
     for start in reversed(STARTS):  # `auto` first: it is what is installed by default
-        files = starting_files(root, places, own_command(), start)
-        packaged = starting_files(root, layout(root, PACKAGE_PREFIX), PACKAGE_COMMAND, start)
-        tried.append(inspect(root, places, files, packaged, ids))
+        files = starting_files(known, places, own_command(), start)
+        packaged = starting_files(known, layout(root, PACKAGE_PREFIX), PACKAGE_COMMAND, start)
+        tried.append(inspect(root, places, files, packaged, known.initial_ids()))
         if all(file.state != "stale" for file in tried[-1] if os.path.basename(file.path) == RULES):
             return tried[-1]
     return tried[0]

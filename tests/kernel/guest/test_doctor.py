@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
 import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pymodeswitch import Port
-from pymodeswitch.cli import main
 from pymodeswitch.host import LinuxHost
 from pymodeswitch.transport import load_backend
 from pymodeswitch.virtual import Mode, Stick, mf691
@@ -30,23 +28,12 @@ Found = dict[str, dict[str, Any]]
 
 
 def doctor(*words: str, before: tuple[str, ...] = ()) -> Found:
-    """What `pymodeswitch doctor` finds, by name; its exit code fits.
-
-    before: the words of a program that starts it with fewer rights. Without them it runs in this process,
-    as starting Python takes the guest longer than the whole examination.
-    """
-    words = ("doctor", "--json", *words)
-    if before:
-        done = linux.run_command(*before, sys.executable, "-m", "pymodeswitch", *words)
-        code, out, err = done.returncode, done.stdout, done.stderr
-    else:
-        with redirect_stdout(io.StringIO()) as printed, redirect_stderr(io.StringIO()) as complaints:
-            code = main(words)
-        out, err = printed.getvalue(), complaints.getvalue()
-    assert err == ""
-    data = json.loads(out)
+    """What `pymodeswitch doctor` finds, by name; its exit code fits."""
+    done = linux.run_command(*before, sys.executable, "-m", "pymodeswitch", "doctor", "--json", *words)
+    assert done.stderr == ""
+    data = json.loads(done.stdout)
     wrong = any(finding["level"] == "problem" for finding in data["findings"])
-    assert code == data["exit_code"] == (20 if wrong else 0)
+    assert done.returncode == data["exit_code"] == (20 if wrong else 0)
     return {finding["name"]: finding for finding in data["findings"]}
 
 
@@ -164,7 +151,7 @@ def test_claimed_by_a_program(plug: Plug) -> None:
     try:
         other.detach(0)
         other.claim(0)
-        found = doctor("--port", stick.port, before=("env",))  # a program is another process
+        found = doctor("--port", stick.port)
         assert problems(found) == {"held-by-program"}
         assert "has claimed interface 0" in found["held-by-program"]["text"]
         assert "(process " in found["held-by-program"]["text"]
