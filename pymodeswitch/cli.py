@@ -18,10 +18,12 @@ from .console import (
     guarded,
     print_json,
     show,
+    tell_unheard,
     verdict,
     warn,
 )
 from .errors import ModeSwitchError
+from .log import unheard
 from .quick import read_quickly
 
 TYPE_CHECKING = False
@@ -109,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     """Run and report what goes wrong."""
     as_json = "--json" in words
+    unheard.clear()
     try:
         code = _dispatch(words)
     except SystemExit as exit_:  # --help and --version
@@ -143,7 +146,10 @@ def _dispatch(words: list[str]) -> int:
     options: Any = read_quickly(verb.arguments, words[1:])
     if options is None:
         options = parser_for(words[0]).parse_args(words[1:])
-    return int(verb.run(options))
+    try:
+        return int(verb.run(options))
+    finally:
+        tell_unheard(options)
 
 
 def _tell(name: str, message: str, code: int, *, as_json: bool) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from .log import unheard
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -152,6 +154,13 @@ def warn(warnings: Iterable[str]) -> None:
     """A line for each warning."""
     for warning in warnings:
         complain(warning if ": warning: " in warning else f"warning: {warning}")
+
+
+def tell_unheard(options: Any) -> None:
+    """The warnings of the library's log, which nobody else shows: of settings, of folders."""
+    texts, unheard[:] = unheard[:], []
+    if not (options.json or options.quiet):
+        warn(dict.fromkeys(texts))
 
 
 def tell(event: Any, port: str = "") -> None:

@@ -9,7 +9,7 @@ from .candidate import Candidate
 from .catalog import Catalog, read_entry
 from .device_file import write
 from .errors import DeviceFileError
-from .files import make_folder, put_bytes
+from .files import make_folder, put_bytes, write_where_named
 from .model import Entry
 from .openwrt import write_json
 
@@ -58,7 +58,7 @@ def export_openwrt(catalog: Catalog, path: str) -> Export:
     entries, errors = _read(catalog)
     fallbacks = [candidate for candidate, _ in entries if candidate.is_fallback]
     text, count, losses = write_json(entry for candidate, entry in entries if not candidate.is_fallback)
-    put_bytes(path, text.encode())
+    write_where_named(path, text.encode())
     return Export(
         count,
         (

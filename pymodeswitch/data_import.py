@@ -17,7 +17,7 @@ from .device_file import MAX_BYTES, parse, write
 from .errors import DeviceFileError
 from .files import make_folder, put_bytes, read_bytes
 from .model import DeviceFile
-from .names import FALLBACK, canonical_name, fallback_vendor, parse_name
+from .names import FALLBACK, canonical_name, fallback_vendor, looks_misnamed, name_problem, parse_name
 from .openwrt import read_json
 from .record import Record, replace
 from .sources import ARCHIVE
@@ -52,6 +52,8 @@ def import_device_files(source: str, folder: str, *, source_name: str = "") -> I
     for name, data in files:
         target = _target_name(name)
         if target is None:
+            if looks_misnamed(name):
+                errors.append(f"{name}: left out: {name_problem(name)}")
             continue
         try:
             if target in done:

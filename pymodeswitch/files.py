@@ -52,15 +52,31 @@ def index_lines(path: str, limit: int) -> list[str]:
 
 def write_bytes(path: str, data: bytes) -> None:
     """Write a file that all may read, at once or not at all; its folders are made. DeviceFileError."""
-    part = f"{path}.part"
+    part = f"{path}.{os.getpid()}.part"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(part, "wb") as file:
-            file.write(data)
-        os.chmod(part, 0o644)  # whatever the umask is
-        os.replace(part, path)
+        try:
+            with open(part, "xb") as file:  # not through a link that somebody has put there
+                file.write(data)
+            os.chmod(part, 0o644)  # whatever the umask is
+            os.replace(part, path)
+        except BaseException:
+            remove(part)
+            raise
     except OSError as error:
         raise DeviceFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def write_where_named(path: str, data: bytes) -> None:
+    """Write to what a user names: a link is followed, a device or a pipe written to. DeviceFileError."""
+    if os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path)):
+        try:
+            with open(path, "wb") as file:
+                file.write(data)
+        except OSError as error:
+            raise DeviceFileError(f"{path}: cannot be written: {error.strerror}") from error
+    else:
+        write_bytes(os.path.abspath(path), data)
 
 
 def remove(path: str) -> bool:

@@ -21,7 +21,7 @@ from .host import Host, LinuxHost, default_host
 from .log import Logger
 from .model import AttachedDevice, Port, SwitchResult, UsbId
 from .settings import Settings, read_settings
-from .switching import Progress, switch
+from .switching import Progress, check_timeout, switch
 from .uevents import KernelEvents
 
 logger = Logger(__name__)
@@ -346,8 +346,9 @@ def scan(
     it comes. observer: called with a device and its Progress, in the thread that switches it. Devices
     without a device file are not touched, and not among the outcomes; nor is anything else when there is
     nothing to do. SwitchingOffError when the settings say that nothing is switched by itself;
-    SettingsError.
+    UsageError, SettingsError.
     """
+    check_timeout(timeout)
     settings = read_settings() if settings is None else settings
     settings.require_switching()
     own_host = host is None

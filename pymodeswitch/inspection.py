@@ -52,10 +52,12 @@ def inspect(
 ) -> list[Finding]:
     """A finding for each file, and one for each other rules file that starts something for our IDs.
 
-    files: as they would be installed now. packaged: the same as a package of the system would have them,
-    fine in the folders of packages.
+    files: as they would be installed now. packaged: the same as a package of the system may have them, fine
+    in the folders of packages.
     """
-    as_packaged = {os.path.basename(file.path): file.content for file in packaged}
+    as_packaged: dict[str, set[bytes]] = {}
+    for file in packaged:
+        as_packaged.setdefault(os.path.basename(file.path), set()).add(file.content)
     findings = [
         _enabled(root, file)
         if file.target is not None
@@ -88,7 +90,7 @@ def _folders(places: Layout, path: str) -> list[str]:
 
 
 def _compared(
-    root: Root, file: SystemFile, folders: Sequence[str], as_packaged: dict[str, bytes]
+    root: Root, file: SystemFile, folders: Sequence[str], as_packaged: dict[str, set[bytes]]
 ) -> Finding:
     name = os.path.basename(file.path)
     own = os.path.dirname(file.path)
@@ -107,7 +109,7 @@ def _compared(
             return Finding(path, "masked", _how(root, path))
         if content == file.content:
             return Finding(path, "ok")
-        if folder.startswith(OF_PACKAGES) and content == as_packaged.get(name):
+        if folder.startswith(OF_PACKAGES) and content in as_packaged.get(name, ()):
             return Finding(path, "ok")
         if shadowing:
             return Finding(path, "masked", f"another file in the place of {file.path}")

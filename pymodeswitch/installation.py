@@ -140,9 +140,11 @@ def _bundle_files(root: Root, command: Sequence[str]) -> list[SystemFile]:
         return []
 
 
-def packaged_files(root: Root, start: str) -> list[SystemFile]:
-    """The same as a package of the system would have them."""
-    return system_files(root, layout(root, PACKAGE_PREFIX), PACKAGE_COMMAND, start)
+def packaged_files(root: Root, start: str, command: Sequence[str]) -> list[SystemFile]:
+    """The same as a package of the system would have them: with its usual command, or with this one."""
+    places = layout(root, PACKAGE_PREFIX)
+    commands = dict.fromkeys((PACKAGE_COMMAND, tuple(command)))
+    return [file for words in commands for file in system_files(root, places, words, start)]
 
 
 def _is_below(command: Sequence[str], folders: Sequence[str]) -> bool:
@@ -201,7 +203,7 @@ def install(
             f"{root.at(foreign[0])}{more}: not installed by pymodeswitch, or changed since: nothing is "
             "written (--force replaces it)"
         )
-    now = {file.path: {_digest(file.content)} for file in files}
+    now = {file.path: {_digest(file.content)} for file in files if not _is_enabled_by_others(root, file)}
     old = [_removal(root, path, before, force) for path in before if path not in now]
     changes += [change for change in old if change is not None]
     if not dry_run:
@@ -228,10 +230,20 @@ def _change(
         return "written"
     if target == file.target and (target is not None or root.read(file.path) == file.content):
         return "unchanged"
+    if _is_enabled_by_others(root, file):
+        return "unchanged"
     if force or _is_ours(root, file.path, before):
         return "written"
     is_of_wheel = target is None and _digest(root.read(file.path) or b"") in of_wheel
     return "written" if is_of_wheel else "kept"
+
+
+def _is_enabled_by_others(root: Root, file: SystemFile) -> bool:
+    """Whether a link leads to a unit of that name elsewhere, such as a package's: then it is not ours."""
+    target = root.link_target(file.path)
+    if file.target is None or target in (None, file.target):
+        return False
+    return os.path.basename(target or "") == os.path.basename(file.target)
 
 
 def uninstall(root: Root, places: Layout, *, force: bool = False, dry_run: bool = False) -> list[Change]:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 ROOT = "pymodeswitch"
 
+# Warnings for the command to print, which has no handler of its own; more than so many say nothing new.
+MOST_UNHEARD = 20
+unheard: list[str] = []
+
 
 class Logger:
     """The logger of a module, by the module's name."""
@@ -53,8 +57,14 @@ class Logger:
         self._log("info", text, values, extra=extra)
 
     def warning(self, text: str, *values: object) -> None:
-        """What the user should know."""
+        """What the user should know. Not for what is told in another way as well."""
+        if len(unheard) < MOST_UNHEARD:
+            unheard.append(text % values)
         self._log("warning", text, values)
+
+    def told(self, text: str) -> None:
+        """A warning that the command prints as it is in the result."""
+        self._log("warning", "%s", (text,))
 
     def exception(self, text: str, *values: object) -> None:
         """An error, with its traceback."""

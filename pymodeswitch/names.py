@@ -68,6 +68,12 @@ def fallback_vendor(name: str) -> int | None:
     return int(name[:4], 16)
 
 
+def looks_misnamed(name: str) -> bool:
+    """Whether somebody may have meant a name to be that of a device file, which it is not."""
+    begins = len(name) > 4 and not set(name[:4]) - set(HEX)
+    return begins and parse_name(name) is None and fallback_vendor(name) is None
+
+
 def name_problem(name: str) -> str:
     """Why a name is not that of a device file, for a message."""
     looks_right = len(name) > 9 and name[4] in ":-" and not set(name[:4] + name[5:9]) - set(HEX)

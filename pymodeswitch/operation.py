@@ -106,7 +106,7 @@ class Operation:
 
     def warn(self, text: str) -> None:
         """Note something that the user should know of a result that is none the worse for it."""
-        logger.warning("%s", text)
+        logger.told(text)
         self.warnings += (text,)
 
     def result(self, status: Status) -> SwitchResult:

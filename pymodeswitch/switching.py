@@ -82,8 +82,7 @@ def switch(
     usb_id = _id(vendor, product)
     if usb_id is None and port is None:
         raise UsageError("which stick? give its ID, its port, or both")
-    if timeout is not None and not (_is_number(timeout) and 0 < timeout <= MAX_TIMEOUT_S):
-        raise UsageError(f"bad timeout {timeout!r}: expected seconds, over 0 to {MAX_TIMEOUT_S:.0f}")
+    check_timeout(timeout)
     wanted_port = None if port is None else parse_port(port)
     settings = read_settings() if settings is None else settings
     if as_written:
@@ -150,5 +149,8 @@ def _id(vendor: int | str | None, product: int | str | None) -> UsbId | None:
     return UsbId(parse_hex(vendor, "vendor ID"), parse_hex(product, "product ID"))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def check_timeout(timeout: object) -> None:
+    """UsageError for what is neither None nor a time for a verdict."""
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and 0 < timeout <= MAX_TIMEOUT_S):  # type: ignore[operator]
+        raise UsageError(f"bad timeout {timeout!r}: expected seconds, over 0 to {MAX_TIMEOUT_S:.0f}")

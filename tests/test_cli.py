@@ -238,7 +238,11 @@ def test_a_pipe_is_no_device_file(run: Any, bus: VirtualBus, tmp_path: Path) -> 
         (("list", "--js"), 2, "unrecognized arguments"),
         (("list", "--data", "/none/such"), 2, "no such folder"),
         (("explain", "19d2:1201", "--port", "1-9"), 3, "not attached to port 1-9"),
-        (("rules", "--command", "x\\"), 2, "no backslash at its end"),
+        (("rules", "--command", "x %k\\"), 2, "no backslash at its end"),
+        (("scan", "--timeout", "0"), 2, "bad timeout 0.0"),
+        (("watch", "--timeout", "nan"), 2, "bad timeout nan"),
+        (("explain", "--port", "1-1.99"), 3, "nothing is attached to port 1-1.99"),
+        (("explain", "--port", "x"), 2, "bad port"),
         (("data", "import", "/dev/zero", "--to", "x"), 6, "not a regular file"),
         (("a\nb:c",), 2, "bad vendor ID"),
     ],
@@ -440,6 +444,7 @@ def test_explain_one_of_two(run: Any, bus: VirtualBus) -> None:
     bus.plug(mf691(), "1-2")
     assert "another one is on port 1-2" in run("explain", "19d2:1201")[1]
     assert "19d2:1201 on port 1-2" in run("explain", "19d2:1201", "--port", "1-2")[1]
+    assert "19d2:1201 on port 1-2" in run("explain", "--port", "1-2")[1], "whatever is there"
 
 
 def test_lint_a_folder(run: Any) -> None:
@@ -457,6 +462,31 @@ def test_lint_a_fallback(run: Any, tmp_path: Path) -> None:
 def test_lint_of_a_folder_leaves_masks_out(run: Any, tmp_path: Path) -> None:
     (tmp_path / "19d2-1201").touch()
     assert run("lint", tmp_path)[:2] == (0, "0 files, 0 errors, 0 warnings\n")
+
+
+def test_lint_of_a_folder_names_what_nobody_will_look_at(run: Any, tmp_path: Path) -> None:
+    for name in ("1234-5678", "1234_5678", "1234-567g", "README", "configPack.tar.gz"):
+        (tmp_path / name).write_text("StandardEject=1\n")
+    code, out, _ = run("lint", tmp_path)
+    assert code == 0
+    assert out.splitlines() == [
+        f"{tmp_path}/1234-567g: warning: not looked at: the name is not like 19d2-1201",
+        f"{tmp_path}/1234_5678: warning: not looked at: the name is not like 19d2-1201",
+        "1 file, 0 errors, 2 warnings",
+    ]
+
+
+def test_warnings_of_the_log_are_printed_once(
+    run: Any, bus: VirtualBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "usb_modeswitch.conf").write_text("Foo=2\n")
+    monkeypatch.setattr("pymodeswitch.settings.REFERENCE_PATHS", (str(tmp_path / "usb_modeswitch.conf"),))
+    bus.plug(mf691())
+    code, _, err = run("19d2:1201")
+    warning = f"pymodeswitch: warning: {tmp_path}/usb_modeswitch.conf:1: unknown key 'Foo': ignored\n"
+    assert (code, err) == (0, warning)
+    assert run("scan")[2].count(warning) == 1
+    assert run("19d2:1201", "-q")[2] == ""
 
 
 def test_lint_of_a_name_says_what_is_wrong_with_it(run: Any, tmp_path: Path) -> None:
@@ -484,6 +514,8 @@ def test_rules(run: Any) -> None:
     assert code == 0
     stick = Event({"idVendor": "19d2", "idProduct": "1201"})
     assert carry_out(out, stick).run == ("/bin/x 1-1.2",)
+    out = run("rules", "--command", "/bin/x")[1]
+    assert carry_out(out, stick).run == ("/bin/x --no-wait --and-others --port 1-1.2",)
     out = run("rules", "--start", "systemd", "--json")[1]
     assert carry_out(json.loads(out)["rules"], stick).wants == ("pymodeswitch@1-1.2.service",)
 

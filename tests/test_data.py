@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import pytest
 from pymodeswitch import DeviceFileError, UsbId
 from pymodeswitch.candidate import Candidate
 from pymodeswitch.catalog import Catalog, read_entry
+from pymodeswitch.data_export import export_openwrt
 from pymodeswitch.data_import import import_device_files
 from pymodeswitch.device_file import write
+from pymodeswitch.files import write_bytes
 from pymodeswitch.names import parse_name
 from pymodeswitch.plan import make_plan, typical_device
 from pymodeswitch.sources import shipped_folder
@@ -138,7 +142,9 @@ def test_import_keeps_its_hands_off(tmp_path: Path) -> None:
     hostile = {"../../1111:2222": "StandardEject=1\n", "1111:3333:uMa=x\ny": "StandardEject=1\n"}
     archive(source, hostile)
     done = import_device_files(str(source), str(target), source_name="a\nConfiguration=2")
-    assert (done.written, done.errors) == (("1111-2222",), ())
+    assert done.written == ("1111-2222",)
+    (left_out,) = done.errors
+    assert "left out: the name goes on with ':uMa=x\\ny'" in left_out
     assert victim.read_text() == "mine"
     assert (target / "1111-2222").read_text() == "# source: a Configuration=2\nStandardEject=1\n"
     assert [path.name for path in target.iterdir()] == ["1111-2222"]
@@ -147,6 +153,28 @@ def test_import_keeps_its_hands_off(tmp_path: Path) -> None:
     assert (len(done.written), "left out" in done.errors[0]) == (1, True)
     with pytest.raises(DeviceFileError, match="cannot be written"):
         import_device_files(str(source), str(victim))
+
+
+def test_a_json_file_goes_where_it_is_told_to(tmp_path: Path) -> None:
+    """A device or a pipe is written to, a link followed: none of them becomes a file."""
+    catalog = Catalog([str(tmp_path)])
+    (tmp_path / "1111-2222").write_text("StandardEject=1\n")
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for path in (pipe, link):
+        export_openwrt(catalog, str(path))
+    written = os.read(reader, 65536)
+    os.close(reader)
+    assert json.loads(written)
+    assert (pipe.is_fifo(), link.is_symlink(), file.read_bytes()) == (True, True, written)
+    with pytest.raises(DeviceFileError, match="cannot be written"):
+        export_openwrt(catalog, str(tmp_path))
+    (tmp_path / "folder/file").mkdir(parents=True)
+    with pytest.raises(DeviceFileError, match="cannot be written"):
+        write_bytes(str(tmp_path / "folder/file"), b"")
+    assert os.listdir(tmp_path / "folder") == ["file"], "nothing half written stays"
 
 
 def test_import_of_something_else(tmp_path: Path) -> None:

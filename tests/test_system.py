@@ -56,7 +56,7 @@ def test_install_check_uninstall(run: Any, tmp_path: Path) -> None:
     code, out, err = run("check")
     assert code == 18
     assert f"missing    {tmp_path}/{RULES}\n" in out
-    assert "`pymodeswitch system install` installs" in err
+    assert f"`pymodeswitch system install --root {tmp_path}` installs" in err
     code, out, err = run("install")
     assert (code, err) == (0, "")
     assert f"written    {tmp_path}/{RULES}\n" in out
@@ -70,6 +70,36 @@ def test_install_check_uninstall(run: Any, tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     assert f"removed    {tmp_path}/{RULES}\n" in out
     assert run("uninstall") == (0, "nothing was installed\n", "")
+
+
+def test_a_root_that_is_not_there(run: Any, tmp_path: Path) -> None:
+    for action in ("check", "uninstall"):
+        code, _, err = run(action, "--root", str(tmp_path / "typo"))
+        assert (code, f"--root {tmp_path}/typo: no such folder" in err) == (2, True)
+
+
+@pytest.mark.parametrize("command", [(), ("--command", "/usr/bin/python3 -I -S /usr/lib/it/__main__.py")])
+def test_as_a_package_has_it(
+    command: tuple[str, ...], run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In /usr, with a command of its own, the scan enabled by its means; a device file more is no bar."""
+    monkeypatch.setattr("pymodeswitch.sources.SYSTEM_FOLDERS", ("/etc/pymodeswitch.d",))
+    (tmp_path / "usr/lib/systemd").mkdir(parents=True)
+    (tmp_path / "usr/lib/systemd/systemd-udevd").touch()
+    assert run("install", "--prefix", "/usr", *command)[0] == 0
+    enabled = tmp_path / "etc/systemd/system/multi-user.target.wants/pymodeswitch-scan.service"
+    enabled.unlink()
+    enabled.symlink_to("/lib/systemd/system/pymodeswitch-scan.service")
+    (tmp_path / "usr/lib/pymodeswitch/installed").unlink()
+    code, out, _ = run("check", *command)
+    assert (code, {line.split()[0] for line in out.splitlines()}) == (0, {"ok"}), out
+    (tmp_path / "etc/pymodeswitch.d").mkdir()
+    (tmp_path / "etc/pymodeswitch.d/1234-5678").write_text("StandardEject=1\n")
+    assert "stale" in run("check", *command)[1]
+    assert run("install", *command)[0] == 0
+    assert run("check", *command)[0] == 0
+    assert run("uninstall")[0] == 0
+    assert enabled.is_symlink(), "it is the package's"
 
 
 def test_check_names_what_is_wrong(run: Any, tmp_path: Path) -> None:

@@ -63,7 +63,12 @@ def _inspected(root: Root) -> list[Inspected]:
     tried = []
     for start in reversed(STARTS):  # `auto` first: it is what is installed by default
         files = starting_files(known, places, own_command(), start)
-        packaged = starting_files(known, layout(root, PACKAGE_PREFIX), PACKAGE_COMMAND, start)
+        usr = layout(root, PACKAGE_PREFIX)
+        packaged = [
+            file
+            for command in (PACKAGE_COMMAND, own_command())
+            for file in starting_files(known, usr, command, start)
+        ]
         tried.append(inspect(root, places, files, packaged, known.initial_ids()))
         if all(file.state != "stale" for file in tried[-1] if os.path.basename(file.path) == RULES):
             return tried[-1]

@@ -44,11 +44,11 @@ class Explanation(Record):
 
 def run(options: argparse.Namespace) -> int:
     """The entry of an ID, where it is from, why it was chosen, and its plan in words."""
-    usb_id = initial_id(options)
+    host = _host()
+    usb_id = _asked_for(options, host)
     catalog = default_catalog(data_folders(options))
     if options.config is None and not catalog.candidates(usb_id):
         raise catalog.no_entry_error(usb_id)
-    host = _host()
     device, beside = _attached(usb_id, options.port, host)
     reasons: tuple[Reason, ...] = ()
     if options.config is not None:
@@ -90,6 +90,16 @@ def run(options: argparse.Namespace) -> int:
         for line in _explanation_lines(explanation, device):
             show(printable(line))
     return 0
+
+
+def _asked_for(options: argparse.Namespace, host: Host) -> UsbId:
+    """The ID that is given, or what is on the port."""
+    if options.id is not None or options.config is not None or options.port is None:
+        return initial_id(options)
+    device = host.at(parse_port(options.port))
+    if device is None:
+        raise NotAttachedError(f"nothing is attached to port {options.port}")
+    return device.id
 
 
 def _host() -> Host:

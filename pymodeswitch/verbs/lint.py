@@ -12,7 +12,7 @@ from ..device_file import MAX_BYTES, diagnose
 from ..errors import DeviceFileError, ModeSwitchError
 from ..files import read_bytes
 from ..model import Diagnostic, Severity
-from ..names import fallback_vendor, parse_name
+from ..names import fallback_vendor, looks_misnamed, name_problem, parse_name
 from ..plan import make_plan, typical_device
 from ..report import diagnostic_data
 from ..sources import Folder
@@ -27,7 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check device files strictly; the exit code of DeviceFileError when one has an error."""
     paths = [path for name in options.files for path in _device_files(name)]
-    findings = [finding for path in paths for finding in lint_file(path)]
+    findings = [finding for name in options.files for finding in _misnamed(name)]
+    findings += [finding for path in paths for finding in lint_file(path)]
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     code = DeviceFileError.exit_code if errors else 0
     if options.json:
@@ -52,6 +53,16 @@ def _device_files(path: str) -> list[str]:
         raise DeviceFileError(f"{path}: no device file in this folder")
     folder = Folder(path)
     return [os.path.join(path, name) for name in names if not folder.mask(name)]
+
+
+def _misnamed(path: str) -> list[Diagnostic]:
+    """A warning for each file in a folder that nobody will ever look at."""
+    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+    return [
+        Diagnostic(Severity.WARNING, f"not looked at: {name_problem(name)}", os.path.join(path, name))
+        for name in names
+        if looks_misnamed(name)
+    ]
 
 
 def lint_file(path: str) -> list[Diagnostic]:

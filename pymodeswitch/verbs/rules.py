@@ -10,12 +10,12 @@ from ..catalog import Catalog, default_catalog
 from ..console import print_json, show
 from ..installation import LINK_SCRIPT, shipped_system_folder
 from ..modem_port import link_rules, modem_ids
-from ..udev import STARTS, default_command, own_command, rules
+from ..udev import STARTS, default_command, own_command, rules, run_command
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
-    parser.add_argument("--command", metavar="CMD", help="what udev starts")
+    parser.add_argument("--command", metavar="CMD", help="how pymodeswitch is started")
     add_start(parser, "run")
     parser.add_argument(
         "--links", action="store_true", help="the rules for the link gsmmodem to a modem's port instead"
@@ -40,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
     if options.links:
         return _links(options, catalog)
     command = default_command() if options.command is None else options.command
+    if "%k" not in command:  # else it has its arguments already
+        command = run_command(command.split())
     text = rules(
         catalog.initial_ids(), command, whole_vendors=catalog.fallback_vendors(), start=options.start
     )
@@ -51,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _links(options: argparse.Namespace, catalog: Catalog) -> int:
-    """The rules for the links; --command names the program alone here."""
+    """The rules for the links."""
     command = own_command() if options.command is None else tuple(options.command.split())
     script = os.path.join(shipped_system_folder(), "lib/udev", LINK_SCRIPT)
     text = link_rules(modem_ids(catalog.entries()), command, script)

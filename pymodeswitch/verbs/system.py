@@ -54,6 +54,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Install, check or uninstall."""
     root = Root(options.root)
+    if options.action != "install" and not root.exists("/"):
+        raise UsageError(f"--root {options.root}: no such folder")
     places = layout(root, options.prefix)
     if options.action == "uninstall":
         return _uninstall(options, root, places)
@@ -77,7 +79,7 @@ def _install(options: argparse.Namespace, root: Root, places: Layout, command: t
         root,
         places,
         files,
-        packaged=packaged_files(root, options.start),
+        packaged=packaged_files(root, options.start, command),
         force=options.force,
         dry_run=options.dry_run,
     )
@@ -130,7 +132,7 @@ def _report(
 
 def _check(options: argparse.Namespace, root: Root, places: Layout, command: tuple[str, ...]) -> int:
     files = system_files(root, places, command, options.start)
-    packaged = packaged_files(root, options.start)
+    packaged = packaged_files(root, options.start, command)
     findings = inspect(root, places, files, packaged, system_catalog(root).initial_ids())
     wrong = [finding for finding in findings if finding.state != "ok"]
     code = InstallationError.exit_code if wrong else 0
@@ -142,5 +144,8 @@ def _check(options: argparse.Namespace, root: Root, places: Layout, command: tup
         detail = f": {finding.detail}" if finding.detail else ""
         show(printable(f"{finding.state:<10} {root.at(finding.path)}{detail}"))
     if any(finding.state in ("missing", "stale") for finding in wrong) and not options.quiet:
-        note("`pymodeswitch system install` installs what is missing or stale")
+        words = ["pymodeswitch", "system", "install"]
+        for name, value in (("--root", options.root), ("--prefix", options.prefix)):
+            words += [name, value] if value != {"--root": "/", "--prefix": PREFIX}[name] else []
+        note(f"`{printable(shlex.join(words))}` installs what is missing or stale")
     return code

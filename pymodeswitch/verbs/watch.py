@@ -9,11 +9,12 @@ from typing import Any
 
 from ..arguments import add_common, add_data, data_folders, seconds, settings_for
 from ..catalog import default_catalog
-from ..console import flush, note, show
+from ..console import flush, note, show, tell_unheard
 from ..fleet import Fleet, Outcome, put_off_storage_scan, switcher
 from ..heap import share_one_heap
 from ..host import default_host
 from ..model import Status
+from ..switching import check_timeout
 from .scan import observer, outcome_data, tell_outcome
 
 
@@ -26,7 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Until SIGTERM or Ctrl-C, which is its usual end; a line for each stick."""
+    check_timeout(options.timeout)
     settings = settings_for(options)
+    tell_unheard(options)
     settings.require_switching()
     folders = data_folders(options)
     share_one_heap()

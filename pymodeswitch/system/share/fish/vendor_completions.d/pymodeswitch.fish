@@ -60,7 +60,7 @@ complete -c pymodeswitch -n '__fish_seen_subcommand_from lint' -s q -l quiet -d 
 complete -c pymodeswitch -n '__fish_seen_subcommand_from lint' -F
 complete -c pymodeswitch -n '__fish_use_subcommand' -a rules -d 'print udev rules'
 complete -c pymodeswitch -n '__fish_seen_subcommand_from rules' -s h -l help -d 'show this help message and exit'
-complete -c pymodeswitch -n '__fish_seen_subcommand_from rules' -l command -x -d 'what udev starts'
+complete -c pymodeswitch -n '__fish_seen_subcommand_from rules' -l command -x -d 'how pymodeswitch is started'
 complete -c pymodeswitch -n '__fish_seen_subcommand_from rules' -l start -x -a 'run systemd auto' -d 'who starts: udev (run), systemd, or systemd where it runs (auto); default: run'
 complete -c pymodeswitch -n '__fish_seen_subcommand_from rules' -l links -d 'the rules for the link gsmmodem to a modem\'s port instead'
 complete -c pymodeswitch -n '__fish_seen_subcommand_from rules' -l data -x -a '(__fish_complete_directories)' -d 'a folder looked at first'
