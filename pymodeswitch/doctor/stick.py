@@ -37,7 +37,7 @@ class Stick:
     """An attached device with what the catalogue says to it.
 
     entry: the device file that is for it as it stands, or None; complaint: why that file cannot be used.
-    origins: the entries that lead to its ID. hosts: names of its SCSI hosts.
+    origins: the entries that lead to its ID, where no entry is for it. hosts: names of its SCSI hosts.
     """
 
     device: AttachedDevice
@@ -99,7 +99,8 @@ def look_at(device: AttachedDevice, catalog: Catalog, computer: Computer) -> Sti
             entry = read_entry(choice.candidate)
         except DeviceFileError as error:
             complaint = str(error)
-    origins = catalog.leading_to(device.id)
+    # That takes reading all device files, and tells nothing of a stick that has its own.
+    origins = catalog.leading_to(device.id) if entry is None else ()
     hosts, units = storage(device, computer)
     return Stick(device, choice, entry, complaint, origins, hosts, units)
 
