@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import signal
 import sys
 from typing import Any
@@ -27,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Until SIGTERM or Ctrl-C, which is its usual end; a line for each stick."""
+    gc.enable()  # which a start leaves off; this one may run for months
     check_timeout(options.timeout)
     settings = settings_for(options)
     tell_unheard(options)
