@@ -130,33 +130,39 @@ def forget() -> None:
 
 
 def plug(bench: Bench, contender: str, number: int) -> None:
-    """NUMBER plugs, and one before them that warms the caches."""
-    with installed(contender), UsbipServer() as usb:
-        for turn in range(-1, number):
-            forget()
-            bench.begin()
-            plugged = usb.plug(mf691())
-            usable_s = first_time(lambda p=plugged: is_usable(p), plugged.started, NODES_LIMIT_S)  # type: ignore[misc]
-            spent = bench.end()
-            seen = on_the_wire(plugged)
-            if turn >= 0:
-                bench.note(scenario="plug", contender=contender, usable_s=usable_s, **seen, **spent)
-            gone(usb, plugged)
-        usb.check()
+    """NUMBER plugs, and what each costs."""
+    _plugs("plug", bench, contender, number, bench.begin, bench.end)
 
 
 def unit(bench: Bench, contender: str, number: int) -> None:
+    """NUMBER plugs. What they cost is not told apart from the rest of systemd."""
+
+    def end() -> dict[str, Any]:
+        linux.wait_for("the end of all processes", lambda: not busy(), QUIET_LIMIT_S)
+        return {}
+
+    _plugs("unit", bench, contender, number, linux.settle, end)
+
+
+def _plugs(
+    scenario: str,
+    bench: Bench,
+    contender: str,
+    number: int,
+    begin: Callable[[], None],
+    end: Callable[[], dict[str, Any]],
+) -> None:
     """NUMBER plugs, and one before them that warms the caches."""
     with installed(contender), UsbipServer() as usb:
         for turn in range(-1, number):
             forget()
-            linux.settle()
+            begin()
             plugged = usb.plug(mf691())
             usable_s = first_time(lambda p=plugged: is_usable(p), plugged.started, NODES_LIMIT_S)  # type: ignore[misc]
-            linux.wait_for("the end of all processes", lambda: not busy(), QUIET_LIMIT_S)
+            spent = end()
+            seen = on_the_wire(plugged)
             if turn >= 0:
-                seen = on_the_wire(plugged)
-                bench.note(scenario="unit", contender=contender, usable_s=usable_s, **seen)
+                bench.note(scenario=scenario, contender=contender, usable_s=usable_s, **seen, **spent)
             gone(usb, plugged)
         usb.check()
 

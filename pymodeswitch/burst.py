@@ -71,10 +71,11 @@ class Burst:
         if not self._is_open:
             return []
         try:
-            self._leave_out(port)
-            if not self._is_wanted():
+            devices = self.host.devices()
+            self._leave_out(devices, port)
+            if not self._is_wanted(devices):
                 self._close()
-            if self._is_open or self._is_wanted():  # it may have come just before the end
+            if self._is_open or self._is_wanted(self.host.devices()):  # it may have come just before
                 self._fleet().run(forever=False, linger_s=LINGER_S, most_s=MOST_S, before_end=self._close)
         finally:
             self._close()
@@ -86,22 +87,22 @@ class Burst:
             self._is_open = False
             _close(self.host)
 
-    def _leave_out(self, port: Port | None) -> None:
+    def _leave_out(self, devices: Sequence[AttachedDevice], port: Port | None) -> None:
         """What had a start of its own: the stick on `port`, and what udev was through with before."""
         assert self.host.state_folder is not None
         opened_ns = os.lstat(os.path.join(self.host.state_folder, LINK)).st_mtime_ns
-        for device in self.host.devices():
+        for device in devices:
             if device.port == port or _was_handled(device, opened_ns):
                 self._known[device.port] = (device.device_number, device.id)
 
-    def _is_wanted(self) -> bool:
-        """Whether there is a stick that nobody has sent to yet."""
+    def _is_wanted(self, devices: Sequence[AttachedDevice]) -> bool:
+        """Whether there is a stick among them that nobody has sent to yet."""
         catalog = default_catalog(self.data)
         return any(
             self._known.get(device.port) != (device.device_number, device.id)
             and catalog.candidates(device.id)
             and not is_marked(self.host, device)
-            for device in self.host.devices()
+            for device in devices
         )
 
     def _fleet(self) -> Fleet:

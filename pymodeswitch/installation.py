@@ -143,8 +143,14 @@ def _bundle_files(root: Root, command: Sequence[str]) -> list[SystemFile]:
 def packaged_files(root: Root, start: str, command: Sequence[str]) -> list[SystemFile]:
     """The same as a package of the system would have them: with its usual command, or with this one."""
     places = layout(root, PACKAGE_PREFIX)
-    commands = dict.fromkeys((PACKAGE_COMMAND, tuple(command)))
-    return [file for words in commands for file in system_files(root, places, words, start)]
+    return [
+        file for words in package_commands(command) for file in system_files(root, places, words, start)
+    ]
+
+
+def package_commands(command: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """How a package of the system may start pymodeswitch."""
+    return tuple(dict.fromkeys((PACKAGE_COMMAND, tuple(command))))
 
 
 def _is_below(command: Sequence[str], folders: Sequence[str]) -> bool:

@@ -16,11 +16,11 @@ from ..host import STATE_FOLDER
 from ..inspection import Finding as Inspected
 from ..inspection import inspect
 from ..installation import (
-    PACKAGE_COMMAND,
     PACKAGE_PREFIX,
     PREFIX,
     RULES,
     layout,
+    package_commands,
     starting_files,
     system_catalog,
 )
@@ -59,14 +59,13 @@ def check_system(computer: Computer) -> Iterator[Finding]:
 
 def _inspected(root: Root) -> list[Inspected]:
     """What is installed, compared with what would be; for another way of starting, with that one."""
-    known, places = system_catalog(root), layout(root, PREFIX)
+    known, places, usr = system_catalog(root), layout(root, PREFIX), layout(root, PACKAGE_PREFIX)
     tried = []
     for start in reversed(STARTS):  # `auto` first: it is what is installed by default
         files = starting_files(known, places, own_command(), start)
-        usr = layout(root, PACKAGE_PREFIX)
         packaged = [
             file
-            for command in (PACKAGE_COMMAND, own_command())
+            for command in package_commands(own_command())
             for file in starting_files(known, usr, command, start)
         ]
         tried.append(inspect(root, places, files, packaged, known.initial_ids()))

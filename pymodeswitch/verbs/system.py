@@ -145,7 +145,9 @@ def _check(options: argparse.Namespace, root: Root, places: Layout, command: tup
         show(printable(f"{finding.state:<10} {root.at(finding.path)}{detail}"))
     if any(finding.state in ("missing", "stale") for finding in wrong) and not options.quiet:
         words = ["pymodeswitch", "system", "install"]
-        for name, value in (("--root", options.root), ("--prefix", options.prefix)):
-            words += [name, value] if value != {"--root": "/", "--prefix": PREFIX}[name] else []
+        if options.root != "/":
+            words += ["--root", options.root]
+        if options.prefix != PREFIX:
+            words += ["--prefix", options.prefix]
         note(f"`{printable(shlex.join(words))}` installs what is missing or stale")
     return code
