@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from .errors import AccessError, BusyError, GoneError, ModeSwitchError, NoLibusbError, TransferError
 from .execution import Execution, execute, give_back
-from .host import Host
 from .model import AttachedDevice, Entry
 from .plan import make_plan, other_way
+from .protocols import Host
 from .steps import AwaitUnits, Plan, Step
 from .verdict import Verdict, failure, judge
 

@@ -27,8 +27,8 @@ HEADER = 16  # bytes before the code in a .pyc file (PEP 552)
 
 # Each behind those that it imports. What is not here is read as usual; a test says what is missing.
 NAMES = """
-    start errors log files record keys steps messages methods model values device_file settings policy names
-    large sources candidate catalog plan faults usbfs sysfs host guard sent execution verdict attempts
+    start errors log run_folder files record keys steps messages methods model protocols values device_file
+    settings policy names large sources candidate catalog plan faults usbfs sysfs host guard sent execution verdict attempts
     operation switching burst console quick arguments report verbs verbs.switch cli
 """.split()
 

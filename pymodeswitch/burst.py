@@ -17,6 +17,7 @@ import os
 from .catalog import default_catalog
 from .errors import AnotherRunError, ModeSwitchError, NoEntryError, NotAttachedError, NotStorageError
 from .log import Logger
+from .run_folder import BURST
 from .sent import is_marked
 
 TYPE_CHECKING = False
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from .catalog import Catalog
     from .fleet import Fleet, Outcome
-    from .host import Host
     from .model import AttachedDevice, Port, UsbId
+    from .protocols import Host
     from .settings import Settings
 
 logger = Logger(__name__)
@@ -34,8 +35,6 @@ logger = Logger(__name__)
 # It is no such stick after all, it has left, or somebody else is at work on it.
 LEFT_ALONE = (NoEntryError, NotStorageError, NotAttachedError, AnotherRunError)
 
-# The link, in the folder of states.
-LINK = "burst"
 LEAST_FILE = 200  # a number that no other process is likely to have open
 
 # Sticks that are plugged in together, or powered together, are enumerated one after the other.
@@ -90,7 +89,7 @@ class Burst:
     def _leave_out(self, devices: Sequence[AttachedDevice], port: Port | None) -> None:
         """What had a start of its own: the stick on `port`, and what udev was through with before."""
         assert self.host.state_folder is not None
-        opened_ns = os.lstat(os.path.join(self.host.state_folder, LINK)).st_mtime_ns
+        opened_ns = os.lstat(os.path.join(self.host.state_folder, BURST)).st_mtime_ns
         for device in devices:
             if device.port == port or _was_handled(device, opened_ns):
                 self._known[device.port] = (device.device_number, device.id)
@@ -152,7 +151,7 @@ def _open(host: Host) -> bool:
     """Make the link; False where another start has it, or it cannot be made."""
     if host.state_folder is None:
         return False
-    path = os.path.join(host.state_folder, LINK)
+    path = os.path.join(host.state_folder, BURST)
     try:
         if os.path.lexists(path) and not os.path.exists(path):
             os.unlink(path)  # of a process that was killed
@@ -166,9 +165,9 @@ def _open(host: Host) -> bool:
 def _close(host: Host) -> None:
     assert host.state_folder is not None
     try:
-        os.unlink(os.path.join(host.state_folder, LINK))
+        os.unlink(os.path.join(host.state_folder, BURST))
     except OSError as error:  # somebody has tidied up
-        logger.debug("%s: %s", LINK, error)
+        logger.debug("%s: %s", BURST, error)
 
 
 _files: list[int] = []

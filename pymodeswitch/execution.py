@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .errors import ModeSwitchError
-from .faults import Fault, Transport, UsbFault, error_for
-from .host import Host
+from .faults import Fault, UsbFault, error_for
 from .log import Logger
 from .model import AttachedDevice, StorageUnit
+from .protocols import Host, Transport
 from .steps import (
     AwaitReturn,
     AwaitUnits,

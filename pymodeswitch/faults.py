@@ -1,7 +1,4 @@
-"""What may go wrong in a USB call, by meaning; what the steps of a plan need of a device.
-
-Two carry it out: `transport.py` with pyusb, `usbfs.py` past it.
-"""
+"""What may go wrong in a USB call, by meaning, and the public error for it."""
 
 from __future__ import annotations
 
@@ -11,12 +8,6 @@ import os
 from .errors import AccessError, BusyError, GoneError, ModeSwitchError, TransferError
 from .model import AttachedDevice, UsbId
 from .record import Choice
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Protocol
-else:
-    Protocol = object  # for type checkers only: `typing` takes 9 ms to load
 
 
 class Fault(Choice):
@@ -81,59 +72,6 @@ def access_rule(device_id: UsbId) -> str:
         f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{device_id.vendor:04x}", '
         f'ATTR{{idProduct}}=="{device_id.product:04x}", TAG+="uaccess"'
     )
-
-
-class Transport(Protocol):
-    """What the steps of a plan need of a device. Each call raises UsbFault."""
-
-    def detach(self, interface: int) -> None:
-        """Detach the kernel driver; NOT_FOUND when none is bound."""
-
-    def attach(self, interface: int) -> None:
-        """Give the interface back to its kernel driver."""
-
-    def claim(self, interface: int) -> None:
-        """Claim an interface."""
-
-    def release(self, interface: int) -> None:
-        """Release a claimed interface."""
-
-    def bulk_out(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
-        """Send data to an OUT endpoint."""
-
-    def bulk_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
-        """Read up to `length` bytes from an IN endpoint."""
-
-    def interrupt_out(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
-        """Send data to an interrupt OUT endpoint."""
-
-    def interrupt_in(self, endpoint: int, length: int, timeout_ms: int) -> bytes:
-        """Read up to `length` bytes from an interrupt IN endpoint."""
-
-    def clear_halt(self, endpoint: int) -> None:
-        """CLEAR_FEATURE(ENDPOINT_HALT)."""
-
-    def control_out(
-        self, request_type: int, request: int, value: int, index: int, data: bytes, timeout_ms: int
-    ) -> None:
-        """A control request to the device, with data or without."""
-
-    def control_in(
-        self, request_type: int, request: int, value: int, index: int, length: int, timeout_ms: int
-    ) -> bytes:
-        """A control request that reads up to `length` bytes."""
-
-    def set_configuration(self, value: int) -> None:
-        """SET_CONFIGURATION."""
-
-    def set_altsetting(self, interface: int, altsetting: int) -> None:
-        """SET_INTERFACE."""
-
-    def reset(self) -> None:
-        """Reset the port."""
-
-    def close(self) -> None:
-        """Close the device; never raises."""
 
 
 def open_error(fault: UsbFault, device: AttachedDevice) -> ModeSwitchError:

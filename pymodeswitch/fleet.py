@@ -17,9 +17,10 @@ from typing import Any, NamedTuple, cast
 
 from .catalog import Catalog, default_catalog
 from .errors import ModeSwitchError, NoEntryError, NotAttachedError, NotStorageError, TooOftenError
-from .host import Host, LinuxHost, default_host
+from .host import LinuxHost, default_host
 from .log import Logger
 from .model import AttachedDevice, Port, SwitchResult, UsbId
+from .protocols import Host
 from .settings import Settings, read_settings
 from .switching import Progress, check_timeout, switch
 from .uevents import KernelEvents

@@ -21,8 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .host import Host
     from .model import Port
+    from .protocols import Host
 
 logger = Logger(__name__)
 

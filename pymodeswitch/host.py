@@ -9,87 +9,23 @@ from __future__ import annotations
 import os
 import time
 
+from . import run_folder
 from .log import Logger
 from .model import AttachedDevice, Node, Port, StorageUnit
 from .sysfs import Sysfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Any
 
-    from .faults import Transport
     from .libusb_devices import Strings
+    from .protocols import Host, Transport
     from .uevents import KernelEvents
-else:
-    Protocol = object
 
 logger = Logger(__name__)
 
-STATE_FOLDER = "/run/pymodeswitch"  # gone after a boot
 NODE_LOOKS, NODE_WAIT_S = 3, 0.2
 POLL_S = 0.1  # libusb tells no events here, so this is how often it is asked
-
-
-class Host(Protocol):
-    """What `switch()` needs of a computer. Times are seconds.
-
-    state_folder: where a run leaves word for others (guard.py); None where there are no others.
-    """
-
-    state_folder: str | None
-
-    def devices(self) -> tuple[AttachedDevice, ...]:
-        """All attached devices but hubs, in the order of their ports."""
-
-    def at(self, port: Port) -> AttachedDevice | None:
-        """The device on a port."""
-
-    def nodes(self, device: AttachedDevice) -> tuple[Node, ...] | None:
-        """tty, net and cdc-wdm nodes; None where this host cannot tell."""
-
-    def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
-        """SCSI vendor, model, revision, where a storage driver has read them."""
-
-    def storage_units(self, device: AttachedDevice) -> tuple[StorageUnit, ...] | None:
-        """What the storage driver has made of a device so far; None where this host cannot tell."""
-
-    def storage_command(self, device: AttachedDevice) -> tuple[str, ...] | None:
-        """What the storage driver is waiting for: the same for one command, another for the next.
-
-        None while it is waiting for nothing, or where this host cannot tell.
-        """
-
-    def cut_off(self, device: AttachedDevice) -> str | None:
-        """Switch the port of a device off and on (hang.py): None when that is done, else why it is not."""
-
-    def send_scsi(
-        self, device: AttachedDevice, unit: StorageUnit, cdb: bytes, length: int, timeout_ms: int
-    ) -> None:
-        """A command to a unit through the storage driver (sg.py); UsbFault."""
-
-    def has_driver(self, name: str) -> bool:
-        """Whether this system has a kernel driver: loaded, built in, or as a module; name with `_`."""
-
-    def avoid_reset(self, device: AttachedDevice) -> str:
-        """Have the kernel not reset a switched device (quirks.py); what came of it, in words."""
-
-    def raise_storage_delay(self, seconds: int) -> str:
-        """Have usb-storage scan no earlier than that (quirks.py); what came of it, in words."""
-
-    def open(self, device: AttachedDevice) -> Transport:
-        """Open a device. NoLibusbError, AccessError, BusyError, GoneError, TransferError."""
-
-    def now(self) -> float:
-        """A clock that only goes forward."""
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-
-    def wait(self, seconds: float, port: Port | None = None) -> None:
-        """Return when something (on that port, if given) may have changed, at the latest after that."""
-
-    def close(self) -> None:
-        """Give back what waiting took."""
 
 
 class LinuxHost:
@@ -110,7 +46,7 @@ class LinuxHost:
     ) -> None:
         self._sysfs = Sysfs(sysfs)
         self._direct = direct
-        self.state_folder: str | None = STATE_FOLDER if state_folder is None else state_folder
+        self.state_folder: str | None = run_folder.FOLDER if state_folder is None else state_folder
         self._backend = backend
         self._events: KernelEvents | None = None
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .errors import GoneError
-from .host import Host
 from .model import AttachedDevice
+from .protocols import Host
 from .storage_driver import HANGS, error_for_hang
 
 LOOK_S = 0.05

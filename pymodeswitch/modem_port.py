@@ -18,8 +18,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from .errors import NotAttachedError, UsageError
-from .host import STATE_FOLDER
 from .model import Entry, UsbId
+from .run_folder import FOLDER, LINKS
 from .sysfs import Sysfs
 from .udev import id_matches, program
 
@@ -95,12 +95,12 @@ class ModemPort:
         return False
 
 
-def link_name(port: ModemPort, state_folder: str = STATE_FOLDER, dev: str = "/dev") -> str:
+def link_name(port: ModemPort, state_folder: str = FOLDER, dev: str = "/dev") -> str:
     """The link for a port to dial with: the one it has, or the first free one; empty when there is none.
 
     Where notes cannot be written, what is in /dev has to tell.
     """
-    folder = os.path.join(state_folder, "links")
+    folder = os.path.join(state_folder, LINKS)
     lock = _lock(folder)
     try:
         for number in range(1, MOST_LINKS + 1):

@@ -15,10 +15,10 @@ from .errors import (
     error_for_code,
 )
 from .guard import Guard
-from .host import Host
 from .log import Logger
 from .model import AttachedDevice, DeviceFile, Entry, Node, Port, Status, SwitchResult, UsbId
 from .policy import decide_by
+from .protocols import Host
 from .record import Record, replace
 from .sent import is_marked, mark, was_sent_to
 from .settings import Settings

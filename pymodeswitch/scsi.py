@@ -6,10 +6,10 @@ Some IDs stand for several products that only these strings tell apart.
 from __future__ import annotations
 
 from . import messages
-from .faults import Fault, Transport, UsbFault, error_for
-from .host import Host
+from .faults import Fault, UsbFault, error_for
 from .log import Logger
 from .model import MASS_STORAGE_CLASS, AttachedDevice, Interface
+from .protocols import Host, Transport
 from .steps import BULK_TIMEOUT_MS, CSW_LENGTH
 
 logger = Logger(__name__)

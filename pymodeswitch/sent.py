@@ -9,15 +9,15 @@ import os
 import time
 
 from .log import Logger
+from .run_folder import SENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .host import Host
     from .model import AttachedDevice, Port
+    from .protocols import Host
 
 logger = Logger(__name__)
 
-FOLDER = "sent"
 # How long a stick may take to leave once it has its message; the reference gives it twice that.
 RECENT_S = 10.0
 # How long a start may have been held up, by many others, when it finds that its stick has left.
@@ -53,7 +53,7 @@ def was_sent_to(host: Host, port: Port) -> bool:
     """Whether somebody has just sent to what was on a port."""
     if host.state_folder is None:
         return False
-    folder = os.path.join(host.state_folder, FOLDER)
+    folder = os.path.join(host.state_folder, SENT)
     try:
         marks = [name for name in os.listdir(folder) if name.startswith(f"{port}@")]
         return any(_age_s(os.path.join(folder, name)) < LATE_S for name in marks)
@@ -70,4 +70,4 @@ def _age_s(path: str) -> float:
 def _path(host: Host, device: AttachedDevice) -> str | None:
     if host.state_folder is None:
         return None
-    return os.path.join(host.state_folder, FOLDER, f"{device.port}@{device.device_number}")
+    return os.path.join(host.state_folder, SENT, f"{device.port}@{device.device_number}")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from .errors import AccessError, BusyError, GoneError, ModeSwitchError, TransferError
 from .faults import Fault, UsbFault
-from .host import Host
 from .model import AttachedDevice, StorageUnit
+from .protocols import Host
 from .steps import AwaitUnits, ScsiCommand
 
 # With these nothing was sent. After any other fault a command may have reached the stick.

@@ -7,11 +7,12 @@ import os
 from .attempts import MAX_TRIES
 from .catalog import default_catalog
 from .errors import ModeSwitchError, UsageError
-from .host import Host, default_host
+from .host import default_host
 from .model import DeviceFile, Status, SwitchResult, UsbId, parse_hex, parse_port
 from .operation import Operation
 from .operation import Progress as Progress
 from .plan import make_plan
+from .protocols import Host
 from .record import replace
 from .sent import is_marked
 from .settings import Settings, read_settings

@@ -17,10 +17,9 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
-from .burst import LINK as BURST
 from .errors import UsageError
-from .host import STATE_FOLDER
 from .model import UsbId
+from .run_folder import BURST, FOLDER
 
 # udev reads a rule into a line of 16 KiB (UDEV_LINE_SIZE); longer ones are ignored with an error.
 MAX_LINE = 16_000
@@ -136,7 +135,7 @@ def _start_lines(command: str, start: str) -> list[str]:
     _check(command)
     run = [
         "# Another start is at work, and sends to this stick, too",
-        f'TEST=="{STATE_FOLDER}/{BURST}", GOTO="{END}"',
+        f'TEST=="{FOLDER}/{BURST}", GOTO="{END}"',
         f'RUN+="{command}"',
     ]
     if start == "run":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .host import Host
 from .model import AttachedDevice, Entry, Node
+from .protocols import Host
 from .verdict import Verdict, judge
 
 TYPE_CHECKING = False

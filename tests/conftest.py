@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import host, large, settings, sources
+from pymodeswitch import large, run_folder, settings, sources
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
 
 FILES = Path(__file__).parent / "files"
@@ -19,7 +19,7 @@ def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", ())
     monkeypatch.setattr(sources, "PACKS_INDEX", "/nonexistent/packs")
     monkeypatch.setattr(large, "INDEX", "/nonexistent/large-folders")
-    monkeypatch.setattr(host, "STATE_FOLDER", "/dev/null/state")
+    monkeypatch.setattr(run_folder, "FOLDER", "/dev/null/state")
     monkeypatch.setattr(settings, "PATH", "/nonexistent/pymodeswitch.conf")
     monkeypatch.setattr(settings, "REFERENCE_PATHS", ())
 

@@ -10,9 +10,10 @@ import struct
 from collections.abc import Callable
 
 from pymodeswitch import AttachedDevice, ModeSwitchError, Port
-from pymodeswitch.faults import Fault, Transport, UsbFault
+from pymodeswitch.faults import Fault, UsbFault
 from pymodeswitch.host import LibusbHost
 from pymodeswitch.model import StorageUnit
+from pymodeswitch.protocols import Transport
 from pymodeswitch.record import replace
 from pymodeswitch.virtual import Attached, MassStorage, VirtualBackend
 

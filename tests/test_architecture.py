@@ -25,6 +25,8 @@ FLOORS = """
     bulk_only
     methods
     model
+    protocols
+    run_folder
     values
     device_file
     settings

@@ -17,8 +17,9 @@ from pymodeswitch import ModeSwitchError, Port, Settings, TooOftenError, sources
 from pymodeswitch.catalog import Catalog, default_catalog
 from pymodeswitch.errors import SwitchingOffError, UnchangedError
 from pymodeswitch.fleet import Fleet, Outcome, scan, switcher
-from pymodeswitch.host import Host, LibusbHost
+from pymodeswitch.host import LibusbHost
 from pymodeswitch.model import AttachedDevice
+from pymodeswitch.protocols import Host
 from pymodeswitch.virtual import Leave, RealClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 QUICK = Leave(0.01)

@@ -18,9 +18,9 @@ from pymodeswitch import (
     UnchangedError,
     switch,
 )
-from pymodeswitch.faults import Transport
 from pymodeswitch.late import HANGS_S, QUIET_S, RETURN_S, SCAN_S, SWITCH_S, hangs
 from pymodeswitch.model import DeviceFile
+from pymodeswitch.protocols import Transport
 from pymodeswitch.record import replace
 from pymodeswitch.virtual import MassStorage, Stick, VirtualBackend, VirtualBus, is_eject, mf691
 from pymodeswitch.virtual.sticks import answer_and_leave

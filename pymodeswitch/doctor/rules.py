@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from .. import guard
 from ..errors import ModeSwitchError
-from ..host import STATE_FOLDER
 from ..inspection import Finding as Inspected
 from ..inspection import inspect
 from ..installation import (
@@ -25,6 +24,7 @@ from ..installation import (
     system_catalog,
 )
 from ..rooted import Root
+from ..run_folder import FOLDER
 from ..udev import STARTS, own_command
 from ..units import PORT_UNIT, SCAN_UNIT
 from .computer import Computer
@@ -108,7 +108,7 @@ def _units(found: list[Inspected]) -> Iterator[Finding]:
 def check(stick: Stick, computer: Computer, *, limit: int) -> Iterator[Finding]:
     """What the last runs on the port of a stick said. limit: switches per minute."""
     port, now = stick.device.port, time.monotonic()
-    lines = computer.read(f"{STATE_FOLDER}/{port}", guard.MAX_BYTES).splitlines()
+    lines = computer.read(f"{FOLDER}/{port}", guard.MAX_BYTES).splitlines()
     times = [t for t in guard.switches_in(lines) if now - guard.WINDOW_S < t <= now]
     if len(times) >= limit:
         seconds = times[-limit] + guard.WINDOW_S - now

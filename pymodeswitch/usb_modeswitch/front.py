@@ -28,9 +28,10 @@ from ..errors import (
     UnexpectedDeviceError,
     UsageError,
 )
-from ..host import Host, default_host
+from ..host import default_host
 from ..keys import SPECIAL_METHODS
 from ..model import MBIM, AttachedDevice, DeviceFile, Status
+from ..protocols import Host
 from ..report import result_line
 from ..switching import Progress, switch
 from .options import BadOption, Request, read_request, usage, version

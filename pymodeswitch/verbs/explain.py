@@ -10,10 +10,11 @@ from ..candidate import Reason
 from ..catalog import default_catalog, entry_from_file, nothing_fits, read_entry
 from ..console import complain, print_json, printable, show
 from ..errors import ModeSwitchError, NoLibusbError, NotAttachedError
-from ..host import Host, LinuxHost, default_host
+from ..host import LinuxHost, default_host
 from ..model import AttachedDevice, DeviceFile, Entry, UsbId, parse_port
 from ..plan import make_plan, other_way, typical_device
 from ..policy import Decision, decide_by, mode_names
+from ..protocols import Host
 from ..record import Record, replace
 from ..report import device_data, entry_data
 from ..scsi import scsi_strings

@@ -9,8 +9,9 @@ from ..arguments import add_common, add_data, data_folders
 from ..catalog import Catalog, default_catalog, read_entry
 from ..console import complain, note, print_json, printable, show
 from ..errors import DeviceFileError
-from ..host import Host, default_host
+from ..host import default_host
 from ..model import AttachedDevice, Entry
+from ..protocols import Host
 from ..report import device_data, entry_data
 from ..survey import SurveyedFile, SurveyedSource, survey
 from ..verdict import is_target
