@@ -4,7 +4,7 @@
     guest.py        on a real kernel in QEMU, through the rules of both: time, CPU, hanging sticks
     contenders.py   the two that are compared there, installed one at a time
     accounting.py   CPU time by process, from the kernel's own accounting
-    host.py         on this very machine: start-up of the command, look-up in a large catalogue
+    linux.py         on this very machine: start-up of the command, look-up in a large catalogue
     start.py        the command against a virtual stick that lives in another process
     table.py        figures -> Markdown
 

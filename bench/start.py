@@ -1,6 +1,6 @@
 """`python -m pymodeswitch ARGUMENTS` against a virtual stick: `start.py SOCKET SYSFS STATE ARGUMENTS`.
 
-The stick lives in another process (host.py). Everything is as on Linux, libusb is really loaded; only what
+The stick lives in another process (linux.py). Everything is as on Linux, libusb is really loaded; only what
 would go to the kernel goes through the socket: transfers, and time, so that the stick's own seconds take
 none. sysfs is a folder that the other process keeps up to date. With -S it is started as udev starts it: as
 a file, past libusb.
@@ -94,7 +94,7 @@ class Direct:
         self._handle = wire.call("open_device", 0)
 
     def _call(self, name, *arguments):
-        from pymodeswitch.faults import FAULTS, Fault, UsbFault
+        from pymodeswitch.transport.faults import FAULTS, Fault, UsbFault
 
         try:
             return self._wire.call(name, self._handle, *arguments)
@@ -117,9 +117,9 @@ def main() -> None:
     package = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pymodeswitch")
     if as_file:
         sys.path.append(os.path.dirname(package))
-    from pymodeswitch import switching
-    from pymodeswitch.host import LinuxHost
-    from pymodeswitch.verbs import switch
+    from pymodeswitch.command.verbs import switch
+    from pymodeswitch.host.linux import LinuxHost
+    from pymodeswitch.switching import switch as switching
 
     wire = Wire()
 
@@ -130,7 +130,7 @@ def main() -> None:
 
                 _with_pointer(b"", bytearray(31))
                 return Direct(wire)
-            from pymodeswitch.transport import load_backend, open_device
+            from pymodeswitch.transport.libusb import load_backend, open_device
 
             load_backend()
             return open_device(Backend(wire), device)

@@ -1,7 +1,7 @@
 """Sphinx: pages from Markdown, the API from docstrings."""
 
 from pymodeswitch import __version__
-from pymodeswitch.grammar import Option, Verb, verbs
+from tools.grammar import Option, Verb, verbs
 
 project = "pymodeswitch"
 copyright = "2026, the pymodeswitch authors"

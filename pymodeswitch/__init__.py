@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .errors import (
+    from .nouns.errors import (
         AccessError,
         BusyError,
         DeviceFileError,
@@ -34,11 +34,7 @@ if TYPE_CHECKING:
         UnexpectedDeviceError,
         UsageError,
     )
-    from .fleet import (
-        Outcome,
-        scan,
-    )
-    from .model import (
+    from .nouns.model import (
         AttachedDevice,
         DeviceFile,
         Diagnostic,
@@ -51,20 +47,16 @@ if TYPE_CHECKING:
         SwitchResult,
         UsbId,
     )
-    from .settings import (
-        Settings,
-    )
-    from .switching import (
-        Progress,
-        switch,
-    )
+    from .planning.settings import Settings
+    from .switching.fleet import Outcome, scan
+    from .switching.switch import Progress, switch
 
 __version__ = "0.1.0"
 
 # Loaded when they are asked for: `python -m pymodeswitch --help` needs none of them, and a Ctrl-C while
 # they load is answered by the command.
 _HOMES = {
-    "errors": (
+    "nouns.errors": (
         "AccessError",
         "BusyError",
         "DeviceFileError",
@@ -84,11 +76,11 @@ _HOMES = {
         "UnexpectedDeviceError",
         "UsageError",
     ),
-    "fleet": (
+    "switching.fleet": (
         "Outcome",
         "scan",
     ),
-    "model": (
+    "nouns.model": (
         "AttachedDevice",
         "DeviceFile",
         "Diagnostic",
@@ -101,8 +93,8 @@ _HOMES = {
         "SwitchResult",
         "UsbId",
     ),
-    "settings": ("Settings",),
-    "switching": (
+    "planning.settings": ("Settings",),
+    "switching.switch": (
         "Progress",
         "switch",
     ),

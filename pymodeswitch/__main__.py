@@ -17,7 +17,7 @@ def run() -> int:
             from .usb_modeswitch import front
 
             return front.main()
-        from .cli import main
+        from .command.cli import main
 
         return main()
     except KeyboardInterrupt:
@@ -43,7 +43,7 @@ def _run_as_file() -> None:
             module.load(entries)
     except (OSError, ValueError, EOFError, TypeError):  # there is none, or it is not ours, or cut off
         pass
-    from pymodeswitch.start import run_as_file
+    from .start import run_as_file
 
     run_as_file()
 

@@ -27,9 +27,14 @@ HEADER = 16  # bytes before the code in a .pyc file (PEP 552)
 
 # Each behind those that it imports. What is not here is read as usual; a test says what is missing.
 NAMES = """
-    start errors log run_folder files record keys steps messages methods model protocols values device_file
-    settings policy names large sources candidate catalog plan faults usbfs sysfs host guard sent execution verdict attempts
-    operation switching burst console quick arguments report verbs verbs.switch cli
+    start nouns nouns.errors nouns.log nouns.run_folder device_files device_files.files nouns.record
+    device_files.keys nouns.steps planning planning.messages planning.methods nouns.model
+    nouns.protocols device_files.values device_files.syntax planning.settings planning.policy
+    device_files.names large catalog catalog.sources catalog.matching catalog.catalog planning.plan
+    transport transport.faults usbfs host host.sysfs host.linux switching switching.port_state sent
+    transport.execution switching.verdict switching.attempts switching.operation switching.switch
+    burst command command.console command.quick command.arguments command.report command.verbs
+    command.verbs.switch command.cli
 """.split()
 
 

@@ -14,21 +14,21 @@ from __future__ import annotations
 
 import os
 
-from .catalog import default_catalog
-from .errors import AnotherRunError, ModeSwitchError, NoEntryError, NotAttachedError, NotStorageError
-from .log import Logger
-from .run_folder import BURST
+from .catalog.catalog import default_catalog
+from .nouns.errors import AnotherRunError, ModeSwitchError, NoEntryError, NotAttachedError, NotStorageError
+from .nouns.log import Logger
+from .nouns.run_folder import BURST
 from .sent import is_marked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .catalog import Catalog
-    from .fleet import Fleet, Outcome
-    from .model import AttachedDevice, Port, UsbId
-    from .protocols import Host
-    from .settings import Settings
+    from .catalog.catalog import Catalog
+    from .nouns.model import AttachedDevice, Port, UsbId
+    from .nouns.protocols import Host
+    from .planning.settings import Settings
+    from .switching.fleet import Fleet, Outcome
 
 logger = Logger(__name__)
 
@@ -105,14 +105,14 @@ class Burst:
         )
 
     def _fleet(self) -> Fleet:
-        from .fleet import Fleet  # what it loads takes longer than a switch: only for many
+        from .switching.fleet import Fleet  # what it loads takes longer than a switch: only for many
 
         catalog = default_catalog(self.data)
         return Fleet(self.host, catalog, self._switch_one, self._report, known=self._known)
 
     def _switch_one(self, device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
-        from .fleet import Outcome
-        from .switching import switch
+        from .switching.fleet import Outcome
+        from .switching.switch import switch
 
         patient_until = host.now() + LOCK_S
         while True:

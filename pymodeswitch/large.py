@@ -13,8 +13,8 @@ import os
 import sys
 import time
 
-from .files import index_lines, remove, write_bytes
-from .names import fallback_names, fallback_vendor, parse_name, plain_names
+from .device_files.files import index_lines, remove, write_bytes
+from .device_files.names import fallback_names, fallback_vendor, parse_name, plain_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import time
 
-from .log import Logger
-from .run_folder import SENT
+from .nouns.log import Logger
+from .nouns.run_folder import SENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .model import AttachedDevice, Port
-    from .protocols import Host
+    from .nouns.model import AttachedDevice, Port
+    from .nouns.protocols import Host
 
 logger = Logger(__name__)
 

@@ -57,7 +57,7 @@ def load(entries: Sequence[Entry]) -> None:
 def run_as_file() -> NoReturn:
     """Run the command line, and end the process with its exit code."""
     find_prefix()
-    from .cli import main
+    from .command.cli import main
 
     try:
         code = main()

@@ -12,8 +12,8 @@ import errno
 import os
 import sys
 
-from .faults import FAULTS, Fault, UsbFault, open_error
-from .model import AttachedDevice
+from .nouns.model import AttachedDevice
+from .transport.faults import FAULTS, Fault, UsbFault, open_error
 
 FOLDER = "/dev/bus/usb"
 

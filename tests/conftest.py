@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import large, run_folder, settings, sources
+from pymodeswitch import large
+from pymodeswitch.catalog import sources
+from pymodeswitch.nouns import run_folder
+from pymodeswitch.planning import settings
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
 
 FILES = Path(__file__).parent / "files"

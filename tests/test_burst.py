@@ -13,12 +13,12 @@ import pytest
 import pymodeswitch
 from pymodeswitch import Port, Settings, Status, burst, sent
 from pymodeswitch.burst import Burst
-from pymodeswitch.catalog import Catalog
-from pymodeswitch.cli import main
-from pymodeswitch.guard import Guard
+from pymodeswitch.catalog.catalog import Catalog
+from pymodeswitch.command.cli import main
+from pymodeswitch.switching.port_state import Guard
 from pymodeswitch.virtual import Leave, Mode, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 from pymodeswitch.virtual.descriptors import Identity
-from tests.test_guard import Host
+from tests.switching.test_port_state import Host
 
 OFF = Settings(switching=False)
 
@@ -99,7 +99,8 @@ def test_the_link_ends_with_its_process(host: Host, bus: VirtualBus, tmp_path: P
     """Killed in the middle: udev starts again, and that start goes on as if nothing had been."""
     code = (
         "import sys; sys.path.insert(0, '.');"
-        "from pathlib import Path; from tests.test_guard import Host; from pymodeswitch import burst;"
+        "from pathlib import Path; from tests.switching.test_port_state import Host;"
+        "from pymodeswitch import burst;"
         "from pymodeswitch.virtual import *; folder = Path(sys.argv[1]); folder.mkdir();"
         "print(burst._open(Host(VirtualBackend(VirtualBus()), folder)), flush=True); input()"
     )
@@ -272,7 +273,7 @@ def test_only_who_is_asked_to_sends_to_others(
 ) -> None:
     """A person who names a port means that one."""
     sticks = plug(bus, 3)
-    monkeypatch.setattr("pymodeswitch.verbs.switch.direct_host", lambda: host)
+    monkeypatch.setattr("pymodeswitch.command.verbs.switch.direct_host", lambda: host)
     assert main(["--no-wait", "--port", "1-1"]) == 0
     assert [ejects(stick) for stick in sticks] == [2, 0, 0]
     assert main(["--no-wait", "--and-others", "--port", "1-2"]) == 0

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import DeviceFileError, UsbId, large
-from pymodeswitch.catalog import Catalog
+from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.large import LargeFolders, refresh_large
-
-from .test_archive import packed
+from tests.catalog.test_archive import packed
 
 ANY = UsbId(0x05C6, 0x1000)
 EJECT = "StandardEject=1\n"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pymodeswitch import AccessError, AttachedDevice, GoneError, Port, UsbId, usbfs
-from pymodeswitch.faults import Fault, UsbFault
-from pymodeswitch.host import LinuxHost
+from pymodeswitch.host.linux import LinuxHost
+from pymodeswitch.transport.faults import Fault, UsbFault
 from pymodeswitch.usbfs import UsbfsTransport
 
 DEVICE = AttachedDevice(port=Port("1-1"), id=UsbId(0x19D2, 0x1201), bus=1, device_number=2)
@@ -254,8 +254,10 @@ def test_the_host_that_udev_starts_with(usable: bool, monkeypatch: pytest.Monkey
     monkeypatch.setattr(usbfs, "is_usable", lambda: usable)
     monkeypatch.setattr(usbfs, "open_node", lambda device: os.open(os.devnull, os.O_RDONLY))
     loaded: list[str] = []
-    monkeypatch.setattr("pymodeswitch.transport.load_backend", lambda: loaded.append("libusb"))
-    monkeypatch.setattr("pymodeswitch.transport.open_device", lambda backend, device: "through libusb")
+    monkeypatch.setattr("pymodeswitch.transport.libusb.load_backend", lambda: loaded.append("libusb"))
+    monkeypatch.setattr(
+        "pymodeswitch.transport.libusb.open_device", lambda backend, device: "through libusb"
+    )
     transport: Any = LinuxHost(direct=True).open(DEVICE)
     if usable:
         assert isinstance(transport, UsbfsTransport)

@@ -22,10 +22,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..catalog import Catalog, default_catalog
-from ..model import HUB_CLASS, AttachedDevice, Port, UsbId
-from ..sysfs import Sysfs
-from ..transport import load_backend
+from ..catalog.catalog import Catalog, default_catalog
+from ..host.sysfs import Sysfs
+from ..nouns.model import HUB_CLASS, AttachedDevice, Port, UsbId
+from ..transport.libusb import load_backend
 from . import access, drivers, files, hazards, holders, python, rules
 from .computer import Computer, in_time
 from .findings import KINDS, Finding, Kind, Level, has_problems

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..faults import access_rule
-from ..model import UsbId
+from ..nouns.model import UsbId
+from ..transport.faults import access_rule
 from .computer import Computer
 from .findings import Finding
 from .stick import DEVICES, Stick

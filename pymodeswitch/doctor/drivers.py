@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model import MASS_STORAGE_CLASS, Interface, UsbId
+from ..nouns.model import MASS_STORAGE_CLASS, Interface, UsbId
 from .computer import Computer
 from .findings import Finding
 from .modules import Modules

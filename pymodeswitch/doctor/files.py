@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from ..candidate import candidate_for
-from ..catalog import Catalog, read_entry
-from ..errors import DeviceFileError, SettingsError
-from ..names import name_problem
-from ..settings import Settings, read_settings
-from ..sources import ARCHIVE, Source, shipped_folder
+from ..catalog.catalog import Catalog, read_entry
+from ..catalog.matching import candidate_for
+from ..catalog.sources import ARCHIVE, Source, shipped_folder
+from ..device_files.names import name_problem
+from ..nouns.errors import DeviceFileError, SettingsError
+from ..planning.settings import Settings, read_settings
 from .findings import Finding
 from .stick import Stick
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from ..model import Port, UsbId
+from ..nouns.model import Port, UsbId
 
 
 class Level(Enum):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..hang import PORT_SWITCH, switch_off_and_on
-from ..sysfs import SOUND_STATES
+from ..host.port_power import PORT_SWITCH, switch_off_and_on
+from ..host.sysfs import SOUND_STATES
 from .computer import Computer, Process
 from .findings import Finding
 from .stick import Stick

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from ..sysfs import Sysfs
+from ..host.sysfs import Sysfs
 from .computer import Computer, Process
 from .findings import Finding
 from .modules import Modules

@@ -11,7 +11,7 @@ import re
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from ..model import UsbId
+from ..nouns.model import UsbId
 from .computer import Computer
 
 MODPROBE_FOLDERS = (

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import cache_from_source, find_spec
 from typing import Any
 
-from ..errors import NoLibusbError
-from ..transport import load_backend
+from ..nouns.errors import NoLibusbError
+from ..transport.libusb import load_backend
 from .computer import Computer
 from .findings import Finding
 

@@ -10,11 +10,12 @@ import shlex
 import time
 from collections.abc import Iterator
 
-from .. import guard
-from ..errors import ModeSwitchError
-from ..inspection import Finding as Inspected
-from ..inspection import inspect
-from ..installation import (
+from ..nouns.errors import ModeSwitchError
+from ..nouns.run_folder import FOLDER
+from ..switching import port_state as guard
+from ..system.inspection import Finding as Inspected
+from ..system.inspection import inspect
+from ..system.installation import (
     PACKAGE_PREFIX,
     PREFIX,
     RULES,
@@ -23,10 +24,9 @@ from ..installation import (
     starting_files,
     system_catalog,
 )
-from ..rooted import Root
-from ..run_folder import FOLDER
-from ..udev import STARTS, own_command
-from ..units import PORT_UNIT, SCAN_UNIT
+from ..system.root import Root
+from ..system.udev_rules import STARTS, own_command
+from ..system.units import PORT_UNIT, SCAN_UNIT
 from .computer import Computer
 from .findings import Finding
 from .stick import Stick

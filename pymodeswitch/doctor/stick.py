@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..candidate import Choice
-from ..catalog import Catalog, read_entry
-from ..errors import DeviceFileError
-from ..model import MASS_STORAGE_CLASS, AttachedDevice, Entry, UsbId
-from ..sysfs import Sysfs
-from ..verdict import is_target
+from ..catalog.catalog import Catalog, read_entry
+from ..catalog.matching import Choice
+from ..host.sysfs import Sysfs
+from ..nouns.errors import DeviceFileError
+from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Entry, UsbId
+from ..switching.verdict import is_target
 from .computer import Computer
 from .findings import Finding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ..console import (
+from ..command.console import (
     EXIT_INTERRUPTED,
     OutputError,
     Terminated,
@@ -15,8 +15,11 @@ from ..console import (
     show,
     terminating,
 )
-from ..device_file import write
-from ..errors import (
+from ..command.report import result_line
+from ..device_files.keys import SPECIAL_METHODS
+from ..device_files.syntax import write
+from ..host.linux import default_host
+from ..nouns.errors import (
     AccessError,
     DeviceFileError,
     GoneError,
@@ -28,12 +31,9 @@ from ..errors import (
     UnexpectedDeviceError,
     UsageError,
 )
-from ..host import default_host
-from ..keys import SPECIAL_METHODS
-from ..model import MBIM, AttachedDevice, DeviceFile, Status
-from ..protocols import Host
-from ..report import result_line
-from ..switching import Progress, switch
+from ..nouns.model import MBIM, AttachedDevice, DeviceFile, Status
+from ..nouns.protocols import Host
+from ..switching.switch import Progress, switch
 from .options import BadOption, Request, read_request, usage, version
 from .outcome import Outcome, is_watched, refusal, report
 
@@ -142,7 +142,7 @@ class _Speaker:
         if self.verbose and event.kind != "waiting":
             text = event.text
             if event.step is not None:
-                from ..explain import describe_step
+                from ..planning.description import describe_step
 
                 text = f"{describe_step(event.step)}: {text}"
             self.text(f"{event.seconds:7.3f} s  {text}")
@@ -225,8 +225,8 @@ def _link_name(path: Sequence[str]) -> int:
 
     Its other arguments (IDs) are in sysfs as well.
     """
-    from ..catalog import default_catalog
-    from ..modem_port import ModemPort, link_name, modem_ids
+    from ..catalog.catalog import default_catalog
+    from ..modem.port_link import ModemPort, link_name, modem_ids
 
     port = ModemPort("".join(path))
     if port.device.id in modem_ids(default_catalog().entries()) and port.is_to_dial_with():

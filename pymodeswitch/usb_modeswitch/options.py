@@ -11,12 +11,12 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ..device_file import MAX_BYTES, parse
-from ..errors import DeviceFileError, UsageError
-from ..files import read_bytes
-from ..keys import KEYS, SPECIAL_METHODS
-from ..model import DeviceFile, UsbId
-from ..values import BadValue, convert
+from ..device_files.files import read_bytes
+from ..device_files.keys import KEYS, SPECIAL_METHODS
+from ..device_files.syntax import MAX_BYTES, parse
+from ..device_files.values import BadValue, convert
+from ..nouns.errors import DeviceFileError, UsageError
+from ..nouns.model import DeviceFile, UsbId
 
 REFERENCE_VERSION = "2.6.1"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..model import AttachedDevice, DeviceFile, UsbId
-from ..steps import AwaitReturn, Control, Step
+from ..nouns.model import AttachedDevice, DeviceFile, UsbId
+from ..nouns.steps import AwaitReturn, Control, Step
 from .options import Request
 
 SENT, SWITCHED, SWITCHED_WITHOUT_DRIVER, FAILED = "ok:busdev", "ok:no_data", "ok:", "fail:"

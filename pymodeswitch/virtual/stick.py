@@ -10,14 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .descriptors import (
-    CONFIGURATION,
-    DEVICE,
-    DEVICE_QUALIFIER,
-    STRING,
-    Configuration,
-    Identity,
-)
+from .descriptors import CONFIGURATION, DEVICE, DEVICE_QUALIFIER, STRING, Configuration, Identity
 
 
 class Stall(Exception):

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import installation
-from pymodeswitch.catalog import Catalog
+from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.doctor import rules
+from pymodeswitch.system import installation
 from pymodeswitch.virtual import mf691
-
-from .tree import PORT, Tree
+from tests.doctor.tree import PORT, Tree
 
 ENTRIES = {
     "19d2-1201": "TargetVendor=19d2\nTargetProduct=1203\nStandardEject=1\n",

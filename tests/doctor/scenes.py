@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from pymodeswitch.virtual import mf691
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
-
-from .tree import ALIASES, DEP, PORT, RELEASE, Tree
+from tests.doctor.tree import ALIASES, DEP, PORT, RELEASE, Tree
 
 HUB_PORT = "/sys/bus/usb/devices/usb1/1-0:1.0/usb1-port1"
 QUIRKS = "/sys/module/usb_storage/parameters/quirks"

@@ -11,8 +11,7 @@ import pytest
 
 from pymodeswitch.doctor import computer
 from pymodeswitch.doctor.computer import Computer, Process, in_time, run_program
-
-from .tree import Tree
+from tests.doctor.tree import Tree
 
 
 def test_reading_is_bounded(tree: Tree) -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import settings
-from pymodeswitch.catalog import Catalog
+from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.doctor import Level, files
+from pymodeswitch.planning import settings
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
-
-from .tree import Tree
+from tests.doctor.tree import Tree
 
 EJECT = "TargetVendor=19d2\nTargetProduct=1203\nStandardEject=1\n"
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import Port, UsbId
-from pymodeswitch.catalog import Catalog
+from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.doctor import KINDS, Finding, Level
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
-
-from .scenes import (
+from tests.doctor.scenes import (
     DEVICE,
     MODULES,
     RULES,
@@ -26,7 +25,7 @@ from .scenes import (
     said,
     with_systemd,
 )
-from .tree import PORT, Tree
+from tests.doctor.tree import PORT, Tree
 
 DOCS = Path(__file__).parents[2] / "docs/doctor.md"
 

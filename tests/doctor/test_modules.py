@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pymodeswitch import UsbId
-from pymodeswitch.catalog import Catalog
+from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.doctor.modules import Modules
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
-
-from .tree import PORT, RELEASE, Tree
+from tests.doctor.tree import PORT, RELEASE, Tree
 
 FOLDER = f"/lib/modules/{RELEASE}"
 HUAWEI = "usb:v12D1p1506d0102dc00dsc00dp00icFFisc02ip16in02"

@@ -13,9 +13,8 @@ import pytest
 
 from pymodeswitch import NoLibusbError
 from pymodeswitch.doctor import python
-from pymodeswitch.transport import load_backend
-
-from .tree import Backend, Tree
+from pymodeswitch.transport.libusb import load_backend
+from tests.doctor.tree import Backend, Tree
 
 
 @pytest.fixture

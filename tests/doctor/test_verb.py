@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import Port, UsbId, errors
-from pymodeswitch.cli import main
+from pymodeswitch import Port, UsbId
+from pymodeswitch.command.cli import main
+from pymodeswitch.command.verbs import doctor
 from pymodeswitch.doctor import Finding
-from pymodeswitch.verbs import doctor
+from pymodeswitch.nouns import errors
 
 STICK = (Port("1-1"), UsbId(0x19D2, 0x1201))
 ALL = (

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pymodeswitch.catalog import Catalog
+from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.doctor import Computer, Finding, examine
-from pymodeswitch.installation import install, layout, system_files
-from pymodeswitch.rooted import Root
-from pymodeswitch.udev import own_command
+from pymodeswitch.system.installation import install, layout, system_files
+from pymodeswitch.system.root import Root
+from pymodeswitch.system.udev_rules import own_command
 from pymodeswitch.virtual.descriptors import Identity, Interface
 
 RELEASE = "6.1.0-44-amd64"

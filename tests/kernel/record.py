@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.kernel.prepare import RigError, cache_folder, prepare
 from tests.kernel.rig import RIG_FAILED, boot
-from tests.reference import EXTRA, FOLDER, PUBLIC
+from tests.support.traffic import EXTRA, FOLDER, PUBLIC
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch.data_import import import_device_files
-from pymodeswitch.sources import shipped_folder
+from pymodeswitch.catalog.importing import import_device_files
+from pymodeswitch.catalog.sources import shipped_folder
 from tests.kernel.prepare import Kit
 
 PUBLIC = "usb-modeswitch-data 20191128"

@@ -15,12 +15,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pymodeswitch.data_import import read_source
+from pymodeswitch.catalog.importing import read_source
 from tests.kernel.guest import linux
 from tests.kernel.prepare import UDEVD
 from tests.kernel.usbip import Plugged, UsbipServer, place
-from tests.recording import RecordingStick
-from tests.reference import EXTRA, LEAVING_SONY, PUBLIC, Case, Outcome, extra_cases, public_cases, save
+from tests.support.polite_stick import RecordingStick
+from tests.support.traffic import (
+    EXTRA,
+    LEAVING_SONY,
+    PUBLIC,
+    Case,
+    Outcome,
+    extra_cases,
+    public_cases,
+    save,
+)
 
 DRIVERS = (
     "sr_mod",

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pymodeswitch import Port
-from pymodeswitch.host import LinuxHost
-from pymodeswitch.transport import load_backend
+from pymodeswitch.host.linux import LinuxHost
+from pymodeswitch.transport.libusb import load_backend
 from pymodeswitch.virtual import Mode, Stick, mf691
 from pymodeswitch.virtual.descriptors import Configuration, Endpoint, Identity, Interface
 from pymodeswitch.virtual.storage import Command, MassStorage, Reply

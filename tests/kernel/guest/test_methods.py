@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
-import pymodeswitch.device_file
-import pymodeswitch.host
+import pymodeswitch.device_files.syntax
+import pymodeswitch.host.linux
 from pymodeswitch import DeviceFile, Status
-from pymodeswitch.device_file import write
-from pymodeswitch.host import LinuxHost
+from pymodeswitch.device_files.syntax import write
+from pymodeswitch.host.linux import LinuxHost
 from pymodeswitch.virtual import Leave, MassStorage, Mode, Setup, Stick, modem_mode, storage_mode
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
 from pymodeswitch.virtual.reactions import two_configurations
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
-from tests.methods import METHODS, PRODUCT, TARGET, VENDOR, Method
-from tests.test_scsi import lgx
+from tests.support.method_sticks import METHODS, PRODUCT, TARGET, VENDOR, Method
+from tests.transport.test_inquiry import lgx
 
 
 def by_real_reset(leave: Leave) -> Stick:
@@ -60,7 +60,7 @@ def test_switches(method: Method, plug: Plug, host: LinuxHost) -> None:
     assert linux.usb_id(plugged.port) == ("1111:2222" if method.in_place else "1111:3333")
     assert [node.name for node in result.nodes] == ["ttyACM0", "ttyACM1"]
     # What the library takes as a DeviceFile, the command takes as a file: it reads the same.
-    assert pymodeswitch.device_file.parse(write(method.device_file))[0] == method.device_file
+    assert pymodeswitch.device_files.syntax.parse(write(method.device_file))[0] == method.device_file
 
 
 @pytest.mark.parametrize("bound", [True, False], ids=["kernel", "own INQUIRY"])
@@ -103,7 +103,7 @@ def test_mbim_is_preferred_where_there_is_the_driver(plug: Plug) -> None:
 
 def test_drivers_are_found(plug: Plug) -> None:
     """What the MBIM check asks: loaded ones, modules, and none."""
-    host = pymodeswitch.host.LinuxHost()
+    host = pymodeswitch.host.linux.LinuxHost()
     assert host.has_driver("cdc_acm")
     assert host.has_driver("cdc_mbim")
     assert not host.has_driver("no_such_driver")

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from pymodeswitch import DeviceFileError, Port, switch
-from pymodeswitch.host import LinuxHost
-from pymodeswitch.keys import SPECIAL_METHODS
-from pymodeswitch.model import DeviceFile
-from pymodeswitch.settings import Settings
-from pymodeswitch.transport import load_backend
-from tests.differences import expected
+from pymodeswitch.device_files.keys import SPECIAL_METHODS
+from pymodeswitch.host.linux import LinuxHost
+from pymodeswitch.nouns.model import DeviceFile
+from pymodeswitch.planning.settings import Settings
+from pymodeswitch.transport.libusb import load_backend
 from tests.kernel.guest.recorder import AT_ONCE, plugged, quiet_kernel
 from tests.kernel.usbip import UsbipServer
-from tests.reference import EXTRA, PUBLIC, Case, extra_cases, load, shipped_cases
+from tests.support.differences import expected
+from tests.support.traffic import EXTRA, PUBLIC, Case, extra_cases, load, shipped_cases
 
 CHUNK = 48  # so many take about a minute
 RARE = 8

@@ -13,8 +13,8 @@ import pytest
 
 import pymodeswitch
 from pymodeswitch import Status
-from pymodeswitch.host import LibusbHost, LinuxHost
-from pymodeswitch.transport import load_backend
+from pymodeswitch.host.linux import LibusbHost, LinuxHost
+from pymodeswitch.transport.libusb import load_backend
 from pymodeswitch.virtual import Leave, mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug

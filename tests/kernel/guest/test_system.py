@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch.udev import rules
+from pymodeswitch.system.udev_rules import rules
 from pymodeswitch.virtual import mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug

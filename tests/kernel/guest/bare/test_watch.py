@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch.uevents import KernelEvents
+from pymodeswitch.host.kernel_events import KernelEvents
 from pymodeswitch.virtual import Leave, Stick, mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
@@ -174,7 +174,7 @@ def test_without_kernel_events(plug: Plug, tmp_path: Path) -> None:
     """User and network namespaces of its own: the kernel tells it nothing, so it looks."""
     container = ("unshare", "--user", "--map-root-user", "--net")
     listening = (
-        "import pymodeswitch.uevents as u, pathlib, sys\n"
+        "import pymodeswitch.host.kernel_events as u, pathlib, sys\n"
         "events = u.KernelEvents(); pathlib.Path(sys.argv[1]).touch()\n"
         "sys.exit(bool(events.changed(float(sys.argv[2]))))"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch.installation import shipped_system_folder
+from pymodeswitch.system.installation import shipped_system_folder
 from pymodeswitch.virtual import mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug

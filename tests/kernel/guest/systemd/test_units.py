@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch.device_file import write
+from pymodeswitch.device_files.syntax import write
 from pymodeswitch.virtual import Leave, mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
@@ -16,7 +16,7 @@ from tests.kernel.guest.linux import EJECT
 from tests.kernel.guest.systemd.conftest import Journal, state, unit
 from tests.kernel.guest.test_late import HANGS, TEST_UNIT_READY, Dying, met_late
 from tests.kernel.usbip import Plugged, UsbipServer, place
-from tests.methods import METHODS, Method
+from tests.support.method_sticks import METHODS, Method
 
 RULES = "41-pymodeswitch.rules"
 SETTINGS = Path("/etc/pymodeswitch.conf")

@@ -1,0 +1,208 @@
+"""Where device files are: folders in order of precedence, archives in them, folders of other packages.
+
+A folder of the administrator's comes before one of the running system's (/run), that before what was
+installed by hand (/usr/local), that before what the distribution brought; in each of these places ours
+before usb_modeswitch's. A configPack.tar.gz in a folder comes right behind that folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+
+from ..device_files import syntax as device_file
+from ..device_files.files import index_lines, read_bytes
+from ..device_files.names import names_for, plain_names
+from ..large import SETTLED_S, LargeFolders
+from ..nouns.errors import DeviceFileError
+from ..nouns.log import Logger
+from ..nouns.model import UsbId
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .archive import Archive
+
+logger = Logger(__name__)
+
+SYSTEM_FOLDERS = (
+    "/etc/pymodeswitch.d",
+    "/etc/usb_modeswitch.d",
+    "/run/pymodeswitch.d",
+    "/run/usb_modeswitch.d",
+    "/usr/local/share/pymodeswitch",
+    "/usr/local/share/usb_modeswitch",
+    "/usr/share/pymodeswitch",
+    "/usr/share/usb_modeswitch",
+)
+
+# Written by `pymodeswitch data refresh`: the folders of other packages, one a line. It belongs to the
+# environment that those packages are in, as they do.
+PACKS_INDEX = os.path.join(sys.prefix, "share", "pymodeswitch", "packs")
+
+MAX_INDEX = 65_536  # bytes
+
+ARCHIVE = "configPack.tar.gz"
+
+
+class Folder:
+    """A folder of device files; listed once, when it is asked for.
+
+    large: spares listing it for one ID, if it is one of those (large.py). missing: there is no such folder.
+    problem: why it cannot be read; both are known once it is listed.
+    """
+
+    def __init__(self, path: str, large: LargeFolders | None = None) -> None:
+        self.path = path
+        self.large = large
+        self.missing = False
+        self.problem = ""
+        self._names: list[str] | None = None
+        self._known: frozenset[str] = frozenset()
+        self._as_of_ns = 0  # when something came or went the last time, if that is long ago enough
+        self._for: dict[UsbId, list[str]] = {}
+        self._packed: Packed | None = None
+
+    def names(self) -> list[str]:
+        """Names of all that is in it; none for a folder that cannot be read."""
+        if self._names is None:
+            names: list[str] = []
+            try:
+                changed_ns = os.stat(self.path).st_ctime_ns
+                names = os.listdir(self.path)
+                if time.time() - changed_ns / 1e9 > SETTLED_S:
+                    self._as_of_ns = changed_ns
+            except (FileNotFoundError, NotADirectoryError):
+                self.missing = True
+            except (OSError, ValueError) as error:
+                self.problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+                logger.warning("%s: %s", self.path, self.problem)
+            self._known = frozenset(names)
+            self._names = names  # last: other threads may ask meanwhile
+        return self._names
+
+    def afresh(self, large: LargeFolders | None) -> Folder:
+        """Itself where it is certain that nothing has come or gone since it was listed, else a new one."""
+        if self._as_of_ns and self._packed is None:
+            try:
+                if os.stat(self.path).st_ctime_ns == self._as_of_ns:
+                    return self
+            except OSError:
+                pass
+        return Folder(self.path, large)
+
+    def names_for(self, usb_id: UsbId) -> list[str]:
+        """Names for an ID, in the order in which they are tried."""
+        if usb_id not in self._for:
+            self._for[usb_id] = self._names_for(usb_id)
+        return self._for[usb_id]
+
+    def _names_for(self, usb_id: UsbId) -> list[str]:
+        odd = self._odd_names()
+        if odd is None:
+            return names_for(usb_id, self.names())
+        return names_for(usb_id, (*filter(self.has, plain_names(usb_id)), *odd))
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        if self._odd_names() is None:
+            self.names()
+            return name in self._known
+        return os.path.lexists(os.path.join(self.path, name))
+
+    def _odd_names(self) -> list[str] | None:
+        return None if self._names is not None or self.large is None else self.large.odd_names(self.path)
+
+    def read(self, name: str) -> bytes:
+        """A file in it, and one byte more than the largest device file has at most. DeviceFileError."""
+        return read_bytes(os.path.join(self.path, name), device_file.MAX_BYTES)
+
+    def mask(self, name: str) -> str:
+        """What makes a file a mask, empty when it is none: an empty file, or a link to /dev/null."""
+        path = os.path.join(self.path, name)
+        try:
+            found = os.stat(path)
+        except OSError:  # reading it will tell
+            return ""
+        if stat.S_ISREG(found.st_mode):
+            return "" if found.st_size else "an empty file"
+        return "a link to /dev/null" if os.path.realpath(path) == os.devnull else ""
+
+    def packed(self) -> Packed | None:
+        """The archive in it."""
+        if self._packed is None and self.has(ARCHIVE):
+            self._packed = Packed(os.path.join(self.path, ARCHIVE))
+        return self._packed
+
+
+class Packed:
+    """The device files in an archive; unpacked once, when it is asked for. Otherwise as Folder."""
+
+    missing = False
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.problem = ""
+        self._archive: Archive | None = None
+
+    def names(self) -> list[str]:
+        """Names of the files in it; none for an archive that cannot be read."""
+        if self._archive is None and not self.problem:
+            from .archive import Archive  # not every system has one
+
+            try:
+                self._archive = Archive(self.path)
+            except DeviceFileError as error:
+                self.problem = str(error).removeprefix(f"{self.path}: ")
+                logger.warning("%s", error)
+        return list(self._archive.places) if self._archive is not None else []
+
+    def names_for(self, usb_id: UsbId) -> list[str]:
+        """Names for an ID, in the order in which they are tried."""
+        return names_for(usb_id, self.names())
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return name in self.names()
+
+    def read(self, name: str) -> bytes:
+        """A file in it, and one byte more than the largest device file has at most. DeviceFileError."""
+        if name not in self.names() or self._archive is None:
+            raise DeviceFileError(f"{self.path}: {self.problem or f'has no {name}'}")
+        return self._archive.read(name, device_file.MAX_BYTES + 1)
+
+    def mask(self, name: str) -> str:
+        """What makes a file a mask; empty when it is none."""
+        return "" if self.read(name) else "an empty file"
+
+
+Source = Folder | Packed
+
+
+def in_order(folders: Iterable[Folder]) -> Iterator[Source]:
+    """The folders, each with the archive in it behind it. Nothing is read before it is its turn."""
+    for folder in folders:
+        yield folder
+        packed = folder.packed()
+        if packed is not None:
+            yield packed
+
+
+def shipped_folder() -> str:
+    """The folder of device files that comes with pymodeswitch (in a checkout: data/ beside the package)."""
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    inside = os.path.join(here, "data")
+    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(here), "data")
+
+
+def default_folders(extra: Iterable[str] = ()) -> tuple[str, ...]:
+    """Extra folders first, then the system's, those of other packages, and the shipped one."""
+    return tuple(dict.fromkeys((*extra, *SYSTEM_FOLDERS, *pack_folders(), shipped_folder())))
+
+
+def pack_folders() -> tuple[str, ...]:
+    """The folders in the index of packs, in its order; none without an index."""
+    return tuple(line for line in index_lines(PACKS_INDEX, MAX_INDEX) if line.startswith("/"))

@@ -1,0 +1,205 @@
+"""What the verbs of the command share: stdout and stderr, progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..nouns.log import unheard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn, TextIO
+
+    from ..nouns.errors import ModeSwitchError
+    from ..nouns.model import AttachedDevice, SwitchResult
+
+
+EXIT_INTERNAL = 1
+EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_TERMINATED = 130, 141, 143  # 128 + the signal's number
+
+
+class OutputError(Exception):
+    """Standard output cannot be written: a full disk, say."""
+
+
+class Terminated(BaseException):
+    """SIGTERM: as with Ctrl-C, a stick that stays gets its interface and its drivers back."""
+
+
+class terminating:  # noqa: N801  # used as a function is
+    """SIGTERM ends what is under way as Ctrl-C does: with all given back."""
+
+    def __enter__(self) -> None:
+        # The C part; what `signal` adds takes 1 ms to load.
+        import _signal  # type: ignore[import-not-found]
+
+        def end(signum: int, frame: object) -> NoReturn:
+            raise Terminated
+
+        self._before = _signal.signal(_signal.SIGTERM, end)
+
+    def __exit__(self, *error: object) -> None:
+        import _signal
+
+        _signal.signal(_signal.SIGTERM, self._before)
+
+
+def open_streams() -> None:
+    """Make both streams usable, whatever they were started with.
+
+    A closed one (`>&-`) is None in Python, and printing to None goes to the other one; characters that
+    the terminal's encoding lacks are shown as escapes instead of ending the program.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # kept to the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def printable(text: str) -> str:
+    """Control characters as escapes: IDs, paths and strings of devices come from elsewhere."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def show(text: str = "", end: str = "\n") -> None:
+    """Print to stdout. OutputError; BrokenPipeError when nobody reads any more."""
+    try:
+        print(text, end=end)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.strerror) from error
+
+
+def flush() -> None:
+    """Have all of stdout written: what fails, fails now."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.strerror) from error
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command and have its output written; its exit code, or the one for output that cannot be."""
+    open_streams()
+    try:
+        code = command()
+        flush()
+        return code
+    except OutputError as error:
+        complain(f"cannot write the output: {error}")
+        code = EXIT_INTERNAL
+    except BrokenPipeError:  # whoever read us has what he wanted
+        code = EXIT_BROKEN_PIPE
+    drop(sys.stdout)
+    return code
+
+
+def note(text: str, end: str = "\n") -> None:
+    """Print to stderr; when that fails there is nobody to tell, and the work goes on."""
+    try:
+        # In one piece: several threads may be telling.
+        print(f"{text}{end}", end="", file=sys.stderr, flush=True)
+    except OSError:
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Send what a stream still holds nowhere: Python flushes it once more at exit, and would fail again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def complain(text: str) -> None:
+    """One line of complaint, whatever is in it."""
+    note(f"pymodeswitch: {printable(' '.join(text.splitlines()))}")
+
+
+def print_json(data: dict[str, Any]) -> None:
+    """One JSON object on stdout, in ASCII."""
+    import json
+
+    show(json.dumps(data, indent=2))
+
+
+def verdict(
+    line: str,
+    result: SwitchResult | None,
+    error: ModeSwitchError | None = None,
+    device: AttachedDevice | None = None,
+) -> None:
+    """Print a verdict (an error to stderr); where the journal reads us, as an entry with fields instead."""
+    if "JOURNAL_STREAM" in os.environ:
+        from . import journal
+
+        priority = journal.INFO if error is None else journal.ERROR
+        fields = journal.fields(result, error, device)
+        if journal.is_reading(1 if error is None else 2) and journal.send(line, priority, fields):
+            return
+    if error is None:
+        show(printable(line))
+    else:
+        complain(line)
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """A line for each warning."""
+    for warning in warnings:
+        complain(warning if ": warning: " in warning else f"warning: {warning}")
+
+
+def tell_unheard(options: Any) -> None:
+    """The warnings of the library's log, which nobody else shows: of settings, of folders."""
+    texts, unheard[:] = unheard[:], []
+    if not (options.json or options.quiet):
+        warn(dict.fromkeys(texts))
+
+
+def tell(event: Any, port: str = "") -> None:
+    """A line on stderr for what happened in a switch, but for its waits; behind `port`, for several."""
+    if event.kind == "waiting":
+        return
+    text = event.text
+    if event.step is not None:
+        from ..planning.description import describe_step
+
+        text = f"{describe_step(event.step)}: {text}"
+    note(printable(f"{port}{event.seconds:7.3f} s  {text}"))
+
+
+class Progress:
+    """Shows progress on stderr: every event with -v, else on a terminal that it is waiting."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.verbose: bool = options.verbose
+        self.live = not (options.quiet or options.json or self.verbose) and sys.stderr.isatty()
+        self.shown = ""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to show at all."""
+        return self.verbose or self.live
+
+    def observe(self, event: Any) -> None:
+        """The observer for `switch()`."""
+        if self.live and event.kind in ("waiting", "try"):
+            text = f"{event.text} ... {event.seconds:.0f} s"
+            if text != self.shown:
+                note(f"\r{text:<{len(self.shown)}}", end="")
+                self.shown = text
+        elif self.verbose:
+            tell(event)
+
+    def clear(self) -> None:
+        """Wipe the waiting line."""
+        if self.shown:
+            note(f"\r{'':<{len(self.shown)}}\r", end="")
+            self.shown = ""

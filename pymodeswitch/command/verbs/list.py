@@ -1,0 +1,119 @@
+"""`list`: what is attached. `list --sources`: where device files are, and which of them count."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ...catalog.catalog import Catalog, default_catalog, read_entry
+from ...catalog.precedence import SurveyedFile, SurveyedSource, survey
+from ...host.linux import default_host
+from ...nouns.errors import DeviceFileError
+from ...nouns.model import AttachedDevice, Entry
+from ...nouns.protocols import Host
+from ...switching.verdict import is_target
+from ..arguments import add_common, add_data, data_folders
+from ..console import complain, note, print_json, printable, show
+from ..report import device_data, entry_data
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    parser.add_argument(
+        "--sources",
+        action="store_true",
+        help="show the folders of device files, and who hides whom (-v: every file)",
+    )
+    add_data(parser)
+    add_common(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """What is attached: switchable, switched already, storage without an entry, or something else."""
+    catalog = default_catalog(data_folders(options))
+    if options.sources:
+        return _show_sources(catalog, options)
+    host = default_host()
+    rows = [(device, *_state(device, catalog, host)) for device in host.devices()]
+    if options.json:
+        devices = [
+            {**(device_data(device) or {}), "state": state, "entry": entry_data(entry)}
+            for device, state, entry in rows
+        ]
+        print_json({"devices": devices})
+        return 0
+    for device, state, entry in rows:
+        name = f"{device.manufacturer} {device.product}".strip()
+        if not name and entry is not None:
+            name = entry.device_file.product_name
+        show(printable(f"{device.port:<10} {device.id}  {state:<20} {name}").rstrip())
+    if not rows and not options.quiet:
+        note("no USB device is attached")
+    return 0
+
+
+def _state(device: AttachedDevice, catalog: Catalog, host: Host) -> tuple[str, Entry | None]:
+    """The state in words, and the entry that says so. Nothing is sent to the device for it."""
+    choice = catalog.choose(device, lambda: host.scsi_strings(device))
+    if choice.candidate is not None:
+        try:
+            entry = read_entry(choice.candidate)
+        except DeviceFileError as error:
+            complain(str(error))
+            return "bad device file", None
+        if is_target(device, entry):
+            return "already switched", entry
+        return ("switchable" if device.is_storage else "not in storage mode"), entry
+    if choice.undecided:
+        return "perhaps switchable", None
+    entries = catalog.leading_to(device.id)
+    if entries:
+        return "already switched", entries[0]
+    return ("storage, no entry" if device.is_storage else "unknown"), None
+
+
+def _show_sources(catalog: Catalog, options: argparse.Namespace) -> int:
+    """Every source in order, and in each the files that hide others or have a problem; with -v all."""
+    from ...catalog.packs import installed_packs
+    from ...catalog.sources import PACKS_INDEX
+
+    found = survey(catalog)
+    indexed = {source.path for source in found if source.in_index}
+    unknown = [pack for pack in installed_packs() if not indexed.issuperset(pack.folders) or pack.problem]
+    if options.json:
+        sources = [{**_data(source), "files": list(map(_data, source.files))} for source in found]
+        packs = list(map(_data, unknown))
+        print_json({"sources": sources, "index": PACKS_INDEX, "packs_not_in_index": packs})
+        return 0
+    for source in found:
+        show(printable(f"{source.path}: {_about_source(source)}"))
+        for file in source.files:
+            if options.verbose or file.hides or file.mask or file.problem:
+                show(printable(f"  {_about_file(file)}"))
+    for pack in unknown:
+        what = pack.problem or "not in the index of packs: run `pymodeswitch data refresh`"
+        show(printable(f"{pack.distribution}: {what}"))
+    return 0
+
+
+def _data(found: Any) -> dict[str, Any]:
+    return {key: None if value == "" else value for key, value in found._asdict().items()}
+
+
+def _about_source(source: SurveyedSource) -> str:
+    if source.missing:
+        stale = " (a pack that is gone: run `pymodeswitch data refresh`)" if source.in_index else ""
+        return f"does not exist{stale}"
+    hidden = f", {source.hidden} of them hidden" if source.hidden else ""
+    return source.problem or f"{len(source.files)} device files{hidden}"
+
+
+def _about_file(file: SurveyedFile) -> str:
+    words = [f"a mask ({file.mask})"] if file.mask else []
+    if file.by is not None:
+        words.append(f"{file.state if file.state != 'mask' else 'hidden'} by {file.by}")
+    if file.hides or file.mask:
+        words.append(f"hides {', '.join(file.hides) or 'nothing'}")
+    if file.problem:
+        words.append(file.problem)
+    return f"{file.name:<16} {'; '.join(words)}".rstrip()

@@ -1,0 +1,129 @@
+"""Which serial port of a modem is the one to dial with: the link /dev/gsmmodem, made by a udev rule.
+
+It is the lowest port with an interrupt endpoint, as usb_modeswitch has it, of ttyUSB and ttyACM ports
+alike. Further modems get gsmmodem2, gsmmodem3 ...
+
+Who has which link is noted in a folder below /run, one file a link, which holds the port's path in sysfs; a
+note whose port is gone is taken over.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from itertools import pairwise
+
+from ..host.sysfs import Sysfs
+from ..nouns.errors import NotAttachedError, UsageError
+from ..nouns.model import Entry, UsbId
+from ..nouns.run_folder import FOLDER, LINKS
+
+LINK = "gsmmodem"
+MOST_LINKS = 99
+LOCK_S = 5.0  # another start of this needs a few milliseconds
+
+
+def modem_ids(entries: Iterable[Entry]) -> set[UsbId]:
+    """What the entries lead to; the initial ID where they name no other."""
+    found = set()
+    for entry in entries:
+        targets = {target for way in entry.device_file.ways_for(None) for target in way.targets(entry.id)}
+        found |= targets or {entry.id}
+    return found
+
+
+class ModemPort:
+    """A serial port of a USB device, by its path in sysfs (udev's `%p`) or its name (`ttyUSB0`).
+
+    sysfs: its root. UsageError for anything else, NotAttachedError when it has left.
+    """
+
+    def __init__(self, path: str, sysfs: str = "/sys") -> None:
+        self._sysfs = Sysfs(sysfs)
+        if "/" not in path:
+            path = os.path.join(sysfs, "class/tty", path)
+        elif path.startswith("/devices/"):
+            path = sysfs + path
+        self.path = os.path.realpath(path.replace("\0", ""))
+        self.tty = os.path.basename(self.path)
+        steps = self.path.split("/")
+        # .../1-1/1-1:1.0/tty/ttyACM0: an interface is named after its device.
+        ports = [one for one, below in pairwise(steps) if below.startswith(f"{one}:")]
+        if not ports or "tty" not in steps[-2:]:
+            raise UsageError(f"{path} is no serial port of a USB device: give udev's %p, or ttyUSB0")
+        device = self._sysfs.at(ports[-1])
+        if device is None:
+            raise NotAttachedError(f"{self.tty} has left port {ports[-1]}")
+        self.device = device
+
+    def is_to_dial_with(self) -> bool:
+        """Whether it is the lowest port of its device with an interrupt endpoint."""
+        for node in self._sysfs.nodes(self.device):
+            if node.kind == "tty" and self._sysfs.has_interrupt(self.device, node.interface):
+                return node.name == self.tty
+        return False
+
+
+def link_name(port: ModemPort, state_folder: str = FOLDER, dev: str = "/dev") -> str:
+    """The link for a port to dial with: the one it has, or the first free one; empty when there is none.
+
+    Where notes cannot be written, what is in /dev has to tell.
+    """
+    folder = os.path.join(state_folder, LINKS)
+    lock = _lock(folder)
+    try:
+        for number in range(1, MOST_LINKS + 1):
+            name = LINK if number == 1 else f"{LINK}{number}"
+            note = os.path.join(folder, name)
+            if _is_free(note, os.path.join(dev, name), port) and _note(note, port.path):
+                return name
+    finally:
+        if lock is not None:
+            os.close(lock)
+    return ""
+
+
+def _is_free(note: str, node: str, port: ModemPort) -> bool:
+    """Whether a link is the port's, or nobody's."""
+    try:
+        with open(note, encoding="utf-8", errors="replace") as file:
+            holder = file.read(4096)
+    except OSError:
+        # Somebody else's file in /dev stays; a link of ours without a note is the port's, or leads nowhere.
+        target = os.path.basename(os.path.realpath(node))
+        return not os.path.exists(node) or target == port.tty
+    return holder == port.path or not os.path.exists(holder)
+
+
+def _note(path: str, text: str) -> bool:
+    """Note who has a link; False when somebody was faster (the shell script, which takes no lock)."""
+    try:
+        with open(path, "w" if os.path.exists(path) else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    except OSError:  # a system that cannot be written: then /dev tells
+        pass
+    return True
+
+
+def _lock(folder: str) -> int | None:
+    """Two ports at once would take the same link. None where there can be no lock."""
+    try:
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+        file = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    import fcntl  # not on every system, and this is Linux
+
+    deadline = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except OSError:
+            if time.monotonic() >= deadline:
+                os.close(file)
+                return None
+        time.sleep(0.01)

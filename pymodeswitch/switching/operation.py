@@ -1,0 +1,384 @@
+"""One switch of one stick: what is known so far, and the steps that `switch()` is made of."""
+
+from __future__ import annotations
+
+import os
+
+from ..catalog.catalog import Catalog, entry_from_file, nothing_fits, read_entry
+from ..nouns.errors import (
+    AnotherRunError,
+    DeviceFileError,
+    ModeSwitchError,
+    NotAttachedError,
+    SeveralDevicesError,
+    error_for_code,
+)
+from ..nouns.log import Logger
+from ..nouns.model import AttachedDevice, DeviceFile, Entry, Node, Port, Status, SwitchResult, UsbId
+from ..nouns.protocols import Host
+from ..nouns.record import Record, replace
+from ..nouns.steps import Plan, Step
+from ..planning.policy import decide_by
+from ..planning.settings import Settings
+from ..sent import is_marked, mark, was_sent_to
+from .attempts import Attempts
+from .port_state import Guard
+from .verdict import Verdict, is_target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = Logger(__name__)
+
+CONFIGURED_S = 2.0  # how long a device that is just being enumerated gets to be configured
+
+
+class Progress(Record):
+    """Something that happened on the way, for an observer.
+
+    kind: "device", "entry", "kernel" (what it was told), "try", "step", "waiting" or "seen". text: in
+    words. step: for "step". seconds: since the call.
+    """
+
+    kind: str
+    text: str
+    seconds: float
+    step: Step | None = None
+
+
+if TYPE_CHECKING:
+    Observer = Callable[[Progress], None]
+
+
+class Operation:
+    """One call of switch(): what is known so far, and the steps named in its docstring."""
+
+    def __init__(
+        self,
+        host: Host,
+        catalog: Catalog,
+        usb_id: UsbId | None,
+        port: Port | None,
+        mode: str | None,
+        settings: Settings,
+        observer: Observer | None,
+    ) -> None:
+        self.host = host
+        self.catalog = catalog
+        self._id = usb_id
+        self.port = port
+        self.asked_mode = mode
+        self.settings = settings
+        self.observer = observer
+        self.start = host.now()
+        self.before: AttachedDevice | None = None
+        self.after: AttachedDevice | None = None
+        self.entry: Entry | None = None
+        self.plan: Plan | None = None
+        self.nodes: tuple[Node, ...] = ()
+        self.tries = 0
+        self.unlisted = False
+        self.warnings: tuple[str, ...] = ()
+        self._guard: Guard | None = None
+
+    @property
+    def id(self) -> UsbId:
+        """The initial ID: given, or what is on the port."""
+        assert self._id is not None
+        return self._id
+
+    @property
+    def mode(self) -> str | None:
+        """The mode that counts for what is attached already: asked for, or settled."""
+        return self.asked_mode or self.settings.modes.get(self.id)
+
+    def elapsed(self) -> float:
+        """Seconds since the call."""
+        return self.host.now() - self.start
+
+    def tell(self, kind: str, text: str, step: Step | None = None) -> None:
+        """Log, and tell the observer."""
+        log = logger.info if self.settings.verbose else logger.debug
+        log("%s: %s", kind, text)
+        if self.observer is not None:
+            self.observer(Progress(kind, text, self.elapsed(), step))
+
+    def warn(self, text: str) -> None:
+        """Note something that the user should know of a result that is none the worse for it."""
+        logger.told(text)
+        self.warnings += (text,)
+
+    def result(self, status: Status) -> SwitchResult:
+        """The result."""
+        result = self._result(status)
+        self._log_verdict(result, status.value)
+        return result
+
+    def leave_word(self, error: ModeSwitchError) -> None:
+        """Note in an error how far it came, and tell those who wait for the port."""
+        if error.result is None and self._id is not None:
+            error.result = self._result(None)
+            self._log_verdict(error.result, type(error).__name__)
+        if self._guard is not None:
+            self._guard.say(error.exit_code, str(error))
+
+    def _log_verdict(self, result: SwitchResult, outcome: str) -> None:
+        """One record for each verdict; its fields are also attributes of the record."""
+        entry = "" if result.entry is None else result.entry.path or result.entry.name
+        fields = {"usb_id": str(result.id), "port": result.port or "", "entry": entry, "outcome": outcome}
+        logger.info("%(usb_id)s on port %(port)s: %(outcome)s (%(entry)s)", fields, extra=fields)
+
+    def close(self) -> None:
+        """Let others at the port."""
+        if self._guard is not None:
+            self._guard.unlock()
+
+    def _result(self, status: Status | None) -> SwitchResult:
+        known = self.after or self.before
+        return SwitchResult(
+            status=status,
+            id=self.id,
+            port=known.port if known is not None else self.port,
+            before=self.before,
+            after=self.after,
+            entry=self.entry,
+            nodes=self.nodes,
+            seconds=round(self.elapsed(), 3),
+            tries=self.tries,
+            unlisted=self.unlisted,
+            warnings=self.warnings,
+            plan=self.plan,
+        )
+
+    # Alone on the port
+
+    def is_done_by_another(self, port: Port, seconds: float) -> bool:
+        """Take the port's lock; while another run has it, wait for its verdict, that long at most.
+
+        True: the other has switched the stick. Raises what the other run said went wrong, and
+        AnotherRunError when it does not end.
+        """
+        self._guard = Guard(self.host, port)
+        start = self.host.now()
+        if self._guard.lock(0):
+            return False
+        self.tell("device", f"another run is at work on port {port}: waiting for its verdict")
+        if not self._guard.lock(seconds):
+            raise AnotherRunError(f"port {port} is busy: another run of pymodeswitch is at work on it")
+        said = self._guard.said()
+        if said is None or said.seconds < start:
+            return False  # it ended without a word: its signal, or a dry run
+        if said.code:
+            raise error_for_code(said.code, f"{said.text} (so said another run, which was at work on it)")
+        device = self.host.at(port)
+        if device is None:
+            return False  # it has left since: for our own look to tell
+        self._id = self._id or device.id
+        self._arrived(device)
+        return True
+
+    # Finding the device and its device file
+
+    def is_target_of_some_entry(self, port: Port, *, quickly: bool) -> bool:
+        """Take what is on the port for the stick that is meant; True when it is switched already.
+
+        quickly: something that another start has sent to a moment ago, and that is no storage, is taken
+        for switched without reading all device files.
+        """
+        device = self.host.at(port)
+        if device is None:
+            raise NotAttachedError(f"nothing is attached to port {port}")
+        self._id = device.id
+        if self.catalog.candidates(device.id):
+            return False
+        if quickly and not device.is_storage and was_sent_to(self.host, port):
+            self._arrived(device)
+            return True
+        leading = self.catalog.leading_to(device.id)
+        if leading:
+            self.entry = leading[0]
+            self._arrived(device)
+        return bool(leading)
+
+    def given_entry(self, config: DeviceFile | str | os.PathLike[str] | None) -> Entry | None:
+        """The entry that the caller gives. None leaves it to the catalogue, which has to know the ID."""
+        if config is None:
+            if not self.catalog.candidates(self.id):
+                raise self.catalog.no_entry_error(self.id)
+            return None
+        if isinstance(config, DeviceFile):
+            entry = Entry(self.id, "given by the caller", "", config)
+        else:
+            entry = entry_from_file(os.fspath(config), self.id)
+        self._use(entry)
+        return entry
+
+    def find_device(self, given: Entry | None) -> AttachedDevice | None:
+        """The one stick with the initial ID, configured; None when one of the targets is attached instead.
+
+        Without a mode asked for, the target of any mode will do.
+        """
+        if self.port is None:
+            here = list(self.host.devices())
+        else:
+            here = [device for device in (self.host.at(self.port),) if device is not None]
+        found = [d for d in here if d.id == self.id]
+        if len(found) > 1:
+            ports = tuple(d.port for d in found)
+            raise SeveralDevicesError(
+                f"{len(found)} devices {self.id} are attached, on the ports {', '.join(ports)}: "
+                "choose one with its port",
+                ports=ports,
+            )
+        if found:
+            self.before = self._configured(found[0])
+            self.tell("device", f"{found[0].describe()} is attached")
+            return self.before
+        elsewhere = None
+        for entry in [given] if given else self._entries():
+            for device in here:
+                if is_target(device, entry, self.mode) and not self._has_its_own_entry(device, entry):
+                    self.entry = entry
+                    self._arrived(device)
+                    self.tell("device", f"{device.describe()} is what {self.id} switches to")
+                    return None
+                if is_target(device, entry):
+                    elsewhere = device
+        raise self._not_attached(here, elsewhere)
+
+    def _has_its_own_entry(self, device: AttachedDevice, entry: Entry) -> bool:
+        """A target that is storage still, and the initial ID of another entry, has not arrived yet."""
+        return device.is_storage and device.id != entry.id and bool(self.catalog.candidates(device.id))
+
+    def _configured(self, device: AttachedDevice) -> AttachedDevice:
+        """A device that was plugged in just now has no configuration yet: a moment later it has."""
+        deadline = self.host.now() + CONFIGURED_S
+        while not device.interfaces and (left := deadline - self.host.now()) > 0:
+            self.host.wait(left, device.port)
+            now = self.host.at(device.port)
+            if now is None or not now.same_stay(device):
+                break  # what is there now is for the plan and the watcher to tell
+            device = now
+        return device
+
+    def _entries(self) -> list[Entry]:
+        """The entries of the ID that can be read; what is wrong with the others becomes a warning."""
+        entries = []
+        for candidate in self.catalog.candidates(self.id):
+            try:
+                entries.append(read_entry(candidate))
+            except DeviceFileError as error:
+                self.warn(str(error))
+        return entries
+
+    def _not_attached(
+        self, here: list[AttachedDevice], other_mode: AttachedDevice | None
+    ) -> NotAttachedError:
+        if other_mode is not None:
+            return NotAttachedError(
+                f"{self.id} is not attached; {other_mode.describe()} has switched already, to something "
+                f"else than mode {self.mode}: plug it in again"
+            )
+        if self.port is not None:
+            what = f"{here[0].id} is" if here else "nothing is"
+            return NotAttachedError(f"{self.id} is not attached: {what} on port {self.port}")
+        return NotAttachedError(f"{self.id} is not attached, nor is any of its targets")
+
+    def choose_entry(self, device: AttachedDevice, *, ask: bool) -> Entry:
+        """The catalogue's choice for this very device; `ask`: it may be sent an INQUIRY."""
+
+        def read_scsi() -> tuple[str, str, str] | None:
+            from ..transport.inquiry import scsi_strings  # few device files ask for them
+
+            return scsi_strings(self.host, device, ask=ask)
+
+        choice = self.catalog.choose(device, read_scsi)
+        for reason in choice.reasons:
+            self.tell("entry", str(reason))
+        if choice.candidate is None:
+            raise nothing_fits(device, choice)
+        entry = read_entry(choice.candidate)
+        self._use(entry)
+        return entry
+
+    def _use(self, entry: Entry) -> None:
+        self.entry = entry
+        self.warnings += tuple(str(diagnostic) for diagnostic in entry.diagnostics)
+        self.tell("entry", f"device file: {entry.path or entry.name}")
+
+    def decide(self, device: AttachedDevice, entry: Entry, mbim: bool | None) -> Entry:
+        """The entry with the way of switching that is asked for, or that fits this system."""
+        decision = decide_by(
+            self.settings,
+            entry.device_file,
+            device,
+            mode=self.asked_mode,
+            mbim=mbim,
+            has_driver=self.host.has_driver,
+        )
+        for reason in decision.reasons:
+            self.tell("entry", reason)
+        self.entry = replace(entry, device_file=decision.device_file)
+        return self.entry
+
+    def is_right_already(self, device: AttachedDevice, entry: Entry) -> bool:
+        """Whether interface 0 has the target class already (IDs that stay the same in every mode)."""
+        if not is_target(device, entry, self.mode):
+            return False
+        self._arrived(device)
+        self.tell("device", f"{device.describe()} is what it should be already")
+        return True
+
+    def is_right_beside(self, device: AttachedDevice, entry: Entry) -> bool:
+        """Whether the target is there on the neighbouring port (Cisco's AM10 stays where it is)."""
+        if not entry.device_file.cisco_mode:
+            return False
+        from .port_watch import new_neighbour
+
+        self.after = new_neighbour(self.host, device, entry, others=())
+        if self.after is not None:
+            self.nodes = self.host.nodes(self.after) or ()
+        return self.after is not None
+
+    # Switching
+
+    def carry_out(
+        self, device: AttachedDevice, entry: Entry, plan: Plan, seconds: float | None, tries: int
+    ) -> SwitchResult:
+        """Send, `tries` times at most, and watch for that long; None sends once and does not watch."""
+        # Sent by a start that waits for no verdict: so the first thing to do is to wait for it.
+        is_sent = seconds is not None and tries > 1 and is_marked(self.host, device)
+        if self._guard is not None and not plan.by_itself and not is_sent:
+            self._guard.count(self.settings.switches_per_minute)
+        if self.settings.storage_delay_s is not None:
+            self.tell("kernel", self.host.raise_storage_delay(self.settings.storage_delay_s))
+        attempts = Attempts(self.host, device, entry, plan, tell=self.tell, warn=self.warn)
+        try:
+            if seconds is None:
+                attempts.send_once()
+                self.tries = attempts.tries
+                mark(self.host, device)
+                return self.result(Status.SENT)
+            verdict, now = attempts.until_verdict(seconds, tries, is_sent=is_sent)
+        finally:
+            self.tries, self.after, self.plan = attempts.tries, attempts.after, attempts.plan
+        if self.settings.avoid_reset_quirk:
+            # Now, and not once it has its nodes: its drivers may reset it while they bind.
+            self.tell("kernel", self.host.avoid_reset(now))
+        if verdict is Verdict.UNLISTED:
+            self.unlisted = True
+            self.warn(
+                f"{now.id} (class 0x{now.interface_class or 0:02x}) is not among the targets that "
+                f"{entry.path or 'the device file'} names for {self.id}"
+            )
+        from .port_watch import await_nodes
+
+        self.after, self.nodes = await_nodes(self.host, now)
+        if self._guard is not None:
+            self._guard.say(0, f"{device.describe()} switched to {now.id}")
+        return self.result(Status.SWITCHED)
+
+    def _arrived(self, device: AttachedDevice) -> None:
+        self.before = self.after = device
+        self.nodes = self.host.nodes(device) or ()

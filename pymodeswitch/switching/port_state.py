@@ -1,0 +1,153 @@
+"""One at a time, and not too often: a lock for each port, and the times of its last switches.
+
+Each port has a file in a folder below /run, so all is forgotten at boot. Lines of the file:
+
+    switch SECONDS              when messages were sent, on the kernel's monotonic clock
+    verdict SECONDS CODE TEXT   what the last run said: its exit code (errors.py), one line of text
+
+The lock is flock(2) on that file, which ends with the process that holds it. Where the file cannot be
+written (not root, a read-only system) there is no lock and no limit, and switching works all the same.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..nouns.errors import TooOftenError
+from ..nouns.log import Logger
+from ..nouns.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..nouns.model import Port
+    from ..nouns.protocols import Host
+
+logger = Logger(__name__)
+
+WINDOW_S = 60.0
+MAX_BYTES = 65536  # far more than a minute's lines
+
+
+class Said(Record):
+    """What a run said of a port. seconds: when, on the host's clock. code: its exit code."""
+
+    seconds: float
+    code: int
+    text: str
+
+
+class Guard:
+    """The lock and the counter of one port of a host."""
+
+    def __init__(self, host: Host, port: Port) -> None:
+        self.host = host
+        self.port = port
+        self.path = None if host.state_folder is None else os.path.join(host.state_folder, port)
+        self._file: int | None = None
+
+    def lock(self, seconds: float) -> bool:
+        """Take the lock, waiting for that long at most; False when another run still holds it then.
+
+        True also where there can be no lock.
+        """
+        if self.path is None or self._file is not None:
+            return True
+        try:
+            os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            logger.debug("no lock for port %s: %s", self.port, error)
+            return True
+        import fcntl  # not on every system, and this is Linux
+
+        deadline = self.host.now() + seconds
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                left = deadline - self.host.now()
+                if left <= 0:
+                    os.close(file)
+                    return False
+                self.host.wait(left, self.port)
+            except OSError as error:  # a file system without locks
+                logger.debug("no lock for port %s: %s", self.port, error)
+                break
+            else:
+                break
+        self._file = file
+        return True
+
+    def unlock(self) -> None:
+        """Give the lock back."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def count(self, limit: int) -> None:
+        """Note that a switch begins now; TooOftenError when there were `limit` within the last minute."""
+        now = self.host.now()
+        times = [time for time in self._switches() if now - WINDOW_S < time <= now]
+        if len(times) >= limit:
+            wait = times[-limit] + WINDOW_S - now
+            raise TooOftenError(
+                f"port {self.port} was switched {len(times)} times within a minute: not again for "
+                f"{wait:.0f} s (switches_per_minute in /etc/pymodeswitch.conf)",
+                retry_s=wait,
+            )
+        self._write([f"switch {time:.3f}" for time in (*times, now)])
+
+    def say(self, code: int, text: str) -> None:
+        """Leave what came of it for those who wait."""
+        lines = [f"switch {time:.3f}" for time in self._switches()]
+        self._write([*lines, f"verdict {self.host.now():.3f} {code} {' '.join(text.split())}"])
+
+    def said(self) -> Said | None:
+        """What the last run left, None when it left nothing."""
+        return said_in(self._lines())
+
+    def _switches(self) -> list[float]:
+        return switches_in(self._lines())
+
+    def _lines(self) -> list[str]:
+        if self._file is None:
+            return []
+        size = min(os.fstat(self._file).st_size, MAX_BYTES)
+        return os.pread(self._file, size, 0).decode("utf-8", "replace").splitlines()
+
+    def _write(self, lines: list[str]) -> None:
+        if self._file is None:
+            return
+        try:
+            data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, data, 0)
+        except OSError as error:  # a full /run
+            logger.debug("the state of port %s cannot be written: %s", self.port, error)
+
+
+def said_in(lines: Iterable[str]) -> Said | None:
+    """The verdict in the lines of a port's file, None when there is none."""
+    for line in lines:
+        words = line.split(" ", 3)
+        if words[0] == "verdict" and len(words) == 4:
+            try:
+                return Said(float(words[1]), int(words[2]), words[3])
+            except ValueError:  # not ours, or half written
+                continue
+    return None
+
+
+def switches_in(lines: Iterable[str]) -> list[float]:
+    """When messages were sent, by the lines of a port's file."""
+    times = []
+    for line in lines:
+        word, _, number = line.partition(" ")
+        if word == "switch":
+            try:
+                times.append(float(number))
+            except ValueError:  # not ours, or half written
+                continue
+    return times

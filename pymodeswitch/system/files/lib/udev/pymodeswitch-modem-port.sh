@@ -1,0 +1,50 @@
+#!/bin/sh
+# The name of the link to a serial port, if it is the one of its modem to dial with: started by the rules in
+# 42-pymodeswitch-gsmmodem.rules for each port, with its path in sysfs (%p) and the words that start
+# `pymodeswitch symlink --known`, which is started where it is not as simple; Python alone takes longer than
+# all this.
+path=/sys$1
+shift
+interface=${path%/tty/*}
+interface=${interface%/ttyUSB*}
+device=${interface%/*}
+
+found=
+for one in "$device"/*:*.? "$device"/*:*.??; do # in the order of their numbers
+    ports=
+    for port in "$one"/tty/* "$one"/ttyUSB*/tty/*; do
+        [ ! -e "$port" ] || ports=$port
+    done
+    [ "$ports" ] || continue
+    for type in "$one"/ep_*/type; do
+        { read -r kind <"$type"; } 2>/dev/null || continue
+        [ "$kind" != Interrupt ] || found=$one
+    done
+    [ ! "$found" ] || break
+done
+[ "$found" = "$interface" ] || exit 0
+
+# As port_link.py notes it: a file for each link, which holds the port's path. A modem keeps its link, and
+# gets the first one that is free; what is left of a modem that is gone is for Python.
+links=/run/pymodeswitch/links
+{ [ -d $links ] || mkdir -p $links; } 2>/dev/null
+set -C # a note must be new: another port may be as far
+number=1
+tries=0
+while [ -w $links ] && [ $((tries += 1)) -lt 200 ]; do
+    link=gsmmodem
+    [ $number = 1 ] || link=gsmmodem$number
+    note=$links/$link
+    if [ -e "$note" ]; then
+        { read -r holder || :; } <"$note"
+        [ "$holder" != "$path" ] || { echo "$link"; exit; }
+        [ ! "$holder" ] || [ -e "$holder" ] || break # an empty one is just being written
+        number=$((number + 1))
+    elif [ -e "/dev/$link" ]; then
+        break
+    elif { printf %s "$path" >"$note"; } 2>/dev/null; then
+        echo "$link"
+        exit
+    fi
+done
+exec "$@" "$path"

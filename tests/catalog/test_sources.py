@@ -1,0 +1,183 @@
+"""Folders and archives of device files, and their order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from pymodeswitch import DeviceFileError, UsbId
+from pymodeswitch.catalog import sources
+from pymodeswitch.catalog.catalog import Catalog, read_entry
+from pymodeswitch.catalog.sources import (
+    Folder,
+    Packed,
+    default_folders,
+    in_order,
+    pack_folders,
+    shipped_folder,
+)
+from pymodeswitch.device_files.syntax import MAX_BYTES
+from tests.catalog.test_archive import packed
+
+EJECT = b"StandardEject=1\n"
+
+
+def test_the_order_of_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.undo()  # conftest.py hides the system's folders
+    assert f"{sys.prefix}/share/pymodeswitch/packs" == sources.PACKS_INDEX
+    places = ("/etc/{}.d", "/run/{}.d", "/usr/local/share/{}", "/usr/share/{}")
+    system = [place.format(name) for place in places for name in ("pymodeswitch", "usb_modeswitch")]
+    index = tmp_path / "packs"
+    index.write_text("/opt/pack\n")
+    monkeypatch.setattr(sources, "PACKS_INDEX", str(index))
+    assert default_folders(["/x", "/run/usb_modeswitch.d"]) == (
+        "/x",
+        "/run/usb_modeswitch.d",
+        *(folder for folder in system if folder != "/run/usb_modeswitch.d"),
+        "/opt/pack",
+        shipped_folder(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "folders"),
+    [
+        (b"", ()),
+        (b"# by a refresh\n\n/a b\n/b\nc\n../d\n", ("/a b", "/b")),
+        (b"/caf\xe9\n", (os.fsdecode(b"/caf\xe9"),)),
+    ],
+)
+def test_index_of_packs(
+    text: bytes, folders: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pack_folders() == ()
+    index = tmp_path / "packs"
+    index.write_bytes(text)
+    monkeypatch.setattr(sources, "PACKS_INDEX", str(index))
+    assert pack_folders() == folders
+
+
+def test_an_index_that_cannot_be_read_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sources, "PACKS_INDEX", str(tmp_path))
+    assert pack_folders() == ()
+    assert f"{tmp_path}: cannot be read: Is a directory" in caplog.text
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "none", tmp_path / "file"):
+        folder = Folder(str(path))
+        assert (folder.names(), folder.missing, folder.problem) == ([], True, "")
+    assert not caplog.text
+
+
+def test_a_folder_that_cannot_be_listed(caplog: pytest.LogCaptureFixture) -> None:
+    folder = Folder("/a\0b")
+    assert (folder.names(), folder.missing) == ([], False)
+    assert folder.problem.startswith("cannot be read: ")
+    assert folder.problem in caplog.text
+
+
+def test_what_is_a_mask(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "file").write_bytes(EJECT)
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "link").symlink_to(tmp_path / "null")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "broken").symlink_to("/nonexistent")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    folder = Folder(str(tmp_path))
+    masks = {name: folder.mask(name) for name in folder.names() if folder.mask(name)}
+    assert masks == {
+        "empty": "an empty file",
+        "null": "a link to /dev/null",
+        "link": "a link to /dev/null",
+    }
+
+
+def test_a_folder_is_listed_again_when_something_came_or_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "d"
+    path.mkdir()
+    monkeypatch.setattr(sources, "SETTLED_S", -1)  # as if it had been changed long ago
+    one = Folder(str(path))
+    assert one.afresh(None) is not one, "never listed"
+    assert one.names() == []
+    assert one.afresh(None) is one
+    (path / "1111-2222").write_bytes(EJECT)
+    two = one.afresh(None)
+    assert (two.names(), two.afresh(None)) == (["1111-2222"], two)
+    (path / "configPack.tar.gz").write_bytes(b"")
+    three = two.afresh(None)
+    assert three.packed() is not None
+    assert three.afresh(None) is not three, "an archive may have been written over"
+    shutil.rmtree(path)
+    gone = two.afresh(None)
+    assert (gone.names(), gone.missing, gone.afresh(None) is gone) == ([], True, False)
+
+
+def test_a_folder_that_was_changed_a_moment_ago_is_listed_again(tmp_path: Path) -> None:
+    """File systems count time in coarse steps: two changes may have the same."""
+    folder = Folder(str(tmp_path))
+    folder.names()
+    assert folder.afresh(None) is not folder
+
+
+def test_an_archive_comes_right_behind_the_folder_it_is_in(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    pack = packed(tmp_path / "a/configPack.tar.gz", {"19d2:1201": EJECT, "1111:2222": b""})
+    folders = [Folder(str(tmp_path / name)) for name in "ab"]
+    found = list(in_order(folders))
+    assert [source.path for source in found] == [folders[0].path, pack, folders[1].path]
+    inside = found[1]
+    assert sorted(inside.names()) == ["1111:2222", "19d2:1201"]
+    assert inside.read("19d2:1201") == EJECT
+    assert (inside.mask("19d2:1201"), inside.mask("1111:2222")) == ("", "an empty file")
+    with pytest.raises(DeviceFileError, match="has no 3333:4444"):
+        inside.read("3333:4444")
+    assert next(in_order(folders)).names() == ["configPack.tar.gz"]
+
+
+def test_a_broken_archive_is_told_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "configPack.tar.gz").write_bytes(b"zebra")
+    (tmp_path / "19d2-1201").write_bytes(EJECT)
+    catalog = Catalog((str(tmp_path), "/nonexistent"))
+    assert [c.file_name for c in catalog.all()] == ["19d2-1201"]
+    assert catalog.candidates(UsbId(0x1111, 0x2222)) == ()
+    assert caplog.text.count("configPack.tar.gz: not a tar.gz") == 1
+    inside = Packed(str(tmp_path / "configPack.tar.gz"))
+    with pytest.raises(DeviceFileError, match=r"not a tar\.gz"):
+        inside.read("19d2-1201")
+
+
+def test_an_archive_is_opened_only_when_no_folder_before_it_has_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "19d2-1201").write_bytes(EJECT)
+    pack = packed(tmp_path / "configPack.tar.gz", {"19d2:1201": b"", "05c6:1000": EJECT})
+    opened = []
+    real = os.open
+    monkeypatch.setattr("os.open", lambda path, *rest: opened.append(path) or real(path, *rest))
+    catalog = Catalog((str(tmp_path),))
+    assert len(catalog.candidates(UsbId(0x19D2, 0x1201))) == 1
+    assert opened == []
+    (candidate,) = catalog.candidates(UsbId(0x05C6, 0x1000))
+    entry = read_entry(candidate)
+    assert (entry.path, entry.device_file.standard_eject) == (f"{pack}/05c6:1000", True)
+    assert opened == [pack]
+
+
+def test_device_files_have_a_bound(tmp_path: Path) -> None:
+    (tmp_path / "19d2-1201").write_bytes(b"#" * 100_000)
+    pack = packed(tmp_path / "configPack.tar.gz", {"19d2:1202": b"#" * 100_000})
+    assert len(Folder(str(tmp_path)).read("19d2-1201")) == MAX_BYTES + 1
+    assert len(Packed(pack).read("19d2:1202")) == MAX_BYTES + 1

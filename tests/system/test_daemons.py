@@ -1,0 +1,104 @@
+"""udev and systemd, as scripts that write down how they were called."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pymodeswitch.system import daemons
+from pymodeswitch.system.udev_rules import own_command
+
+
+@pytest.fixture
+def bin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Both run, and both can be told."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (tmp_path / "control").touch()
+    monkeypatch.setattr(daemons, "ADMIN_PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setattr(daemons, "UDEV_RUNS", str(tmp_path / "control"))
+    monkeypatch.setattr(daemons, "SYSTEMD_RUNS", str(tmp_path))
+    for name in ("udevadm", "systemctl"):
+        script(folder / name, f'echo {name} "$@" >>{tmp_path}/calls')
+    return folder
+
+
+def script(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_both_are_told(bin_folder: Path, tmp_path: Path) -> None:
+    assert daemons.reload() == []
+    assert (tmp_path / "calls").read_text() == "udevadm control --reload\nsystemctl daemon-reload\n"
+
+
+def test_neither_runs(bin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemons, "UDEV_RUNS", "/nonexistent")
+    monkeypatch.setattr(daemons, "SYSTEMD_RUNS", "/nonexistent")
+    assert not daemons.udev_runs()
+    assert daemons.reload() == []
+    assert not (tmp_path / "calls").exists()
+
+
+def test_what_they_complain_of_is_told(bin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(bin_folder / "udevadm", "echo first >&2; echo 'Failed: no such thing' >&2; exit 1")
+    script(bin_folder / "systemctl", "exit 3")
+    udev, systemd = daemons.reload()
+    assert udev == (
+        "udev could not be told to read its files again: Failed: no such thing "
+        "(run `udevadm control --reload`)"
+    )
+    assert "systemd could not be told to read its files again: exit code 3 (" in systemd
+    monkeypatch.setattr(daemons, "ADMIN_PATH", "/nonexistent")
+    assert "there is no udevadm" in daemons.reload()[0]
+
+
+def test_one_that_hangs(bin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemons, "PATIENCE_S", 0.2)
+    script(bin_folder / "udevadm", "exec sleep 60")
+    assert "timed out after 0.2 seconds" in daemons.reload()[0]
+
+
+def test_this_python_can_be_started() -> None:
+    assert daemons.start_problem(own_command()) == ""
+
+
+def test_what_cannot_be_started(tmp_path: Path) -> None:
+    assert daemons.start_problem([f"{tmp_path}/none"]).startswith(f"`{tmp_path}/none` cannot be started: ")
+    script(tmp_path / "python", "echo 'No module named pymodeswitch' >&2; exit 1")
+    assert daemons.start_problem([f"{tmp_path}/python", "-m", "pymodeswitch"]) == (
+        f"`{tmp_path}/python -m pymodeswitch` cannot be started: No module named pymodeswitch"
+    )
+
+
+def test_a_user_s_settings_do_not_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_PATH", "x")
+    script(tmp_path / "program", 'test -n "$SECRET_PATH"')
+    assert daemons.start_problem([str(tmp_path / "program")])
+
+
+def test_who_can_change_what_root_runs(tmp_path: Path) -> None:
+    program = tmp_path / "bin/program"
+    program.parent.mkdir(mode=0o755)
+    program.touch()
+    mine = os.geteuid() == 0
+    assert (daemons.ownership_warning([str(program)]) == "") == mine
+    program.parent.chmod(0o775)
+    assert daemons.ownership_warning([str(program)]) == (
+        f"{program.parent} can be changed by others than root, and root will run what is in it"
+    )
+    assert daemons.ownership_warning(["/nonexistent/program"]) == ""
+
+
+def test_who_can_change_this_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "package").mkdir(mode=0o777)
+    (tmp_path / "package").chmod(0o777)
+    monkeypatch.setattr("sys.executable", "/usr/bin/python3")
+    monkeypatch.setattr(
+        "pymodeswitch.system.udev_rules.__file__", str(tmp_path / "package/system/udev_rules.py")
+    )
+    assert str(tmp_path / "package") in daemons.ownership_warning(own_command())
+    assert daemons.ownership_warning(["/usr/bin/pymodeswitch"]) == ""

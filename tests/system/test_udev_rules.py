@@ -1,0 +1,142 @@
+"""The generated rules: their shape, what they do at which event, and who else's rules meet ours."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pymodeswitch import UsageError, UsbId
+from pymodeswitch.catalog.catalog import default_catalog
+from pymodeswitch.system.udev_rules import default_command, rules, run_command, started_by
+from tests.support.udev_rules import Event, Outcome, carry_out
+
+COMMAND = run_command(["/usr/bin/pymodeswitch"])
+LINE = re.compile(r'ATTR\{idVendor\}=="(\w{4})", ATTR\{idProduct\}=="([\w|]+)", GOTO="pymodeswitch_start"')
+NOTHING = Outcome((), (), ())
+MF691 = UsbId(0x19D2, 0x1201)
+SYSTEMD = ("/run/systemd/system",)
+
+
+def plugged(usb_id: UsbId, **fields: object) -> Event:
+    attributes = {"idVendor": f"{usb_id.vendor:04x}", "idProduct": f"{usb_id.product:04x}"}
+    return Event(attributes)._replace(**fields)
+
+
+def test_one_line_per_vendor_and_every_id_once() -> None:
+    ids = default_catalog().initial_ids()
+    lines = [m for line in rules(ids, COMMAND).splitlines() if (m := LINE.fullmatch(line))]
+    found = [UsbId(int(m[1], 16), int(p, 16)) for m in lines for p in m[2].split("|")]
+    assert found == ids
+    assert len(lines) == len({usb_id.vendor for usb_id in ids})
+
+
+def test_every_id_starts_once_and_no_target_starts() -> None:
+    catalog = default_catalog()
+    ids = catalog.initial_ids()
+    text = rules(ids, COMMAND)
+    for usb_id in ids:
+        expected = "/usr/bin/pymodeswitch --no-wait --and-others --port 1-1.2"
+        assert carry_out(text, plugged(usb_id)) == Outcome((expected,), (), ())
+    targets = {target for entry in catalog.entries() for target in entry.targets} - set(ids)
+    assert len(targets) > 100
+    for target in targets:
+        assert carry_out(text, plugged(target)) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("start", "exists", "outcome"),
+    [
+        ("run", SYSTEMD, Outcome(("/bin/x",), (), ())),
+        ("systemd", (), Outcome((), ("pymodeswitch@1-1.2.service",), ("systemd",))),
+        ("auto", SYSTEMD, Outcome((), ("pymodeswitch@1-1.2.service",), ("systemd",))),
+        ("auto", (), Outcome(("/bin/x",), (), ())),
+    ],
+)
+def test_who_starts(start: str, exists: tuple[str, ...], outcome: Outcome) -> None:
+    text = rules([MF691], "/bin/x", start=start)
+    assert carry_out(text, plugged(MF691, exists=exists)) == outcome
+
+
+@pytest.mark.parametrize("start", ["run", "systemd", "auto"])
+def test_once_per_stick_and_only_when_it_is_added(start: str) -> None:
+    text = rules([MF691], COMMAND, whole_vendors=[0x19D2], start=start)
+    for action in ("bind", "change", "unbind", "remove", "move"):
+        assert carry_out(text, plugged(MF691, action=action, exists=SYSTEMD)) == NOTHING
+    assert carry_out(text, plugged(MF691, devtype="usb_interface", kernel="1-1.2:1.0")) == NOTHING
+    assert carry_out(text, plugged(MF691, subsystem="tty")) == NOTHING
+    assert carry_out(text, plugged(MF691)) != NOTHING
+
+
+def test_a_vendor_with_a_fallback() -> None:
+    """Any of its sticks with storage in interface 0; a switched one has something else there."""
+    text = rules([UsbId(0x12D1, 1)], COMMAND, whole_vendors=[0x12D1, 0x05C6])
+    for vendor in (0x12D1, 0x05C6):
+        stick = UsbId(vendor, 0x1234)
+        assert len(carry_out(text, plugged(stick)).run) == 1
+        assert carry_out(text, plugged(stick, interfaces=":ff0112:080650:")) == NOTHING
+        phone = plugged(stick)
+        assert (
+            carry_out(text, phone._replace(attributes={**phone.attributes, "manufacturer": "Android"}))
+            == NOTHING
+        )
+    assert carry_out(text, plugged(UsbId(0x19D2, 1))) == NOTHING
+    listed = plugged(UsbId(0x12D1, 1), interfaces=":ff0112:")
+    assert len(carry_out(text, listed).run) == 1, "what has a file of its own need not be storage"
+
+
+def test_default_command_is_absolute_does_not_wait_and_names_no_id() -> None:
+    """An ID would be a person's wish, which `switching = false` does not stop."""
+    command = default_command()
+    assert command.startswith("/")
+    assert command.endswith("/pymodeswitch/__main__.py --no-wait --and-others --port %k")
+
+
+def test_a_python_with_a_blank_in_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/opt/my env/bin/python")
+    assert default_command().startswith("'/opt/my env/bin/python' -I -S /")
+
+
+def test_words_that_udev_would_read_otherwise() -> None:
+    assert run_command(["/opt/100%$x"]) == "/opt/100%%$$x --no-wait --and-others --port %k"
+    with pytest.raises(UsageError, match="no single quotes"):
+        run_command(["/opt/it's"])
+
+
+def test_a_python_that_does_not_know_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "")
+    with pytest.raises(UsageError, match="say with --command"):
+        default_command()
+
+
+@pytest.mark.parametrize("command", ["", " ", 'say "hi"', "a\nb", "x\\"])
+@pytest.mark.parametrize("start", ["run", "auto"])
+def test_commands_that_fit_in_no_rule(command: str, start: str) -> None:
+    with pytest.raises(UsageError, match="bad command"):
+        rules([UsbId(1, 2)], command, start=start)
+
+
+def test_a_line_that_udev_would_not_read() -> None:
+    with pytest.raises(UsageError, match="longer than udev reads"):
+        rules([UsbId(1, product) for product in range(4000)], COMMAND)
+
+
+IDS = [MF691, UsbId(0x12D1, 0x1446), UsbId(0x12D1, 0x1F01)]
+
+
+@pytest.mark.parametrize(
+    ("line", "met"),
+    [
+        ('ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", RUN+="usb_modeswitch \'/%k\'"', [MF691]),
+        ('ATTRS{idVendor}=="12d1", ATTRS{manufacturer}!="Android", RUN+="usb_modeswitch"', IDS[1:]),
+        ('ATTR{idVendor}=="12D1", ATTR{idProduct}=="1f01|14fe", RUN{program}+="x"', [IDS[2]]),
+        ('ATTR{idVendor}=="12d1", ATTR{idProduct}=="14*", ENV{SYSTEMD_WANTS}+="x"', [IDS[1]]),
+        ('ATTR{idVendor}=="19d2", \\\nATTR{idProduct}=="1201", RUN="x"', [MF691]),
+        ('ATTR{idVendor}=="19d2", ATTR{idProduct}=="1203", RUN+="usb_modeswitch"', []),
+        ('ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", MODE="0666"', []),
+        ('# ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", RUN+="usb_modeswitch"', []),
+        ('KERNEL=="ttyUSB*", RUN+="x"', []),
+    ],
+)
+def test_rules_of_others(line: str, met: list[UsbId]) -> None:
+    assert started_by(f'ACTION!="add", GOTO="end"\n{line}\nLABEL="end"\n', IDS) == met

@@ -1,0 +1,130 @@
+"""Completions: bash carries its own out; zsh's and fish's are compared with the grammar, word by word."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pymodeswitch.command.cli import VERBS
+from tools import completions
+from tools.grammar import Option, Positional, Verb, verbs
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("completions") / "pymodeswitch"
+    path.write_text(completions.bash(verbs()))
+    return path
+
+
+def complete(script: Path, *words: str, cwd: Path | None = None) -> list[str]:
+    """What bash offers for the last word."""
+    code = (
+        'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pymodeswitch; '
+        '((${#COMPREPLY[@]} == 0)) || printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "-u", "-c", code, "bash", str(script), "pymodeswitch", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=cwd,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("sys",), ["system"]),
+        (("system", ""), ["install", "check", "uninstall", "-h", "--help"]),
+        (("system", "check", "--s"), ["--start"]),
+        (("system", "install", "--start", ""), ["run", "systemd", "auto"]),
+        (("rules", "--start", "s"), ["systemd"]),
+        (("--no-w",), ["--no-wait"]),
+        (("--vers",), ["--version"]),
+        (("19d2", ":", "1201", "--no-w"), ["--no-wait"]),
+        (("--port", "1-1", "--no-w"), ["--no-wait"]),
+        (("list", "--no-w"), []),
+        (("-q", "list", "--so"), ["--sources"]),
+        (("switch", "--mode", ""), []),
+        (("explain", "list", "--so"), []),
+        (("data", "import", "--source-n"), ["--source-name"]),
+    ],
+)
+def test_bash(words: tuple[str, ...], offered: list[str], script: Path) -> None:
+    assert complete(script, *words) == offered
+
+
+def test_bash_offers_every_verb(script: Path) -> None:
+    offered = complete(script, "")
+    assert offered[: len(VERBS)] == list(VERBS)
+    assert "--port" in offered
+
+
+def test_bash_offers_files_and_folders(script: Path, tmp_path: Path) -> None:
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a file").touch()
+    assert sorted(complete(script, "lint", "a", cwd=tmp_path)) == ["a file", "a folder"]
+    assert complete(script, "list", "--data", "a", cwd=tmp_path) == ["a folder"]
+    assert "--json" in complete(script, "lint", "-", cwd=tmp_path)
+
+
+def test_bash_offers_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("1-1.2", "1-1.2:1.0", "2-1", "usb1"):
+        (tmp_path / "devices" / name).mkdir(parents=True)
+    for folder, offered in (("devices", ["1-1.2", "2-1"]), ("none", [])):
+        monkeypatch.setattr(completions, "PORTS", str(tmp_path / folder))
+        (tmp_path / "script").write_text(completions.bash(verbs()))
+        assert complete(tmp_path / "script", "--port", "") == offered
+
+
+def leaves() -> Iterator[Verb]:
+    for verb in verbs():
+        yield from verb.actions or (verb,)
+
+
+def test_zsh_knows_every_verb_and_option() -> None:
+    text = completions.zsh(verbs())
+    assert text.startswith("#compdef pymodeswitch\n")
+    for verb in leaves():
+        block = re.search(rf'    "{verb.name}"\)\n(.*?)        ;;', text, re.DOTALL)
+        assert block is not None, verb.name
+        found = set(re.findall(r"(?<=['{,*])--?[\w-]+", block[1]))
+        assert found == {flag for option in verb.options for flag in option.flags}
+    assert r"who starts\: udev (run)" in text
+    assert "'explain:show an ID'\\''s entry and plan'" in text
+
+
+def test_fish_knows_every_verb_and_option() -> None:
+    lines = completions.fish(verbs()).splitlines()
+    for verb in leaves():
+        if verb.name == "switch":
+            mine = [line for line in lines if "-n 'not __fish_seen_subcommand_from" in line]
+        else:
+            seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in verb.words)
+            mine = [line for line in lines if f"-n '{seen}'" in line]
+        found = {flag for line in mine for flag in re.findall(r" -(?:l|s) (\S+)", line)}
+        assert found == {flag.lstrip("-") for option in verb.options for flag in option.flags}, verb.name
+    assert "-d 'show an ID\\'s entry and plan'" in "\n".join(lines)
+
+
+def test_the_grammar() -> None:
+    by_name = {verb.name: verb for verb in verbs()}
+    assert list(by_name) == list(VERBS)
+    switch = by_name["switch"]
+    flags = {option.flags[-1]: option for option in switch.options}
+    assert flags["--port"] == Option(("--port",), flags["--port"].text, "PORT", "port", (), False)
+    assert flags["--data"][2:] == ("DIR", "folder", (), True)
+    assert flags["--no-wait"][2:] == ("", "", (), False)
+    assert switch.positionals == (Positional("ID", switch.positionals[0].text, "", True, False),)
+    install = by_name["system"].actions[0]
+    assert (install.name, install.words) == ("system install", ("system", "install"))
+    start = next(option for option in install.options if option.flags == ("--start",))
+    assert start[2:] == ("run|systemd|auto", "choice", ("run", "systemd", "auto"), False)
+    assert by_name["lint"].positionals[0][2:] == ("file", False, True)

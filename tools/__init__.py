@@ -1,0 +1,1 @@
+"""Generators of what is derived from the code; not in the wheel."""

@@ -1,0 +1,77 @@
+"""Writes what is generated and comes with pymodeswitch: `python -m tools.derived`.
+
+pymodeswitch/system/ is laid out as it will be below /usr: rules and units with the command that a package
+has, man pages from docs/ by Sphinx, completions from the command's grammar. A test compares.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pymodeswitch.catalog.catalog import Catalog
+from pymodeswitch.catalog.sources import shipped_folder
+from pymodeswitch.modem.port_link import modem_ids
+from pymodeswitch.system.installation import (
+    LINK_RULES,
+    LINK_SCRIPT,
+    PACKAGE_COMMAND,
+    PACKAGE_PREFIX,
+    RULES,
+    shipped_system_folder,
+)
+from pymodeswitch.system.link_rules import link_rules
+from pymodeswitch.system.udev_rules import rules, run_command
+from pymodeswitch.system.units import PORT_UNIT, SCAN_UNIT, port_unit, scan_unit
+from tools import completions
+from tools.grammar import verbs
+
+ROOT = Path(__file__).parent.parent
+
+
+def generated() -> dict[str, str]:
+    """Text by path, all but the man pages."""
+    catalog = Catalog((shipped_folder(),))
+    ids, vendors = catalog.initial_ids(), catalog.fallback_vendors()
+    grammar = verbs()
+    return {
+        f"lib/udev/rules.d/{RULES}": rules(
+            ids, run_command(PACKAGE_COMMAND), whole_vendors=vendors, start="auto"
+        ),
+        f"lib/udev/rules.d/{LINK_RULES}": link_rules(
+            modem_ids(catalog.entries()), PACKAGE_COMMAND, f"{PACKAGE_PREFIX}/lib/udev/{LINK_SCRIPT}"
+        ),
+        f"lib/systemd/system/{PORT_UNIT}": port_unit(PACKAGE_COMMAND),
+        f"lib/systemd/system/{SCAN_UNIT}": scan_unit(PACKAGE_COMMAND),
+        "share/bash-completion/completions/pymodeswitch": completions.bash(grammar),
+        "share/zsh/site-functions/_pymodeswitch": completions.zsh(grammar),
+        "share/fish/vendor_completions.d/pymodeswitch.fish": completions.fish(grammar),
+    }
+
+
+def man_pages() -> dict[str, str]:
+    """The man pages by path, made of the pages in docs/."""
+    with tempfile.TemporaryDirectory() as out:
+        words = ("-m", "sphinx", "-q", "-W", "-b", "man", "-d", f"{out}/doctrees", str(ROOT / "docs"), out)
+        subprocess.run([sys.executable, *words], check=True, cwd=ROOT, timeout=300)
+        pages = sorted(Path(out).glob("*.[1-9]"))
+        return {f"share/man/man{page.suffix[1:]}/{page.name}": page.read_text() for page in pages}
+
+
+def main() -> None:
+    """Write all of them, and remove what is not generated any more."""
+    folder = Path(shipped_system_folder())
+    files = {**generated(), **man_pages()}
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != LINK_SCRIPT and str(path.relative_to(folder)) not in files:
+            path.unlink()
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
