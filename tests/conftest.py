@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import large
 from pymodeswitch.catalog import sources
+from pymodeswitch.early import sender
 from pymodeswitch.nouns import run_folder
 from pymodeswitch.planning import settings
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
@@ -21,8 +21,8 @@ def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     """Device files and settings that this computer happens to have must not decide a test."""
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", ())
     monkeypatch.setattr(sources, "PACKS_INDEX", "/nonexistent/packs")
-    monkeypatch.setattr(large, "INDEX", "/nonexistent/large-folders")
     monkeypatch.setattr(run_folder, "FOLDER", "/dev/null/state")
+    monkeypatch.setattr(sender, "TABLE", "/nonexistent/table")
     monkeypatch.setattr(settings, "PATH", "/nonexistent/pymodeswitch.conf")
     monkeypatch.setattr(settings, "REFERENCE_PATHS", ())
 

@@ -20,7 +20,6 @@ from ..device_files.names import (
     name_problem,
     parse_name,
 )
-from ..large import LargeFolders
 from ..nouns.errors import DeviceFileError, NoEntryError
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, Entry, UsbId
@@ -45,16 +44,15 @@ class Catalog:
 
     def __init__(self, folders: Iterable[str]) -> None:
         self.folders = tuple(folders)
-        large = LargeFolders()
-        self._folders = tuple(Folder(path, large) for path in self.folders)
+        self._folders = tuple(Folder(path) for path in self.folders)
         self._found: tuple[Found, ...] | None = None
         self._entries: tuple[Entry, ...] | None = None
 
     def afresh(self) -> Catalog:
         """The same folders as they are now; listed anew where something may have come or gone."""
-        catalog, large = Catalog(()), LargeFolders()
+        catalog = Catalog(())
         catalog.folders = self.folders
-        catalog._folders = tuple(folder.afresh(large) for folder in self._folders)
+        catalog._folders = tuple(folder.afresh() for folder in self._folders)
         return catalog
 
     def sources(self) -> Iterator[Source]:

@@ -30,6 +30,10 @@ class Table:
         self._head = os.pread(self._file, self._start, 0).decode("utf-8", "surrogateescape").split("\n")
         self.limit, self.switching = 0, False
 
+    def close(self) -> None:
+        """Close it; the sender, which ends at once, does not."""
+        os.close(self._file)
+
     def is_of_today(self) -> bool:
         """Whether all that it was made from is as it was. Reads the settings in it, too."""
         for line in self._head:

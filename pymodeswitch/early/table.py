@@ -42,8 +42,8 @@ from ..planning import settings as settings_module
 from ..planning.plan import CBW_SIGNATURE, make_plan
 from ..planning.policy import decide_by
 from ..planning.settings import Settings, read_settings
+from . import sender
 from .lookup import ASK, MOST_LINE, NOTHING
-from .sender import TABLE
 
 # Numbers that no device has stand for what is the device's own.
 FIRST_INTERFACE, FIRST_OUT, FIRST_IN = 0x1FF, 0x101, 0x181
@@ -69,9 +69,14 @@ def make_table(catalog: Catalog, settings: Settings) -> bytes:
     )
 
 
-def write_table(catalog: Catalog | None = None, path: str = TABLE) -> None:
+def write_table() -> None:
     """Make the table of this system, and put it into its place. DeviceFileError, SettingsError."""
-    files.write_bytes(path, make_table(catalog or default_catalog(), read_settings()))
+    files.write_bytes(sender.TABLE, make_table(default_catalog(), read_settings()))
+
+
+def has_place() -> bool:
+    """Whether a table may be put there: `system install`, or a package, has made its folder."""
+    return os.access(os.path.dirname(sender.TABLE), os.W_OK)
 
 
 def _head(catalog: Catalog, settings: Settings) -> bytes:

@@ -219,7 +219,7 @@ class Device:
         return self._ioctl(self._node, code, bytearray(request) if request else 0)
 
 
-STEPS = {
+STEPS: "dict[str, Callable[..., None]]" = {
     "detach": Device.detach,
     "claim": Device.claim,
     "release": Device.release,

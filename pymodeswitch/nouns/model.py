@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from .errors import UsageError
 from .record import Choice, Record, replace
-from .steps import Plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NewType
+
+    from .steps import Plan
 
     Port = NewType("Port", str)
 else:

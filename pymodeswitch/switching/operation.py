@@ -20,8 +20,8 @@ from ..nouns.record import Record, replace
 from ..nouns.steps import Plan, Step
 from ..planning.policy import decide_by
 from ..planning.settings import Settings
-from ..sent import is_marked, mark, was_sent_to
 from .attempts import Attempts
+from .marks import Mark, mark_of
 from .port_state import Guard
 from .verdict import Verdict, is_target
 
@@ -180,21 +180,14 @@ class Operation:
 
     # Finding the device and its device file
 
-    def is_target_of_some_entry(self, port: Port, *, quickly: bool) -> bool:
-        """Take what is on the port for the stick that is meant; True when it is switched already.
-
-        quickly: something that another start has sent to a moment ago, and that is no storage, is taken
-        for switched without reading all device files.
-        """
+    def is_target_of_some_entry(self, port: Port) -> bool:
+        """Take what is on the port for the stick that is meant; True when it is switched already."""
         device = self.host.at(port)
         if device is None:
             raise NotAttachedError(f"nothing is attached to port {port}")
         self._id = device.id
         if self.catalog.candidates(device.id):
             return False
-        if quickly and not device.is_storage and was_sent_to(self.host, port):
-            self._arrived(device)
-            return True
         leading = self.catalog.leading_to(device.id)
         if leading:
             self.entry = leading[0]
@@ -344,23 +337,32 @@ class Operation:
     # Switching
 
     def carry_out(
-        self, device: AttachedDevice, entry: Entry, plan: Plan, seconds: float | None, tries: int
+        self,
+        device: AttachedDevice,
+        entry: Entry,
+        plan: Plan,
+        seconds: float | None,
+        tries: int,
+        mark: Mark | None = None,
     ) -> SwitchResult:
-        """Send, `tries` times at most, and watch for that long; None sends once and does not watch."""
-        # Sent by a start that waits for no verdict: so the first thing to do is to wait for it.
-        is_sent = seconds is not None and tries > 1 and is_marked(self.host, device)
+        """Send, `tries` times at most, and watch for that long; None sends once and does not watch.
+
+        mark: the sender's, of this stay. It has sent, which stands for the first try, or has tried to.
+        """
+        if mark is None and seconds is not None and tries > 1:
+            mark = mark_of(self.host, device)
+        is_sent = mark is not None and mark.is_sent
         if self._guard is not None and not plan.by_itself and not is_sent:
             self._guard.count(self.settings.switches_per_minute)
         if self.settings.storage_delay_s is not None:
             self.tell("kernel", self.host.raise_storage_delay(self.settings.storage_delay_s))
-        attempts = Attempts(self.host, device, entry, plan, tell=self.tell, warn=self.warn)
+        attempts = Attempts(self.host, device, entry, plan, mark=mark, tell=self.tell, warn=self.warn)
         try:
             if seconds is None:
                 attempts.send_once()
                 self.tries = attempts.tries
-                mark(self.host, device)
                 return self.result(Status.SENT)
-            verdict, now = attempts.until_verdict(seconds, tries, is_sent=is_sent)
+            verdict, now = attempts.until_verdict(seconds, tries)
         finally:
             self.tries, self.after, self.plan = attempts.tries, attempts.after, attempts.plan
         if self.settings.avoid_reset_quirk:
