@@ -31,7 +31,7 @@ class Table:
         self.limit, self.switching = 0, False
 
     def close(self) -> None:
-        """Close it; the sender, which ends at once, does not."""
+        """Close it."""
         os.close(self._file)
 
     def is_of_today(self) -> bool:

@@ -35,6 +35,10 @@ class Port:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.open(f"{state}/{port}", flags, 0o600)
 
+    def close(self) -> None:
+        """Give the lock back."""
+        os.close(self._file)
+
     def lock(self) -> bool:
         """Whether nobody else is at work on the port."""
         try:
@@ -106,39 +110,58 @@ def handle(
     that has left.
     """
     stick = Stick(sysfs, port)
-    steps, entry, limit = [ASK], "", 0
-    try:
-        known = Table(table)
-        if known.is_of_today():
-            steps, entry = decide(stick, known) if known.switching else ([NOTHING], "")
-            limit = known.limit
-    except (OSError, ValueError):  # there is none, or it cannot be read: the judge makes one
-        pass
+    steps, entry, limit = _look_up(stick, table)
     if steps == [NOTHING]:
         return "nothing"
     own = Port(state, port)
-    if own.is_marked(stick):
-        return "asked"  # before: udev replays its events
-    if steps == [ASK] or not own.lock() or not is_usable() or stick.is_busy():
-        own.mark(stick, "asked", entry, [])
-        return "asked"
     try:
-        node = os.open(f"{dev}/bus/usb/{stick.bus:03d}/{stick.number:03d}", os.O_RDWR | os.O_CLOEXEC)
-    except OSError as error:
-        own.mark(stick, "failed", entry, [], error.errno or 0)
-        return "failed"
-    device = Device(stick, node, call)
+        if own.is_marked(stick):
+            return "asked"  # before: udev replays its events
+        if steps == [ASK] or not own.lock() or not is_usable() or stick.is_busy():
+            own.mark(stick, "asked", entry, [])
+            return "asked"
+        try:
+            node = os.open(f"{dev}/bus/usb/{stick.bus:03d}/{stick.number:03d}", os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            own.mark(stick, "failed", entry, [], error.errno or 0)
+            return "failed"
+        try:
+            return _send(own, stick, Device(stick, node, call), steps, entry, limit)
+        finally:
+            os.close(node)
+    finally:
+        own.close()
+
+
+def _look_up(stick: Stick, path: str) -> "tuple[list[str], str, int]":
+    """The steps for a device, the path of the entry, and the limit of a port."""
+    try:
+        table = Table(path)
+    except (OSError, ValueError):  # there is none, or it cannot be read: the judge makes one
+        return [ASK], "", 0
+    try:
+        if not table.is_of_today():
+            return [ASK], "", 0
+        return (*decide(stick, table), table.limit) if table.switching else ([NOTHING], "", 0)
+    except ValueError:
+        return [ASK], "", 0
+    finally:
+        table.close()
+
+
+def _send(own: Port, stick: Stick, device: Device, steps: "list[str]", entry: str, limit: int) -> str:
     drivers = device.drivers()
     if OWN in drivers.values():  # another program has claimed it
         own.mark(stick, "asked", entry, [])
         return "asked"
     if not own.count(limit):
-        _log(f"port {port} was switched {limit} times within a minute: not again for now")
+        _log(f"port {stick.port} was switched {limit} times within a minute: not again for now")
         return "too often"
     # Before the message: a moment later the stick may have left, or somebody has ended us.
     own.mark(stick, "sending", entry, list(drivers))
     device.carry_out(steps)
-    outcome = "sent" if device.delivered else "failed"
+    # Without a transfer that got through, too, only the port can tell what came of it.
+    outcome = "sent" if device.started else "failed"
     own.mark(stick, outcome, entry, list(drivers), device.error)
     return outcome
 
@@ -183,9 +206,11 @@ def _log(line: str) -> None:
     """One line to the system's log (syslog(3): facility daemon, warning)."""
     from _socket import AF_UNIX, SOCK_DGRAM, socket
 
+    log = socket(AF_UNIX, SOCK_DGRAM)
     try:
-        log = socket(AF_UNIX, SOCK_DGRAM)
         log.connect("/dev/log")
         log.send(f"<28>pymodeswitch: {line}".encode())
     except OSError:  # there is no log
         pass
+    finally:
+        log.close()

@@ -55,8 +55,7 @@ def is_usable() -> bool:
 class Device:
     """An opened device. node: its file. call: ioctl(2).
 
-    started: something that may switch it was tried. delivered: such a step got through. error: the last
-    error number, 0 for none.
+    started: something that may switch it was tried. error: the last error number, 0 for none.
     """
 
     def __init__(self, stick: Stick, node: int, call: "Callable[..., int]") -> None:
@@ -66,7 +65,7 @@ class Device:
         self._until = monotonic() + MOST_S
         self._claimed: list[int] = []
         self._has_left = self._has_ended = False
-        self.started = self.delivered = False
+        self.started = False
         self.error = 0
 
     def drivers(self) -> dict[int, str]:
@@ -130,7 +129,6 @@ class Device:
                 raise
             self._clear(address)
             self._bulk(address, bytes.fromhex(data))
-        self.delivered = True
 
     def status(self, endpoint: str, number: str, length: str, tries: str) -> None:
         """Read a CSW. Whatever comes, or does not, proves nothing."""
@@ -160,7 +158,6 @@ class Device:
             part.to_bytes(2, sys.byteorder) for part in (int(value), place, len(payload))
         )
         self._call(CONTROL, _with_pointer(head + _uint(self._bound(CONTROL_MS)), payload))
-        self.delivered = True
 
     def set_configuration(self, value: str) -> None:
         """SET_CONFIGURATION: the first one tells whether it is allowed at all."""
@@ -169,19 +166,17 @@ class Device:
         except OSError as error:
             self.started = self.started or error.errno not in REFUSED
             raise
-        self.started = self.delivered = True
+        self.started = True
 
     def set_interface(self, number: str, setting: str) -> None:
         """SET_INTERFACE on a claimed interface."""
         self.started = True
         self._call(SET_INTERFACE, _uint(self._interface(number).number) + _uint(int(setting)))
-        self.delivered = True
 
     def reset(self) -> None:
         """Reset the port."""
         self.started = True
         self._call(RESET, b"")
-        self.delivered = True
 
     def _interface(self, number: str) -> Interface:
         found = self._stick.interface(number)

@@ -60,6 +60,7 @@ class Attempts:
         self.tries = 0
         self.after: AttachedDevice | None = None
         self._execution = Execution(device)
+        self._mark = mark
         self._is_sent = mark is not None and mark.is_sent
         if mark is not None:
             # What the sender has taken from the stick is to be given back, too.
@@ -137,7 +138,7 @@ class Attempts:
         if self.plan.by_itself:
             return
         now = self.host.at(self.device.port)
-        if number > 1 and judge(self.device, now, self.entry) is not Verdict.UNCHANGED:
+        if self._is_late(number) and judge(self.device, now, self.entry) is not Verdict.UNCHANGED:
             return  # it went after the last look: what it becomes is for the watcher to tell
         if now is not None and not now.same_stay(self._execution.device) and now.interfaces:
             # It came back as it was: with a new number, and with its drivers.
@@ -158,6 +159,10 @@ class Attempts:
             self._error = None
         self.tries += self._execution.started
         self._delivered = self._delivered or self._execution.delivered
+
+    def _is_late(self, number: int) -> bool:
+        """Whether the device was looked at so long ago that it may be another one by now."""
+        return number > 1 or self._mark is not None
 
     def _send(self, number: int) -> None:
         """Execute the plan; where its way is barred, the same commands go the other way.

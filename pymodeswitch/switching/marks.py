@@ -3,7 +3,7 @@
 A line is a word and its value:
 
     stick ID BUS NUMBER     the stay that it is about: initial ID, bus and device number
-    state STATE             asked (nothing was done), sending, sent, or failed (no transfer got through)
+    state STATE             asked (nothing was done), sending, sent, or failed (nothing could be sent)
     when SECONDS            on the kernel's monotonic clock
     error NUMBER            the errno of the last call that failed; 0 for none
     configuration N         that was active

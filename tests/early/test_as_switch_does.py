@@ -104,7 +104,7 @@ def _stick(text: str, manufacturer: str, product: str, active: int | None) -> Po
 
 
 @hypothesis_settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     stick=sticks(),
@@ -159,8 +159,9 @@ def test_as_the_library_decides(
         status = result.status
     except (NoEntryError, NotStorageError):
         status = None
-    except TransferError:
-        assert outcome == "failed"
+    except TransferError:  # no transfer got through: the sender leaves it open what came of it
+        assert outcome == "sent"
+        assert sent == stick.trace
         return
     except ModeSwitchError as error:
         pytest.fail(f"the sender made {outcome} of what the library says this to: {error}")
