@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,10 @@ class Computer:
         self.folder = str(self.kernel.state)
         self.outcomes: list[Outcome] = []
         self.settings = Settings()
-        self.catalog = Catalog([shipped_folder()])
+        devices = folder / "shipped"
+        devices.mkdir()
+        shutil.copy(os.path.join(shipped_folder(), "19d2-1201"), devices)
+        self.catalog = Catalog([str(devices)])
         self.make_table()
         self.kernel.state.mkdir()
         (self.kernel.state / BOOT).touch()
