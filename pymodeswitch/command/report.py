@@ -16,7 +16,8 @@ def result_line(result: SwitchResult) -> str:
     nodes = f": {', '.join(map(_node_text, result.nodes))}" if result.nodes else ""
     match result.status:
         case Status.SWITCHED if before is not None and after is not None:
-            return f"{before.describe()} switched to {after.id} in {result.seconds:.1f} s{nodes}"
+            where = "" if after.port == before.port else f" on port {after.port}"
+            return f"{before.describe()} switched to {after.id}{where} in {result.seconds:.1f} s{nodes}"
         case Status.SENT if before is not None:
             return f"{before.describe()}: message sent, not waiting for what comes of it"
         case Status.PLANNED if before is not None:

@@ -10,9 +10,11 @@ import shlex
 import time
 from collections.abc import Iterator
 
+from ..host.sysfs import Sysfs
 from ..nouns.errors import ModeSwitchError
 from ..nouns.run_folder import FOLDER
 from ..switching import port_state as guard
+from ..switching.connector import name_of
 from ..system.inspection import Finding as Inspected
 from ..system.inspection import inspect
 from ..system.installation import (
@@ -108,7 +110,8 @@ def _units(found: list[Inspected]) -> Iterator[Finding]:
 def check(stick: Stick, computer: Computer, *, limit: int) -> Iterator[Finding]:
     """What the last runs on the port of a stick said. limit: switches per minute."""
     port, now = stick.device.port, time.monotonic()
-    lines = computer.read(f"{FOLDER}/{port}", guard.MAX_BYTES).splitlines()
+    connector = name_of(Sysfs(computer.path("/sys")), port)
+    lines = computer.read(f"{FOLDER}/{connector}", guard.MAX_BYTES).splitlines()
     times = [t for t in guard.switches_in(lines) if now - guard.WINDOW_S < t <= now]
     if len(times) >= limit:
         seconds = times[-limit] + guard.WINDOW_S - now

@@ -56,6 +56,9 @@ class LinuxHost:
     def at(self, port: Port) -> AttachedDevice | None:
         return self._sysfs.at(port)
 
+    def peer(self, port: Port) -> Port | None:
+        return self._sysfs.peer(port)
+
     def nodes(self, device: AttachedDevice) -> tuple[Node, ...] | None:
         return self._sysfs.nodes(device)
 
@@ -136,7 +139,7 @@ class LinuxHost:
             # An event from before this moment is missed. That does no harm: the caller looks at sysfs
             # after each wait, and a wait is short.
             self._events = KernelEvents()
-        self._events.wait(seconds, port)
+        self._events.wait(seconds, *(() if port is None else (port, self.peer(port) or port)))
 
     def close(self) -> None:
         if self._events is not None:
@@ -169,6 +172,11 @@ class LibusbHost:
         from .libusb_devices import devices
 
         return next(iter(devices(self._backend, self._strings, port)), None)
+
+    def peer(self, port: Port) -> Port | None:
+        find = getattr(getattr(self._backend, "bus", None), "peer", None)  # libusb tells nothing of that
+        peer = None if find is None else find(port)
+        return None if peer is None else Port(peer)
 
     def nodes(self, device: AttachedDevice) -> tuple[Node, ...] | None:
         return None

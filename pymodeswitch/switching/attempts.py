@@ -12,6 +12,7 @@ from ..nouns.protocols import Host
 from ..nouns.steps import AwaitUnits, Plan, Step
 from ..planning.plan import make_plan, other_way
 from ..transport.execution import Execution, execute, give_back
+from .connector import Connector
 from .verdict import Verdict, failure, judge
 
 TYPE_CHECKING = False
@@ -56,6 +57,7 @@ class Attempts:
         self.warn = warn
         self.tries = 0
         self.after: AttachedDevice | None = None
+        self._connector = Connector(host, device)
         self._execution = Execution(device)
         self._delivered = False
         self._error: ModeSwitchError | None = None
@@ -118,6 +120,7 @@ class Attempts:
                     deadline=self._deadline,
                     tell=self.tell,
                     others=others,
+                    connector=self._connector,
                 )
                 if verdict is not Verdict.UNCHANGED or self.plan.by_itself:
                     break
@@ -131,7 +134,7 @@ class Attempts:
         """Run the plan on the stick as it is now."""
         if self.plan.by_itself:
             return
-        now = self.host.at(self.device.port)
+        now = self._connector.now()
         if number > 1 and judge(self.device, now, self.entry) is not Verdict.UNCHANGED:
             return  # it went after the last look: what it becomes is for the watcher to tell
         if now is not None and not now.same_stay(self._execution.device) and now.interfaces:

@@ -23,6 +23,7 @@ from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, Port, SwitchResult, UsbId
 from ..nouns.protocols import Host
 from ..planning.settings import Settings, read_settings
+from .connector import ports_of
 from .switch import Progress, check_timeout, switch
 
 logger = Logger(__name__)
@@ -199,7 +200,10 @@ class Fleet:
             self._look([Port(port) for port in ports])
 
     def _members_at(self, ports: Iterable[str]) -> list[_Member]:
-        return [self._members[Port(port)] for port in ports if port in self._members]
+        changed = set(ports)
+        return [
+            member for port, member in self._members.items() if changed & set(ports_of(self.host, port))
+        ]
 
     def _look(self, ports: Iterable[Port] | None) -> None:
         """Start a switch on each of the ports (None: on all) that has a new device that wants it."""
@@ -224,6 +228,8 @@ class Fleet:
             stay = (device.device_number, device.id)
             if port in self._threads or self._known.get(port) == stay:
                 continue
+            if self._threads and self.host.peer(port) in self._threads:
+                continue  # the stick that has moved within its connector: looked at when it is done
             self._known[port] = stay
             if self.catalog.candidates(device.id):
                 self._start(device)
@@ -268,7 +274,7 @@ class Fleet:
             del self._threads[port], self._members[port]
             if outcome is not None:
                 self._report(self._note(outcome))
-            self._look([port])
+            self._look(ports_of(self.host, port))
         while self._waiting and len(self._threads) < self._crew:
             self._start(self._waiting.pop(next(iter(self._waiting))))
 
@@ -278,8 +284,8 @@ class Fleet:
         if outcome.error is not None:
             result = outcome.error.result
         after = None if result is None else result.after
-        if after is not None and after.port == port:
-            self._known[port] = (after.device_number, after.id)
+        if after is not None and after.port in ports_of(self.host, port):
+            self._known[after.port] = (after.device_number, after.id)
         if isinstance(outcome.error, TooOftenError):
             self._later[port] = self.host.now() + outcome.error.retry_s
         return outcome

@@ -22,8 +22,9 @@ from ..planning.policy import decide_by
 from ..planning.settings import Settings
 from ..sent import is_marked, mark, was_sent_to
 from .attempts import Attempts
+from .connector import device_at, ports_of
 from .port_state import Guard
-from .verdict import Verdict, is_target
+from .verdict import Verdict, fell_back, is_target, judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Operation:
             return False  # it ended without a word: its signal, or a dry run
         if said.code:
             raise error_for_code(said.code, f"{said.text} (so said another run, which was at work on it)")
-        device = self.host.at(port)
+        device = device_at(self.host, port)
         if device is None:
             return False  # it has left since: for our own look to tell
         self._id = self._id or device.id
@@ -186,13 +187,14 @@ class Operation:
         quickly: something that another start has sent to a moment ago, and that is no storage, is taken
         for switched without reading all device files.
         """
-        device = self.host.at(port)
+        device = device_at(self.host, port)
         if device is None:
             raise NotAttachedError(f"nothing is attached to port {port}")
         self._id = device.id
         if self.catalog.candidates(device.id):
             return False
-        if quickly and not device.is_storage and was_sent_to(self.host, port):
+        ports = ports_of(self.host, port)
+        if quickly and not device.is_storage and any(was_sent_to(self.host, each) for each in ports):
             self._arrived(device)
             return True
         leading = self.catalog.leading_to(device.id)
@@ -222,7 +224,7 @@ class Operation:
         if self.port is None:
             here = list(self.host.devices())
         else:
-            here = [device for device in (self.host.at(self.port),) if device is not None]
+            here = [device for device in (device_at(self.host, self.port),) if device is not None]
         found = [d for d in here if d.id == self.id]
         if len(found) > 1:
             ports = tuple(d.port for d in found)
@@ -374,9 +376,14 @@ class Operation:
             )
         from .port_watch import await_nodes
 
-        self.after, self.nodes = await_nodes(self.host, now)
+        is_gone = verdict is Verdict.UNLISTED and self.host.at(now.port) is None
+        self.after, self.nodes = await_nodes(self.host, now, is_gone=is_gone)
+        if is_gone:
+            self.warn(f"{now.id} has left port {now.port} again, and nothing has come back")
+        elif not self.after.same_stay(now) and not judge(device, self.after, entry).is_switch:
+            raise fell_back(device, now, self.after)
         if self._guard is not None:
-            self._guard.say(0, f"{device.describe()} switched to {now.id}")
+            self._guard.say(0, f"{device.describe()} switched to {self.after.id}")
         return self.result(Status.SWITCHED)
 
     def _arrived(self, device: AttachedDevice) -> None:

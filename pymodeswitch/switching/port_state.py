@@ -1,6 +1,7 @@
 """One at a time, and not too often: a lock for each port, and the times of its last switches.
 
-Each port has a file in a folder below /run, so all is forgotten at boot. Lines of the file:
+Each port has a file in a folder below /run, so all is forgotten at boot; a port and its SuperSpeed peer are
+one connector, and have one file, named after the port on the bus with the lower number. Lines of the file:
 
     switch SECONDS              when messages were sent, on the kernel's monotonic clock
     verdict SECONDS CODE TEXT   what the last run said: its exit code (errors.py), one line of text
@@ -16,6 +17,7 @@ import os
 from ..nouns.errors import TooOftenError
 from ..nouns.log import Logger
 from ..nouns.record import Record
+from .connector import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +46,9 @@ class Guard:
     def __init__(self, host: Host, port: Port) -> None:
         self.host = host
         self.port = port
-        self.path = None if host.state_folder is None else os.path.join(host.state_folder, port)
+        self.path = (
+            None if host.state_folder is None else os.path.join(host.state_folder, name_of(host, port))
+        )
         self._file: int | None = None
 
     def lock(self, seconds: float) -> bool:

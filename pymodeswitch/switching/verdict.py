@@ -1,6 +1,7 @@
 """The judge: what does the port say, compared with what was on it before? Pure; knows no message.
 
-Only re-enumeration on the same port counts. A write that returned proves nothing, nor one that failed.
+Only re-enumeration on the same port, or on its peer (connector.py), counts. A write that returned proves
+nothing, nor one that failed.
 """
 
 from __future__ import annotations
@@ -88,3 +89,11 @@ def failure(
     if verdict is Verdict.SETTLING:
         return GoneError(f"{before.describe()} came back, but was not configured within {bound}")
     return GoneError(f"{before.describe()} left and did not come back within {bound}")
+
+
+def fell_back(before: AttachedDevice, shown: AttachedDevice, now: AttachedDevice) -> ModeSwitchError:
+    """The error for a stick that had switched to `shown`, and left that for something that is no switch."""
+    text = f"{before.describe()} switched to {shown.id}, left again and came back as {now.describe()}"
+    if now.id == before.id:
+        return UnchangedError(f"{text}: it fell back")
+    return UnexpectedDeviceError(f"{text}, still a storage device")

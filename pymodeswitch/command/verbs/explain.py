@@ -16,6 +16,7 @@ from ...nouns.steps import Plan
 from ...planning.plan import make_plan, other_way, typical_device
 from ...planning.policy import Decision, decide_by, mode_names
 from ...planning.settings import Settings, read_settings
+from ...switching.connector import device_at, ports_of
 from ...switching.verdict import is_target
 from ...transport.inquiry import scsi_strings
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id
@@ -97,7 +98,7 @@ def _asked_for(options: argparse.Namespace, host: Host) -> UsbId:
     """The ID that is given, or what is on the port."""
     if options.id is not None or options.config is not None or options.port is None:
         return initial_id(options)
-    device = host.at(parse_port(options.port))
+    device = device_at(host, parse_port(options.port))
     if device is None:
         raise NotAttachedError(f"nothing is attached to port {options.port}")
     return device.id
@@ -189,8 +190,8 @@ def _attached(usb_id: UsbId, port: str | None, host: Host) -> tuple[AttachedDevi
     found = [device for device in host.devices() if device.id == usb_id]
     if port is None:
         return (found[0] if found else None), tuple(device.port for device in found[1:])
-    wanted = parse_port(port)
-    for device in found:
-        if device.port == wanted:
-            return device, ()
+    for wanted in ports_of(host, parse_port(port)):
+        for device in found:
+            if device.port == wanted:
+                return device, ()
     raise NotAttachedError(f"{usb_id} is not attached to port {port}")

@@ -37,7 +37,12 @@ def run(options: argparse.Namespace) -> int:
     rows = [(device, *_state(device, catalog, host)) for device in host.devices()]
     if options.json:
         devices = [
-            {**(device_data(device) or {}), "state": state, "entry": entry_data(entry)}
+            {
+                **(device_data(device) or {}),
+                "peer": host.peer(device.port),
+                "state": state,
+                "entry": entry_data(entry),
+            }
             for device, state, entry in rows
         ]
         print_json({"devices": devices})
