@@ -67,15 +67,17 @@ class Attempts:
     def send_once(self) -> None:
         """One try without a verdict: kernel drivers stay detached, as nobody will know whether it stays.
 
-        Raises what `until_verdict` raises before anything is sent, and TransferError when no transfer got
-        through.
+        Raises what `until_verdict` raises before anything is sent, and TransferError when not all of it got
+        through while the device was there; then it gets its drivers back.
         """
         try:
-            self._try(1)
+            self._try(1, stubborn=True)
             if self._error is not None:
                 raise self._error
             if self._execution.started and not self._delivered:
                 raise TransferError(f"{self.device.describe()}: {self._undelivered()}")
+            if self._execution.unsent:
+                raise TransferError(f"{self.device.describe()}: {self._unsent()}")
             self._execution.detached.clear()
         finally:
             self._give_back()
@@ -130,8 +132,8 @@ class Attempts:
             return verdict, self.after
         raise self._failure(verdict, seconds)
 
-    def _try(self, number: int) -> None:
-        """Run the plan on the stick as it is now."""
+    def _try(self, number: int, *, stubborn: bool = False) -> None:
+        """Run the plan on the stick as it is now. stubborn: no later try will come."""
         if self.plan.by_itself:
             return
         now = self._connector.now()
@@ -143,7 +145,7 @@ class Attempts:
             self.plan = make_plan(self.device_file, now)
         self._execution.started = self._execution.delivered = False
         try:
-            self._send(number)
+            self._send(number, stubborn=stubborn or number > 1)
         except GoneError as error:
             # Perhaps it switches by itself, or late: its port will tell.
             self._error = error
@@ -157,7 +159,7 @@ class Attempts:
         self.tries += self._execution.started
         self._delivered = self._delivered or self._execution.delivered
 
-    def _send(self, number: int) -> None:
+    def _send(self, number: int, *, stubborn: bool) -> None:
         """Execute the plan; where its way is barred, the same commands go the other way.
 
         Past the storage driver, or through it: what bars the way past it has a cure, so when both are
@@ -172,7 +174,7 @@ class Attempts:
                 self._execution,
                 deadline=self._deadline,
                 on_step=self._on_step,
-                stubborn=number > 1,
+                stubborn=stubborn,
             )
 
         def run_past_what_hangs() -> None:
@@ -263,6 +265,14 @@ class Attempts:
     def _undelivered(self) -> str:
         faults = sorted({fault.value for _, fault in self._execution.faults})
         return f"no transfer got through ({', '.join(faults) or 'unknown reason'})"
+
+    def _unsent(self) -> str:
+        """What was not sent, for a message."""
+        from ..planning.description import describe_step
+
+        step = self._execution.unsent[0]
+        faults = sorted({fault.value for other, fault in self._execution.faults if other == step})
+        return f"not all of it was sent: {describe_step(step)} ({', '.join(faults) or 'left out'})"
 
     def _failure(self, verdict: Verdict, seconds: float) -> ModeSwitchError:
         if self._error is not None and not self.tries and verdict in (Verdict.UNCHANGED, Verdict.GONE):
