@@ -197,10 +197,10 @@ class Catalog:
                 logger.warning("%s", error)
 
     def leading_to(self, target: UsbId) -> tuple[Entry, ...]:
-        """The entries that name an ID as their target. Reads all files, once: not for the usual way."""
+        """The entries that name an ID as a target, by any way. Reads all files, once: not the usual way."""
         if self._entries is None:
             self._entries = tuple(self.entries())
-        return tuple(entry for entry in self._entries if target in entry.targets)
+        return tuple(entry for entry in self._entries if target in entry.all_targets)
 
     def no_entry_error(self, usb_id: UsbId) -> NoEntryError:
         """The error for an ID without a file; says so when it is masked, or the target of another."""

@@ -97,6 +97,7 @@ class Sysfs:
             configuration=configuration,
             interfaces=self._interfaces(port, descriptors, configuration),
             mbim_configuration=mbim_configuration(descriptors),
+            configurations=tuple(configuration_values(descriptors)),
             manufacturer=_optional(folder, "manufacturer"),
             product=_optional(folder, "product"),
             serial=_optional(folder, "serial"),

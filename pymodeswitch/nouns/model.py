@@ -96,7 +96,7 @@ class AttachedDevice(Record):
     127), so a new one on the same port means that the device left and came back.
     configuration: active bConfigurationValue, 0 while the device is not configured.
     mbim_configuration: bConfigurationValue of the first configuration with an MBIM interface, if there are
-    several configurations.
+    several configurations. configurations: bConfigurationValue of all; empty where that is not known.
     """
 
     port: Port
@@ -110,6 +110,7 @@ class AttachedDevice(Record):
     product: str = ""
     serial: str = ""
     mbim_configuration: int | None = None
+    configurations: tuple[int, ...] = ()
     scsi: tuple[str, str, str] | None = None  # vendor, model, revision, where a driver has read them
 
     @property
@@ -305,8 +306,14 @@ class Entry(Record):
 
     @property
     def targets(self) -> tuple[UsbId, ...]:
-        """Target IDs of the device file."""
+        """Target IDs of the device file's own way."""
         return self.device_file.targets(self.id)
+
+    @property
+    def all_targets(self) -> tuple[UsbId, ...]:
+        """Target IDs of all its ways."""
+        ways = self.device_file.ways_for(None)
+        return tuple(dict.fromkeys(target for way in ways for target in way.targets(self.id)))
 
 
 class StorageUnit(Record):
@@ -346,7 +353,8 @@ class SwitchResult(Record, kw_only=True):
 
     seconds: from the call to the verdict. tries: how often the messages were sent.
     unlisted: the stick switched, but to an ID that the device file does not name. plan: what was (or, in
-    a dry run, would have been) done to it.
+    a dry run, would have been) done to it. mode: with ALREADY, the name of the mode that it is in, where
+    the device file has names.
     """
 
     status: Status | None
@@ -361,3 +369,4 @@ class SwitchResult(Record, kw_only=True):
     unlisted: bool = False
     warnings: tuple[str, ...] = ()
     plan: Plan | None = None
+    mode: str = ""

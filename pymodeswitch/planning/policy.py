@@ -14,6 +14,14 @@ from .settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
+
+    class HasDriver(Protocol):
+        """Who knows which drivers a system has: a Host."""
+
+        def has_driver(self, name: str) -> bool:
+            """Whether the system has a kernel driver."""
+
 
 MBIM_DRIVER, QMI_DRIVER = "cdc_mbim", "qmi_wwan"
 
@@ -81,6 +89,22 @@ def decide_by(
         return _huawei_alt(settings, device_file, decision) if mode is None else decision
     reason = f"mode {settled}, by {settings.source('modes')}"
     return replace(decision, reasons=(reason, *decision.reasons[1:]))
+
+
+def decider(
+    host: HasDriver, settings: Settings, mode: str | None = None, mbim: bool | None = None
+) -> Callable[[DeviceFile, AttachedDevice], DeviceFile]:
+    """`decide_by` for those who only want the way: the file's own where there is no such mode."""
+
+    def chosen(device_file: DeviceFile, device: AttachedDevice) -> DeviceFile:
+        try:
+            return decide_by(
+                settings, device_file, device, mode=mode, mbim=mbim, has_driver=host.has_driver
+            ).device_file
+        except (UsageError, SettingsError):
+            return device_file
+
+    return chosen
 
 
 def _huawei_alt(settings: Settings, device_file: DeviceFile, decision: Decision) -> Decision:

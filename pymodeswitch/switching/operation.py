@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 
 from ..catalog.catalog import Catalog, entry_from_file, nothing_fits, read_entry
+from ..catalog.state import is_in_mode_of, origins, shows_only_storage, way_of
 from ..nouns.errors import (
     AnotherRunError,
     DeviceFileError,
     ModeSwitchError,
+    NoEntryError,
     NotAttachedError,
+    NotStorageError,
     SeveralDevicesError,
     error_for_code,
 )
@@ -24,7 +27,7 @@ from ..sent import is_marked, mark, was_sent_to
 from .attempts import Attempts
 from .connector import device_at, ports_of
 from .port_state import Guard
-from .verdict import Verdict, fell_back, is_target, judge
+from .verdict import Verdict, fell_back, judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +79,7 @@ class Operation:
         self.before: AttachedDevice | None = None
         self.after: AttachedDevice | None = None
         self.entry: Entry | None = None
+        self.way: DeviceFile | None = None  # whose mode the device is in already
         self.plan: Plan | None = None
         self.nodes: tuple[Node, ...] = ()
         self.tries = 0
@@ -150,6 +154,7 @@ class Operation:
             unlisted=self.unlisted,
             warnings=self.warnings,
             plan=self.plan,
+            mode=self.way.mode if self.way is not None else "",
         )
 
     # Alone on the port
@@ -197,10 +202,16 @@ class Operation:
         if quickly and not device.is_storage and any(was_sent_to(self.host, each) for each in ports):
             self._arrived(device)
             return True
-        leading = self.catalog.leading_to(device.id)
+        leading = origins(device, self.catalog)
         if leading:
             self.entry = leading[0]
+            self.way = way_of(device, leading[0])
             self._arrived(device)
+        elif shows_only_storage(device) and (others := self.catalog.leading_to(device.id)):
+            raise NoEntryError(
+                f"{device.describe()} has the ID that {others[0].id} switches to, but it shows nothing but "
+                "storage, and no device file is for it"
+            )
         return bool(leading)
 
     def given_entry(self, config: DeviceFile | str | os.PathLike[str] | None) -> Entry | None:
@@ -240,12 +251,13 @@ class Operation:
         elsewhere = None
         for entry in [given] if given else self._entries():
             for device in here:
-                if is_target(device, entry, self.mode) and not self._has_its_own_entry(device, entry):
-                    self.entry = entry
+                way = way_of(device, entry, self.mode)
+                if way is not None and not self._has_its_own_entry(device, entry):
+                    self.entry, self.way = entry, way
                     self._arrived(device)
                     self.tell("device", f"{device.describe()} is what {self.id} switches to")
                     return None
-                if is_target(device, entry):
+                if way_of(device, entry) is not None:
                     elsewhere = device
         raise self._not_attached(here, elsewhere)
 
@@ -325,12 +337,45 @@ class Operation:
         return self.entry
 
     def is_right_already(self, device: AttachedDevice, entry: Entry) -> bool:
-        """Whether interface 0 has the target class already (IDs that stay the same in every mode)."""
-        if not is_target(device, entry, self.mode):
+        """Whether the device, with its initial ID, is in the mode of the way that would be taken.
+
+        entry: with all its ways. One that is in the mode of another way, though no mode was asked for, has
+        switched, too: the result names it. NotStorageError where a mode was asked for that it cannot be
+        sent to from there.
+        """
+        assert self.entry is not None
+        wanted, way = self.entry.device_file, way_of(device, entry)
+        if is_in_mode_of(device, wanted, entry.id) or (way is not None and way.mode == wanted.mode):
+            self.way = wanted
+        elif way is None:
             return False
+        elif self.mode is None:
+            self.way = way
+        else:
+            text = f"{device.describe()} is in mode {way.mode}: plug it in again for mode {self.mode}"
+            raise NotStorageError(text)
         self._arrived(device)
         self.tell("device", f"{device.describe()} is what it should be already")
         return True
+
+    def after_a_fall(self, device: AttachedDevice, entry: Entry) -> AttachedDevice:
+        """The device once it has had time to fall back to storage; the same one when it stays as it is.
+
+        Some sticks (3566:2001) show the mode they had last for a few seconds, with the ID that they have in
+        all modes, and then their CD.
+        """
+        assert self.entry is not None
+        wanted, way = self.entry.device_file, way_of(device, entry)
+        if device.id != entry.id or way is None or self.mode is not None or way.mode == wanted.mode:
+            return device
+        from .port_watch import await_fall_back
+
+        self.tell("device", f"{device.describe()} is in mode {way.mode}: it may fall back to storage")
+        now = await_fall_back(self.host, device)
+        if now is not None:
+            self.before = now
+            self.tell("device", f"{now.describe()} has fallen back")
+        return now or device
 
     def is_right_beside(self, device: AttachedDevice, entry: Entry) -> bool:
         """Whether the target is there on the neighbouring port (Cisco's AM10 stays where it is)."""
@@ -374,7 +419,7 @@ class Operation:
                 f"{now.id} (class 0x{now.interface_class or 0:02x}) is not among the targets that "
                 f"{entry.path or 'the device file'} names for {self.id}"
             )
-        from .port_watch import await_nodes
+        from .port_watch import await_nodes, is_without_driver
 
         is_gone = verdict is Verdict.UNLISTED and self.host.at(now.port) is None
         self.after, self.nodes = await_nodes(self.host, now, is_gone=is_gone)
@@ -382,6 +427,10 @@ class Operation:
             self.warn(f"{now.id} has left port {now.port} again, and nothing has come back")
         elif not self.after.same_stay(now) and not judge(device, self.after, entry).is_switch:
             raise fell_back(device, now, self.after)
+        elif is_without_driver(self.host, self.after):
+            self.warn(
+                f"no driver has taken {self.after.describe()}: `pymodeswitch doctor` tells what it needs"
+            )
         if self._guard is not None:
             self._guard.say(0, f"{device.describe()} switched to {self.after.id}")
         return self.result(Status.SWITCHED)

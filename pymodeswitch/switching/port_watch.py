@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..nouns.model import AttachedDevice, Entry, Node
+from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Entry, Node
 from ..nouns.protocols import Host
 from .connector import Connector
 from .verdict import Verdict, judge
@@ -22,6 +22,8 @@ UNLISTED_STAY_S = 1.0
 # pass through short stays. That is how long one that has shown itself is followed, each time it leaves.
 FOLLOW_S = 5.0
 MOST_STAYS = 4
+# The mode it had last is shown for one to three seconds by a stick that then falls back to its CD.
+FALL_BACK_S = 4.0
 
 
 def watch(
@@ -145,4 +147,24 @@ def _next_stay(host: Host, connector: Connector, device: AttachedDevice) -> Atta
         if now is not None and not now.same_stay(device) and now.interfaces:
             return now
         host.wait(left, connector.port)
+    return None
+
+
+def is_without_driver(host: Host, device: AttachedDevice) -> bool:
+    """Whether a configured device is there and no driver has taken any of its interfaces, as far as can be
+    told."""
+    if host.nodes(device) is None or not device.interfaces:
+        return False
+    now = host.at(device.port)
+    return now is not None and now.same_stay(device) and not any(i.driver for i in now.interfaces)
+
+
+def await_fall_back(host: Host, device: AttachedDevice) -> AttachedDevice | None:
+    """Wait, FALL_BACK_S at most, for a device to come back as storage; None when it does not."""
+    connector, deadline = Connector(host, device), host.now() + FALL_BACK_S
+    while (left := deadline - host.now()) > 0:
+        now = connector.now()
+        if now is not None and not now.same_stay(device) and now.interface_class == MASS_STORAGE_CLASS:
+            return now
+        host.wait(left, device.port)
     return None

@@ -116,10 +116,13 @@ def switch(
             if not wait and is_marked(host, device):
                 return operation.result(Status.SENT)  # another start was faster
         entry = given or operation.choose_entry(device, ask=not dry_run)
-        if operation.is_right_already(device, entry):
-            return operation.result(Status.ALREADY)
+        ways = entry
         if not as_written:
             entry = operation.decide(device, entry, mbim)
+        if wait and not dry_run:
+            device = operation.after_a_fall(device, ways)
+        if operation.is_right_already(device, ways):
+            return operation.result(Status.ALREADY)
         if operation.is_right_beside(device, entry):
             return operation.result(Status.ALREADY)
         plan = operation.plan = make_plan(entry.device_file, device)

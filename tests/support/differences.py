@@ -11,7 +11,10 @@ from tests.support.traffic import Outcome
 
 Trace = tuple[str, ...]
 
-DATA_FOR_CSW = "the stick answers with data: the reference ends there; ours takes it off the wire, reads the CSW and goes on"
+DATA_FOR_CSW = (
+    "the stick answers with data: the reference ends there; ours takes it off the wire, reads the CSW, and "
+    "goes on"
+)
 EJECT = "out 01 5553424312345678000000000000061b000000020000000000000000000000"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...catalog.catalog import default_catalog, entry_from_file, nothing_fits, read_entry
 from ...catalog.matching import Reason
+from ...catalog.state import state_by, state_text
 from ...host.linux import LinuxHost, default_host
 from ...nouns.errors import ModeSwitchError, NoLibusbError, NotAttachedError
 from ...nouns.model import AttachedDevice, DeviceFile, Entry, UsbId, parse_port
@@ -17,7 +18,6 @@ from ...planning.plan import make_plan, other_way, typical_device
 from ...planning.policy import Decision, decide_by, mode_names
 from ...planning.settings import Settings, read_settings
 from ...switching.connector import device_at, ports_of
-from ...switching.verdict import is_target
 from ...transport.inquiry import scsi_strings
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id
 from ..console import complain, print_json, printable, show
@@ -167,8 +167,9 @@ def _explanation_lines(explanation: Explanation, device: AttachedDevice | None) 
         *(f"decided:  {reason}" for reason in decision.reasons),
         *(f"warning:  {diagnostic}" for diagnostic in entry.diagnostics),
     ]
-    if device is not None and is_target(device, entry):
-        lines.append("state:    already switched")
+    if device is not None:
+        state, way = state_by(device, entry, decision.device_file)
+        lines.append(f"state:    {state_text(state, way)}")
     if explanation.plan is None:
         return [*lines, f"plan:     none: {explanation.problem}"]
     return [

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Any
 
-from ...catalog.catalog import Catalog, default_catalog, read_entry
+from ...catalog.catalog import Catalog, default_catalog
 from ...catalog.precedence import SurveyedFile, SurveyedSource, survey
+from ...catalog.state import state_of
 from ...host.linux import default_host
-from ...nouns.errors import DeviceFileError
-from ...nouns.model import AttachedDevice, Entry
-from ...nouns.protocols import Host
-from ...switching.verdict import is_target
+from ...nouns.errors import SettingsError
+from ...planning.policy import decider
+from ...planning.settings import Settings, read_settings
 from ..arguments import add_common, add_data, data_folders
 from ..console import complain, note, print_json, printable, show
 from ..report import device_data, entry_data
@@ -34,47 +35,43 @@ def run(options: argparse.Namespace) -> int:
     if options.sources:
         return _show_sources(catalog, options)
     host = default_host()
-    rows = [(device, *_state(device, catalog, host)) for device in host.devices()]
+    decide = decider(host, _settings())
+    rows = [
+        state_of(device, catalog, partial(host.scsi_strings, device), decide) for device in host.devices()
+    ]
     if options.json:
         devices = [
             {
-                **(device_data(device) or {}),
-                "peer": host.peer(device.port),
-                "state": state,
-                "entry": entry_data(entry),
+                **(device_data(row.device) or {}),
+                "peer": host.peer(row.device.port),
+                "state": row.state.value,
+                "mode": (row.way and row.way.mode) or None,
+                "entry": entry_data(row.entry),
             }
-            for device, state, entry in rows
+            for row in rows
         ]
         print_json({"devices": devices})
         return 0
-    for device, state, entry in rows:
+    for row in rows:
+        device, entry = row.device, row.entry
+        if row.complaint:
+            complain(row.complaint)
         name = f"{device.manufacturer} {device.product}".strip()
         if not name and entry is not None:
             name = entry.device_file.product_name
-        show(printable(f"{device.port:<10} {device.id}  {state:<20} {name}").rstrip())
+        show(printable(f"{device.port:<10} {device.id}  {row.text:<20} {name}").rstrip())
     if not rows and not options.quiet:
         note("no USB device is attached")
     return 0
 
 
-def _state(device: AttachedDevice, catalog: Catalog, host: Host) -> tuple[str, Entry | None]:
-    """The state in words, and the entry that says so. Nothing is sent to the device for it."""
-    choice = catalog.choose(device, lambda: host.scsi_strings(device))
-    if choice.candidate is not None:
-        try:
-            entry = read_entry(choice.candidate)
-        except DeviceFileError as error:
-            complain(str(error))
-            return "bad device file", None
-        if is_target(device, entry):
-            return "already switched", entry
-        return ("switchable" if device.is_storage else "not in storage mode"), entry
-    if choice.undecided:
-        return "perhaps switchable", None
-    entries = catalog.leading_to(device.id)
-    if entries:
-        return "already switched", entries[0]
-    return ("storage, no entry" if device.is_storage else "unknown"), None
+def _settings() -> Settings:
+    """The settings; what is attached can be listed without them, too."""
+    try:
+        return read_settings()
+    except SettingsError as error:
+        complain(str(error))
+        return Settings()
 
 
 def _show_sources(catalog: Catalog, options: argparse.Namespace) -> int:
