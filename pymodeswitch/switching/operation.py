@@ -17,7 +17,18 @@ from ..nouns.errors import (
     error_for_code,
 )
 from ..nouns.log import Logger
-from ..nouns.model import AttachedDevice, DeviceFile, Entry, Node, Port, Status, SwitchResult, UsbId
+from ..nouns.model import (
+    LEGACY_MODE,
+    MBIM_MODE,
+    AttachedDevice,
+    DeviceFile,
+    Entry,
+    Node,
+    Port,
+    Status,
+    SwitchResult,
+    UsbId,
+)
 from ..nouns.protocols import Host
 from ..nouns.record import Record, replace
 from ..nouns.steps import Plan, Step
@@ -86,6 +97,7 @@ class Operation:
         self.unlisted = False
         self.warnings: tuple[str, ...] = ()
         self._guard: Guard | None = None
+        self._has_settled_mode = True  # no device file has denied it so far
 
     @property
     def id(self) -> UsbId:
@@ -96,7 +108,16 @@ class Operation:
     @property
     def mode(self) -> str | None:
         """The mode that counts for what is attached already: asked for, or settled."""
-        return self.asked_mode or self.settings.modes.get(self.id)
+        return self.asked_mode or self._settled
+
+    @property
+    def _settled(self) -> str | None:
+        return self.settings.modes.get(self.id) if self._has_settled_mode else None
+
+    def _mode_for(self, entry: Entry) -> str | None:
+        """That mode where the entry may know it; a settled one that it does not know counts for nothing."""
+        names = (*entry.device_file.mode_names, MBIM_MODE, LEGACY_MODE)
+        return self.asked_mode or (self._settled if self._settled in names else None)
 
     def elapsed(self) -> float:
         """Seconds since the call."""
@@ -251,7 +272,7 @@ class Operation:
         elsewhere = None
         for entry in [given] if given else self._entries():
             for device in here:
-                way = way_of(device, entry, self.mode)
+                way = way_of(device, entry, self._mode_for(entry))
                 if way is not None and not self._has_its_own_entry(device, entry):
                     self.entry, self.way = entry, way
                     self._arrived(device)
@@ -333,6 +354,9 @@ class Operation:
         )
         for reason in decision.reasons:
             self.tell("entry", reason)
+        if decision.warning:
+            self.warn(decision.warning)
+            self._has_settled_mode = False
         self.entry = replace(entry, device_file=decision.device_file)
         return self.entry
 

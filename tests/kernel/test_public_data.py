@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.catalog.importing import import_device_files
 from pymodeswitch.catalog.sources import shipped_folder
-from tests.kernel.prepare import Kit
+from pymodeswitch.nouns.record import replace
+from tests.kernel.prepare import Kit, cache_folder, newest_public_data
 
 PUBLIC = "usb-modeswitch-data 20191128"
 # Entries of the public package that know more by now; their files name both sources.
@@ -23,3 +25,33 @@ def test_public_entries_are_what_the_import_command_makes_of_the_package(kit: Ki
     shipped = Path(shipped_folder())
     differing = {n for n in done.written if (shipped / n).read_bytes() != (tmp_path / n).read_bytes()}
     assert differing == UPDATED
+
+
+@pytest.mark.kernel
+def test_all_public_data_of_debians_newest_package_is_ours(tmp_path: Path) -> None:
+    """Entry by entry: what it says ours say, too. A newer package with more in it fails here."""
+    tree = newest_public_data(cache_folder())
+    pack = tree / "usr/share/usb_modeswitch/configPack.tar.gz"
+    done = import_device_files(str(pack), str(tmp_path), source_name=PUBLIC)
+    assert done.errors == ()
+    assert len(done.written) >= 513
+    shipped = Path(shipped_folder())
+    assert [name for name in done.written if not (shipped / name).exists()] == []
+    theirs, ours = ({e.name: e for e in Catalog([str(f)]).entries()} for f in (tmp_path, shipped))
+    for name in done.written:
+        one, other = theirs[name], ours[name]
+        assert set(one.targets) <= set(other.all_targets), name
+        mine, yours = (
+            replace(
+                entry.device_file,
+                comments=(),
+                target_vendor=None,
+                target_product=None,
+                target_product_list=(),
+                target_id_list=(),
+                mode="",
+                modes=(),
+            )
+            for entry in (one, other)
+        )
+        assert mine == yours, name

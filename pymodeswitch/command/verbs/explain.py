@@ -149,7 +149,10 @@ def _explanation_data(explanation: Explanation, device: AttachedDevice | None) -
         "plan": plan_data(plan),
         "fallback": plan_data(explanation.fallback),
         "problem": explanation.problem or None,
-        "warnings": [str(diagnostic) for diagnostic in entry.diagnostics],
+        "warnings": [
+            *filter(None, [explanation.decision.warning]),
+            *(str(diagnostic) for diagnostic in entry.diagnostics),
+        ],
     }
 
 
@@ -165,6 +168,7 @@ def _explanation_lines(explanation: Explanation, device: AttachedDevice | None) 
         f"targets:  {_targets(entry.id, decision.device_file)}",
         *([f"modes:    {', '.join(names)}"] if names else []),
         *(f"decided:  {reason}" for reason in decision.reasons),
+        *([f"warning:  {decision.warning}"] if decision.warning else []),
         *(f"warning:  {diagnostic}" for diagnostic in entry.diagnostics),
     ]
     if device is not None:

@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sources",
         action="store_true",
-        help="show the folders of device files, and who hides whom (-v: every file)",
+        help="show the folders of device files, and which files replace others (-v: every file)",
     )
     add_data(parser)
     add_common(parser)
@@ -87,10 +87,12 @@ def _show_sources(catalog: Catalog, options: argparse.Namespace) -> int:
         packs = list(map(_data, unknown))
         print_json({"sources": sources, "index": PACKS_INDEX, "packs_not_in_index": packs})
         return 0
+    # That ours come before what a distribution has for usb_modeswitch is no news, for hundreds of files.
+    last = {file.path for source in found if source.is_last for file in source.files}
     for source in found:
         show(printable(f"{source.path}: {_about_source(source)}"))
         for file in source.files:
-            if options.verbose or file.hides or file.mask or file.problem:
+            if options.verbose or file.mask or file.problem or not last.issuperset(file.hides):
                 show(printable(f"  {_about_file(file)}"))
     for pack in unknown:
         what = pack.problem or "not in the index of packs: run `pymodeswitch data refresh`"
@@ -107,6 +109,8 @@ def _about_source(source: SurveyedSource) -> str:
         stale = " (a pack that is gone: run `pymodeswitch data refresh`)" if source.in_index else ""
         return f"does not exist{stale}"
     hidden = f", {source.hidden} of them hidden" if source.hidden else ""
+    if source.is_last and source.hidden:
+        hidden += " (this folder counts for IDs that nobody else knows)"
     return source.problem or f"{len(source.files)} device files{hidden}"
 
 
