@@ -16,7 +16,7 @@ from ..nouns.run_folder import FOLDER
 from ..switching import port_state as guard
 from ..switching.connector import name_of
 from ..system.inspection import Finding as Inspected
-from ..system.inspection import inspect
+from ..system.inspection import inspect, stop_command
 from ..system.installation import (
     PACKAGE_PREFIX,
     PREFIX,
@@ -52,9 +52,9 @@ def check_system(computer: Computer) -> Iterator[Finding]:
     yield _rules(rules, fighting)
     if rules.state in ("ok", "stale"):
         for file in fighting:
-            name = os.path.basename(file.path)
-            text = f"{file.path} is active beside {rules.path}: both switch the same stick"
-            yield Finding("rules-fight", text, f"ln -s /dev/null /etc/udev/rules.d/{shlex.quote(name)}")
+            what = file.detail.partition("; ")[0]
+            text = f"{file.path} is active beside {rules.path}: it {what}"
+            yield Finding("rules-fight", text, stop_command(file.path))
         if computer.has_systemd and "SYSTEMD_WANTS" in computer.read(rules.path):
             yield from _units(found)
 

@@ -11,9 +11,7 @@ when the event ends, so there the command must not wait for the outcome.
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -141,34 +139,3 @@ def _start_lines(command: str, start: str) -> list[str]:
     if start == "run":
         return run
     return [f'TEST=="{SYSTEMD_RUNS}", {wants}, GOTO="{END}"', *run]
-
-
-ID_MATCH = re.compile(r'ATTRS?\{id(Vendor|Product)\}=="([^"]*)"')
-STARTS_SOMETHING = re.compile(rf'\bRUN(\{{program\}})?\s*(\+|:)?=|SYSTEMD_WANTS|GOTO="{START}"')
-
-
-def started_by(text: str, ids: Iterable[UsbId]) -> list[UsbId]:
-    """Those of the IDs for which other rules start a program or a unit.
-
-    Only what a single line says is read: IDs, alternatives with `|` and globs. A line with a vendor and no
-    product is for all of its products, one without a vendor for none.
-    """
-    matches: list[tuple[str, str]] = []
-    for line in text.replace("\\\n", "").splitlines():
-        if line.lstrip().startswith("#") or not STARTS_SOMETHING.search(line):
-            continue
-        found = dict(ID_MATCH.findall(line))
-        if "Vendor" in found:
-            matches.append((found["Vendor"].lower(), found.get("Product", "*").lower()))
-    return [
-        usb_id
-        for usb_id in ids
-        if any(
-            _fits(f"{usb_id.vendor:04x}", vendor) and _fits(f"{usb_id.product:04x}", product)
-            for vendor, product in matches
-        )
-    ]
-
-
-def _fits(value: str, alternatives: str) -> bool:
-    return any(fnmatch.fnmatchcase(value, pattern) for pattern in alternatives.split("|"))
