@@ -18,6 +18,13 @@ BULK = 2
 NOT_BUSY = ("0", "")
 SOUND_STATES = ("running", "created", "")
 
+# What virtual machines call themselves: systemd-detect-virt(1) has the same list.
+DMI_NAMES = ("product_name", "sys_vendor", "board_vendor", "bios_vendor")
+VIRTUAL_MAKERS = (
+    *("KVM", "QEMU", "OpenStack", "VMware", "VMW", "innotek GmbH", "VirtualBox", "Xen", "Bochs"),
+    *("Parallels", "BHYVE", "Hyper-V", "Virtual Machine", "Apple Virtualization"),
+)
+
 # Folder below an interface (or below a port of it, as usb-serial has them) -> kind of node.
 NODE_KINDS = {"tty": "tty", "net": "net", "usbmisc": "cdc-wdm"}
 
@@ -116,6 +123,13 @@ class Sysfs:
             return os.path.basename(os.readlink(link))
         except OSError:
             return None
+
+    def is_virtual_machine(self) -> bool:
+        """Whether the firmware, or a hypervisor, says that it is one."""
+        if _optional(os.path.join(self.root, "hypervisor"), "type"):
+            return True
+        names = [_optional(os.path.join(self.root, "class/dmi/id"), name) for name in DMI_NAMES]
+        return any(maker in name for name in names for maker in VIRTUAL_MAKERS)
 
     def has_driver(self, name: str) -> bool:
         """Whether the driver is loaded, or built in."""

@@ -54,6 +54,9 @@ class Host(Protocol):
     ) -> None:
         """A command to a unit through the storage driver (sg_io.py); UsbFault."""
 
+    def is_virtual_machine(self) -> bool:
+        """Whether this computer is known to be a virtual machine."""
+
     def has_driver(self, name: str) -> bool:
         """Whether this system has a kernel driver: loaded, built in, or as a module; name with `_`."""
 

@@ -281,4 +281,9 @@ class Attempts:
         what = f"tried {times}" if self.tries else "nothing was sent, on purpose"
         if self.tries and not self._delivered:
             what += f"; {self._undelivered()}"
-        return failure(verdict, self.device, self.after, seconds=seconds, what=what)
+        error = failure(verdict, self.device, self.after, seconds=seconds, what=what)
+        if verdict is Verdict.GONE and self.host.is_virtual_machine():
+            return GoneError(
+                f"{error}; a virtual machine has to be given its port, not its ID, which changes"
+            )
+        return error

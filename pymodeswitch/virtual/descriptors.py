@@ -80,11 +80,15 @@ class Configuration:
     value: int = 1
 
     def to_bytes(self, speed: int = HIGH_SPEED) -> bytes:
-        """The configuration descriptor (table 9-10) with everything below it."""
+        """The configuration descriptor (table 9-10) with everything below it.
+
+        bMaxPower is 500 mA: in units of 2 mA, at SuperSpeed of 8 mA (USB 3.2, table 9-22).
+        """
+        power = 62 if speed == SUPER_SPEED else 250
         body = b"".join(i.to_bytes(speed) for i in self.interfaces)
         count = len({i.number for i in self.interfaces})
         return (
-            struct.pack("<BBHBBBBB", 9, CONFIGURATION, 9 + len(body), count, self.value, 0, 0x80, 250)
+            struct.pack("<BBHBBBBB", 9, CONFIGURATION, 9 + len(body), count, self.value, 0, 0x80, power)
             + body
         )
 

@@ -451,7 +451,9 @@ def test_explain_one_of_two(run: Any, bus: VirtualBus) -> None:
 
 def test_lint_a_folder(run: Any) -> None:
     code, out, _ = run("lint", shipped_folder())
-    assert (code, out.splitlines()[-1]) == (0, "529 files, 0 errors, 0 warnings")
+    files = len(os.listdir(shipped_folder()))
+    # Two public entries name their own ID as target: that is what they say.
+    assert (code, out.splitlines()[-1]) == (0, f"{files} files, 0 errors, 2 warnings")
 
 
 def test_lint_a_fallback(run: Any, tmp_path: Path) -> None:
