@@ -24,6 +24,8 @@ def check_cure(cure: str, tree: Tree) -> None:
     """AssertionError for one that fails for what it is, whatever the computer is like."""
     if "==" in cure or "=" in cure.split()[0]:
         return  # a udev rule, or a setting: no command
+    if cure.startswith("use a kernel with "):
+        return  # nothing that a command could do
     done = subprocess.run(["sh", "-n", "-c", cure], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for command in cure.split(";"):
@@ -95,8 +97,10 @@ def test_an_archive_of_others_gets_no_hint(is_last: bool, tmp_path: Path) -> Non
     ],
 )
 def test_a_misnamed_file(name: str, cure: str, tmp_path: Path, tree: Tree) -> None:
-    (tmp_path / name).write_bytes(EJECT)
-    (tmp_path / "1111-2222").write_bytes(EJECT)
-    (found,) = findings(tmp_path)
-    assert (found.name, found.cure) == ("device-file-misnamed", cure.format(tmp_path))
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / name).write_bytes(EJECT)
+    (folder / "1111-2222").write_bytes(EJECT)
+    (found,) = findings(folder)
+    assert (found.name, found.cure) == ("device-file-misnamed", cure.format(folder))
     check_cure(found.cure or "", tree)
