@@ -109,8 +109,12 @@ def way_of(device: AttachedDevice, entry: Entry, mode: str | None = None) -> Dev
 
 
 def origins(device: AttachedDevice, catalog: Catalog) -> tuple[Entry, ...]:
-    """The entries that lead to a device, by any of their ways. Reads all device files, once."""
-    return tuple(e for e in catalog.leading_to(device.id) if way_of(device, e) is not None)
+    """The entries that lead to a device, by any of their ways, those of its own vendor first.
+
+    Reads all device files, once.
+    """
+    found = [entry for entry in catalog.leading_to(device.id) if way_of(device, entry) is not None]
+    return tuple(sorted(found, key=lambda entry: (entry.id.vendor != device.id.vendor, entry.id)))
 
 
 def state_by(device: AttachedDevice, entry: Entry, wanted: DeviceFile) -> tuple[State, DeviceFile | None]:

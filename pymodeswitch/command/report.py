@@ -112,6 +112,7 @@ def entry_data(entry: Entry | None) -> dict[str, Any] | None:
         "path": entry.path,
         "product_name": entry.device_file.product_name,
         "source": entry.device_file.source,
+        "shared": entry.device_file.shared or None,
         "targets": [str(target) for target in entry.targets],
         "other_targets": [str(target) for target in entry.all_targets if target not in entry.targets],
         "target_class": _class_text(entry.device_file.target_class),

@@ -224,7 +224,7 @@ class DeviceFile(Record, kw_only=True):
     @property
     def product_name(self) -> str:
         """Name of the product, from the first comment line; empty where there is none."""
-        if self.comments and not self.comments[0].lower().startswith("source:"):
+        if self.comments and not self.comments[0].lower().startswith(("source:", "shared:")):
             return self.comments[0]
         return ""
 
@@ -233,6 +233,14 @@ class DeviceFile(Record, kw_only=True):
         """Where the facts come from: the text of the comment line `source: ...`."""
         for comment in self.comments:
             if comment.lower().startswith("source:"):
+                return comment.partition(":")[2].strip()
+        return ""
+
+    @property
+    def shared(self) -> str:
+        """What else has the ID, from the comment line `shared: ...`; empty where nothing is known of it."""
+        for comment in self.comments:
+            if comment.lower().startswith("shared:"):
                 return comment.partition(":")[2].strip()
         return ""
 

@@ -279,6 +279,8 @@ class Attempts:
             return self._error
         times = "once" if self.tries == 1 else f"{self.tries} times"
         what = f"tried {times}" if self.tries else "nothing was sent, on purpose"
+        if self.device_file.shared and verdict is Verdict.UNCHANGED:
+            what += f"; its ID is also that of {self.device_file.shared}: perhaps it is one"
         if self.tries and not self._delivered:
             what += f"; {self._undelivered()}"
         error = failure(verdict, self.device, self.after, seconds=seconds, what=what)

@@ -419,7 +419,8 @@ class Operation:
     ) -> SwitchResult:
         """Send, `tries` times at most, and watch for that long; None sends once and does not watch."""
         # Sent by a start that waits for no verdict: so the first thing to do is to wait for it.
-        is_sent = seconds is not None and tries > 1 and is_marked(self.host, device)
+        by_others = tries > 1 or bool(entry.device_file.shared)  # not what is carried out as written
+        is_sent = seconds is not None and by_others and is_marked(self.host, device)
         if self._guard is not None and not plan.by_itself and not is_sent:
             self._guard.count(self.settings.switches_per_minute)
         if self.settings.storage_delay_s is not None:

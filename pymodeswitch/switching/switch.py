@@ -134,7 +134,8 @@ def switch(
         if wanted_port is None and operation.is_done_by_another(device.port, patience):
             return operation.result(Status.ALREADY)
         seconds = timeout or entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
-        tries = 1 if as_written else MAX_TRIES
+        # One that stays may be the other device that has its ID: it is not bothered again.
+        tries = 1 if as_written or entry.device_file.shared else MAX_TRIES
         return operation.carry_out(device, entry, plan, seconds if wait else None, tries)
     except ModeSwitchError as error:
         operation.leave_word(error)

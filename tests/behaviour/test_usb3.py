@@ -2,7 +2,7 @@
 
 Reports: a MediaTek 0e8d:2870 on bus 5 that comes back as 0e8d:7612 at 5000 Mbit/s on bus 6 (an Ubuntu
 forum, 2019); rtw89's "switching to USB 3 mode" (linux-wireless, May 2026), where the driver's probe makes
-the card leave once more. public-cases.md has them as A1 and A2.
+the card leave once more. They are A1 and A2 in tests/public/reports.md.
 """
 
 from __future__ import annotations

@@ -160,11 +160,12 @@ def _explanation_lines(explanation: Explanation, device: AttachedDevice | None) 
     from ...planning.description import plan_lines
 
     entry, decision = explanation.entry, explanation.decision
-    names = mode_names(entry.device_file, device)
+    names, shared = mode_names(entry.device_file, device), entry.device_file.shared
     lines = [
         f"entry:    {entry.name} ({entry.path})",
         f"product:  {entry.device_file.product_name or '-'}",
         f"source:   {entry.device_file.source or '-'}",
+        *([f"shared:   this ID is also that of {shared}"] if shared else []),
         f"targets:  {_targets(entry.id, decision.device_file)}",
         *([f"modes:    {', '.join(names)}"] if names else []),
         *(f"decided:  {reason}" for reason in decision.reasons),

@@ -59,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
         name = f"{device.manufacturer} {device.product}".strip()
         if not name and entry is not None:
             name = entry.device_file.product_name
+        if entry is not None and entry.device_file.shared:
+            name = f"{name} (the ID is also that of {entry.device_file.shared})".strip()
         show(printable(f"{device.port:<10} {device.id}  {row.text:<20} {name}").rstrip())
     if not rows and not options.quiet:
         note("no USB device is attached")

@@ -1,6 +1,6 @@
 """Sticks that come back on the SuperSpeed peer of their port, on a real kernel: vhci has both buses.
 
-public-cases.md, A1 and A2: reports of MediaTek and Realtek sticks. The kernel links a connector's ports.
+A1, A2 in tests/public/reports.md: MediaTek and Realtek sticks. The kernel links a connector's ports.
 """
 
 from __future__ import annotations
