@@ -1,7 +1,7 @@
 """One notion of the state of a device: a table of entries, states and verbs, without a contradiction.
 
-Reports: tests/public/reports.md, A4 to A6 and A8 to A11: `--port` that called a switched modem "nothing to do",
-storage with a target's ID that counted as switched (19d2:1405), `list` that knew less than `scan`.
+Reports: tests/public/reports.md, A4 to A6 and A8 to A11: `--port` that called a switched modem "nothing to
+do", storage with a target's ID that counted as switched (19d2:1405), `list` that knew less than `scan`.
 """
 
 from __future__ import annotations
