@@ -213,6 +213,10 @@ class _Reader:
         if name == OPENWRT_MBIM.name and key is None:
             self._openwrt_mbim(section, number, line, column)
             return
+        if name in SETTINGS_KEYS:
+            message = f"{name} is a setting of usb_modeswitch.conf: without effect here"
+            self._add(Severity.WARNING, message, number, column, len(name))
+            return
         if key is None:
             self._add(self.mistake, _unknown(name), number, column, max(1, len(name)))
             return
@@ -301,6 +305,10 @@ class _Reader:
         self.diagnostics.append(Diagnostic(severity, message, self.path, line, column + 1, width, text))
 
 
+# Many guides have one file for both.
+SETTINGS_KEYS = (
+    *("DisableSwitching", "EnableLogging", "DisableMBIMGlobal", "SetStorageDelay", "HuaweiAltModeGlobal"),
+)
 OPENWRT_MBIM = Key("MBIM", "mbim", "bool")
 CBW_SIGNATURE, CBW_LENGTH = b"USBC", 31  # Bulk-Only Transport 1.0, table 5.1
 _KEYS_BY_NAME = {key.name: key for key in KEYS}

@@ -77,6 +77,9 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _items(line: str) -> list[Item]:
+    """The items of a rule; none of a line that udev drops as a whole, for what stands between them."""
+    if ITEM.sub("", line).strip(" \t,"):
+        return []
     return [Item(key, name or "", operator, value) for key, name, operator, value in ITEM.findall(line)]
 
 
