@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import Settings, Status, UsbId, switch
+from pymodeswitch import AttachedDevice, Node, NotStorageError, Settings, Status, UsbId, switch
+from pymodeswitch.catalog import sources
 from pymodeswitch.catalog.catalog import Catalog, default_catalog
+from pymodeswitch.catalog.sources import shipped_folder
 from pymodeswitch.command import cli
 from pymodeswitch.command.report import result_line
 from pymodeswitch.command.verbs import explain, list
@@ -38,6 +40,8 @@ from pymodeswitch.virtual import (
     storage_mode,
 )
 from pymodeswitch.virtual.descriptors import CDC, VENDOR_SPECIFIC, Configuration, Identity, Interface
+from tests.catalog.test_archive import packed
+from tests.support.storage_host import StorageHost
 
 NETWORK = 0xE0
 ENTRIES = {
@@ -338,3 +342,55 @@ def test_explain_of_a_target_says_what_leads_to_it(
     err = capsys.readouterr().err
     assert f"{name} is what " in err
     assert "12d1:1f01" in err
+
+
+def test_a_modem_that_no_driver_takes(backend: VirtualBackend, bus: VirtualBus) -> None:
+    """A11: E3533, MBIM in the second configuration, and the driver's bind fails: told, and the way back."""
+
+    class Host(StorageHost):
+        def has_driver(self, name: str) -> bool:
+            return name == "cdc_mbim"
+
+        def nodes(self, device: AttachedDevice) -> tuple[Node, ...]:
+            return ()
+
+        def _with_drivers(self, device: AttachedDevice) -> AttachedDevice:
+            if device.configuration == 2:
+                return device
+            return super()._with_drivers(device)
+
+    bus.plug(Stick([Mode(Identity(0x12D1, 0x157D, shows(1, 8, second=MBIM).identity.configurations))]))
+    host = Host(backend)
+    result = switch(0x12D1, 0x157D, host=host, settings=Settings())
+    assert result.status is Status.SWITCHED
+    assert result.warnings == (
+        "no driver has taken 12d1:157d on port 1-1: `pymodeswitch doctor` tells what it needs",
+    )
+    text = "12d1:157d on port 1-1 is in mode mbim: plug it in again for mode legacy"
+    with pytest.raises(NotStorageError, match=text):
+        switch(0x12D1, 0x157D, host=host, settings=Settings(), mode="legacy")
+
+
+# B: a distribution's older data
+
+
+def test_older_data_hides_nothing(
+    tmp_path: Path, verbs: Any, bus: VirtualBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's archive beside ours: modes, targets and a short list of sources."""
+    texts = {path.name: path.read_bytes() for path in Path(shipped_folder()).iterdir()}
+    texts = {name.replace("-", ":", 1).replace("@", ":"): text for name, text in texts.items()}
+    texts["12d1:1f01"] = b'TargetVendor=0x12d1\nTargetProductList="14db,14dc"\nHuaweiNewMode=1\n'
+    texts["1209:0777"] = b"StandardEject=1\n"
+    packed(tmp_path / "configPack.tar.gz", texts)
+    monkeypatch.setattr(sources, "LAST_FOLDERS", (str(tmp_path),))
+    code, out = verbs("explain", "12d1:1f01", "--mode", "modem")
+    assert (code, "HuaweiAltMode" in out) == (0, True)
+    assert verbs("explain", "1209:0777")[0] == 0, "for an ID that nobody else knows"
+    bus.plug(Stick([modem_mode(0x0BDA, 0xB832)]))
+    assert "already switched" in verbs("list")[1]
+    code, out = verbs("list", "--sources")
+    assert code == 0
+    assert len(out.splitlines()) == 4, out
+    assert f"{len(texts) - 1} of them hidden (this folder counts for IDs that nobody else knows)" in out
+    assert len(verbs("list", "--sources", "-v")[1].splitlines()) > len(texts)

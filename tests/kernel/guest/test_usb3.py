@@ -110,7 +110,7 @@ def test_a_neighbours_plug_is_never_taken_for_it(other: int, plug: Plug, usb: Us
 
     storage.hook = hook  # type: ignore[attr-defined]
     plug(made)
-    late = threading.Timer(3.0, lambda: usb.plug(Stick([mode(LISTED)]), other))
+    late = threading.Timer(3.0, lambda: usb.plug(Stick([mode(LISTED)], speed=SUPER_SPEED), other))
     late.start()
     done = linux.pymodeswitch(INITIAL, "--json", "--timeout", "12")
     late.join()
@@ -171,6 +171,8 @@ def watching(seconds: float) -> tuple[list[str], Callable[[], None]]:
         process.terminate()
         process.wait(seconds)
         reader.join(seconds)
+        assert process.stdout is not None
+        process.stdout.close()
 
     return lines, end
 
