@@ -20,6 +20,7 @@ FILES = Path(__file__).parent / "files"
 def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     """Device files and settings that this computer happens to have must not decide a test."""
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", ())
+    monkeypatch.setattr(sources, "LAST_FOLDERS", ())
     monkeypatch.setattr(sources, "PACKS_INDEX", "/nonexistent/packs")
     monkeypatch.setattr(run_folder, "FOLDER", "/dev/null/state")
     monkeypatch.setattr(sender, "TABLE", "/nonexistent/table")

@@ -24,6 +24,7 @@ from ..nouns.errors import DeviceFileError, NoEntryError
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, Entry, UsbId
 from ..nouns.record import replace
+from . import sources
 from .matching import Candidate, Choice, Found, Reason, candidate_for
 from .sources import Folder, Source, default_folders
 from .sources import in_order as sources_in_order
@@ -38,13 +39,16 @@ logger = Logger(__name__)
 class Catalog:
     """Device files in `folders`, the first folder first. Folders that do not exist are fine.
 
+    last: those of them whose files count for IDs that no other source knows.
+
     Each folder is listed once, when it is its turn: `afresh` sees what has changed since. Threads may share
     one.
     """
 
-    def __init__(self, folders: Iterable[str]) -> None:
+    def __init__(self, folders: Iterable[str], last: Iterable[str] = ()) -> None:
         self.folders = tuple(folders)
-        self._folders = tuple(Folder(path) for path in self.folders)
+        last = frozenset(last)
+        self._folders = tuple(Folder(path, is_last=path in last) for path in self.folders)
         self._found: tuple[Found, ...] | None = None
         self._entries: tuple[Entry, ...] | None = None
 
@@ -61,9 +65,14 @@ class Catalog:
 
     def _tried(self, usb_id: UsbId) -> Iterator[tuple[Candidate, ...]]:
         """The files for an ID in the order they are tried, by source; last the vendor's fallbacks."""
+        is_known = False
         for source in self.sources():
+            if is_known and source.is_last:
+                continue
             candidates = (candidate_for(source, name) for name in source.names_for(usb_id))
-            yield tuple(candidate for candidate in candidates if candidate is not None)
+            found = tuple(candidate for candidate in candidates if candidate is not None)
+            is_known = is_known or bool(found)
+            yield found
         yield tuple(
             Candidate(usb_id, (), source, name)
             for source in self.sources()
@@ -159,6 +168,7 @@ class Catalog:
     def _survey(self) -> Iterator[Found]:
         first: dict[str, Candidate] = {}
         plain: dict[UsbId, Candidate] = {}
+        known: dict[UsbId, Candidate] = {}  # the first one for each ID, before a source that is last
         for source in self.sources():
             for name in in_order(source.names()):
                 candidate = candidate_for(source, name)
@@ -167,6 +177,10 @@ class Catalog:
                 hidden_by = first.setdefault(candidate.name, candidate)
                 if hidden_by is candidate and not candidate.is_fallback:
                     hidden_by = plain.get(candidate.id, candidate)
+                    if source.is_last:
+                        hidden_by = known.get(candidate.id, hidden_by)
+                if not source.is_last and not candidate.is_fallback:
+                    known.setdefault(candidate.id, candidate)
                 if candidate.is_plain:
                     plain.setdefault(candidate.id, candidate)
                 yield Found(candidate, None if hidden_by is candidate else hidden_by, candidate.mask())
@@ -195,10 +209,10 @@ class Catalog:
                 logger.warning("%s", error)
 
     def leading_to(self, target: UsbId) -> tuple[Entry, ...]:
-        """The entries that name an ID as their target. Reads all files, once: not for the usual way."""
+        """The entries that name an ID as a target, by any way. Reads all files, once: not the usual way."""
         if self._entries is None:
             self._entries = tuple(self.entries())
-        return tuple(entry for entry in self._entries if target in entry.targets)
+        return tuple(entry for entry in self._entries if target in entry.all_targets)
 
     def no_entry_error(self, usb_id: UsbId) -> NoEntryError:
         """The error for an ID without a file; says so when it is masked, or the target of another."""
@@ -241,7 +255,7 @@ def _join(words: list[str], most: int = 4) -> str:
 
 def default_catalog(extra: Iterable[str] = ()) -> Catalog:
     """Extra folders first, then all that are read by themselves (sources.py)."""
-    return Catalog(default_folders(extra))
+    return Catalog(default_folders(extra), sources.LAST_FOLDERS)
 
 
 def read_entry(candidate: Candidate, *, strict: bool = False) -> Entry:

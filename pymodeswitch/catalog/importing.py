@@ -1,6 +1,6 @@
 """Imports device files into a folder in this project's form: from a folder, a tar archive, a usb-mode.json.
 
-Facts come along (ID, keys, values, the product name in the first comment line, the line `source:`);
+Facts come along (ID, keys, values, the product name in the first comment line, `source:`, `shared:`);
 other comments do not. File names lose their `:`, which Windows cannot store.
 """
 
@@ -83,9 +83,10 @@ def _target_name(name: str) -> str | None:
 
 
 def normalized(device_file: DeviceFile, source_name: str) -> DeviceFile:
-    """The device file with two comments: product name and source."""
+    """The device file with the comments that are facts: product name, source, what else has the ID."""
     source = device_file.source or " ".join(source_name.split())
-    comments = (device_file.product_name, f"source: {source}" if source else "")
+    shared = f"shared: {device_file.shared}" if device_file.shared else ""
+    comments = (device_file.product_name, f"source: {source}" if source else "", shared)
     return replace(device_file, comments=tuple(comment for comment in comments if comment))
 
 

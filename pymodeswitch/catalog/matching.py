@@ -14,7 +14,10 @@ from ..device_files.names import (
 )
 from ..nouns.model import AttachedDevice, UsbId
 from ..nouns.record import Record
-from .sources import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .sources import Source
 
 
 class Candidate(Record):

@@ -30,7 +30,8 @@ class SurveyedFile(NamedTuple):
 class SurveyedSource(NamedTuple):
     """A folder, or an archive. missing: it is not there. problem: why it cannot be read, or empty.
 
-    in_index: it is the folder of a pack, by the index.
+    in_index: it is the folder of a pack, by the index. is_last: its files count for IDs that no other
+    source knows.
     """
 
     path: str
@@ -38,6 +39,7 @@ class SurveyedSource(NamedTuple):
     missing: bool
     problem: str
     in_index: bool
+    is_last: bool
     files: tuple[SurveyedFile, ...]
 
     @property
@@ -64,6 +66,7 @@ def survey(catalog: Catalog) -> tuple[SurveyedSource, ...]:
             missing=source.missing,
             problem=source.problem,
             in_index=source.path in indexed,
+            is_last=source.is_last,
             files=tuple(_file(one, masks, hides) for one in reversed(by_source.get(source.path, []))),
         )
         for source in catalog.sources()

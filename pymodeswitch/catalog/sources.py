@@ -1,8 +1,10 @@
 """Where device files are: folders in order of precedence, archives in them, folders of other packages.
 
-A folder of the administrator's comes before one of the running system's (/run), that before what was
-installed by hand (/usr/local), that before what the distribution brought; in each of these places ours
-before usb_modeswitch's. A configPack.tar.gz in a folder comes right behind that folder.
+What an administrator has written (/etc, /run, and by hand into /usr/local) comes first, then what a
+distribution has made for pymodeswitch, packs, and the files that come with pymodeswitch. What was made for
+usb_modeswitch, and not by the administrator, comes last, and counts for IDs that nobody else knows: a
+distribution installs it unasked (Debian's modemmanager brings it), it is older than ours, and knows neither
+modes nor the targets that came since. A configPack.tar.gz in a folder comes right behind that folder.
 """
 
 from __future__ import annotations
@@ -33,10 +35,9 @@ SYSTEM_FOLDERS = (
     "/run/pymodeswitch.d",
     "/run/usb_modeswitch.d",
     "/usr/local/share/pymodeswitch",
-    "/usr/local/share/usb_modeswitch",
     "/usr/share/pymodeswitch",
-    "/usr/share/usb_modeswitch",
 )
+LAST_FOLDERS = ("/usr/local/share/usb_modeswitch", "/usr/share/usb_modeswitch")
 
 # Written by `pymodeswitch data refresh`: the folders of other packages, one a line. It belongs to the
 # environment that those packages are in, as they do.
@@ -53,10 +54,12 @@ class Folder:
     """A folder of device files; listed once, when it is asked for.
 
     missing: there is no such folder. problem: why it cannot be read; both are known once it is listed.
+    is_last: its files count for IDs that no source before it knows.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, is_last: bool = False) -> None:
         self.path = path
+        self.is_last = is_last
         self.missing = False
         self.problem = ""
         self._names: list[str] | None = None
@@ -85,13 +88,13 @@ class Folder:
 
     def afresh(self) -> Folder:
         """Itself where it is certain that nothing has come or gone since it was listed, else a new one."""
-        if self._as_of_ns and self._packed is None:
+        if self._as_of_ns and (self._packed is None or self._packed.is_fresh()):
             try:
                 if os.stat(self.path).st_ctime_ns == self._as_of_ns:
                     return self
             except OSError:
                 pass
-        return Folder(self.path)
+        return Folder(self.path, is_last=self.is_last)
 
     def names_for(self, usb_id: UsbId) -> list[str]:
         """Names for an ID, in the order in which they are tried."""
@@ -122,7 +125,7 @@ class Folder:
     def packed(self) -> Packed | None:
         """The archive in it."""
         if self._packed is None and self.has(ARCHIVE):
-            self._packed = Packed(os.path.join(self.path, ARCHIVE))
+            self._packed = Packed(os.path.join(self.path, ARCHIVE), is_last=self.is_last)
         return self._packed
 
 
@@ -131,22 +134,32 @@ class Packed:
 
     missing = False
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, is_last: bool = False) -> None:
         self.path = path
+        self.is_last = is_last
         self.problem = ""
         self._archive: Archive | None = None
+        self._stamp: tuple[int, ...] = ()
 
     def names(self) -> list[str]:
         """Names of the files in it; none for an archive that cannot be read."""
         if self._archive is None and not self.problem:
             from .archive import Archive  # not every system has one
 
+            self._stamp = _stamp(self.path)
             try:
                 self._archive = Archive(self.path)
             except DeviceFileError as error:
                 self.problem = str(error).removeprefix(f"{self.path}: ")
                 logger.warning("%s", error)
         return list(self._archive.places) if self._archive is not None else []
+
+    def is_fresh(self) -> bool:
+        """Whether the archive, if it has been unpacked, is the one that is there now, for certain."""
+        stamp = self._stamp
+        settled = bool(stamp) and time.time() - stamp[0] / 1e9 > SETTLED_S
+        unread = self._archive is None and not self.problem
+        return unread or (settled and stamp == _stamp(self.path))
 
     def names_for(self, usb_id: UsbId) -> list[str]:
         """Names for an ID, in the order in which they are tried."""
@@ -170,6 +183,15 @@ class Packed:
 Source = Folder | Packed
 
 
+def _stamp(path: str) -> tuple[int, ...]:
+    """What tells a file from the one that was there before: when it changed, which one it is, its size."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_ctime_ns, found.st_ino, found.st_size
+
+
 def in_order(folders: Iterable[Folder]) -> Iterator[Source]:
     """The folders, each with the archive in it behind it. Nothing is read before it is its turn."""
     for folder in folders:
@@ -187,8 +209,9 @@ def shipped_folder() -> str:
 
 
 def default_folders(extra: Iterable[str] = ()) -> tuple[str, ...]:
-    """Extra folders first, then the system's, those of other packages, and the shipped one."""
-    return tuple(dict.fromkeys((*extra, *SYSTEM_FOLDERS, *pack_folders(), shipped_folder())))
+    """Extra folders, then the system's, those of other packages, the shipped one, and LAST_FOLDERS."""
+    folders = (*extra, *SYSTEM_FOLDERS, *pack_folders(), shipped_folder(), *LAST_FOLDERS)
+    return tuple(dict.fromkeys(folders))
 
 
 def pack_folders() -> tuple[str, ...]:

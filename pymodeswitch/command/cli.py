@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from ..nouns.errors import ModeSwitchError
+from ..nouns.errors import ModeSwitchError, UsageError, missing_package
 from ..nouns.log import unheard
 from .console import (
     EXIT_INTERNAL,
@@ -119,6 +119,11 @@ def _run(words: list[str]) -> int:
         code = exit_.code if isinstance(exit_.code, int) else 0
     except ModeSwitchError as error:
         code = _fail(error, as_json=as_json)
+    except ImportError as error:
+        known = missing_package(error)
+        if known is None:
+            raise
+        code = _fail(known, as_json=as_json)
     except Terminated:
         code = _tell("Terminated", "terminated", EXIT_TERMINATED, as_json=as_json)
     except KeyboardInterrupt:
@@ -134,7 +139,24 @@ def _run(words: list[str]) -> int:
     return code
 
 
+def _check_verb(words: Sequence[str]) -> None:
+    """UsageError for a first word that is neither an ID nor a verb: a misspelt verb, mostly."""
+    rest = list(words[1:])
+    while rest and (rest[0] in ("--json", "--verbose", "--quiet") or _is_short_flags(rest[0])):
+        rest.pop(0)
+    if words[0] != "switch" or not rest or rest[0].startswith("-") or ":" in rest[0]:
+        return
+    import difflib
+
+    close = difflib.get_close_matches(rest[0], VERBS, n=1)
+    hint = f"did you mean {close[0]}?" if close else "see --help"
+    raise UsageError(
+        f"bad ID {rest[0]!r}: expected VENDOR:PRODUCT in hex, such as 19d2:1201, or a verb: {hint}"
+    )
+
+
 def _dispatch(words: list[str]) -> int:
+    _check_verb(words)
     if words[0] in ("-h", "--help"):
         show(overview())
         return 0

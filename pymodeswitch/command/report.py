@@ -16,20 +16,44 @@ def result_line(result: SwitchResult) -> str:
     nodes = f": {', '.join(map(_node_text, result.nodes))}" if result.nodes else ""
     match result.status:
         case Status.SWITCHED if before is not None and after is not None:
-            return f"{before.describe()} switched to {after.id} in {result.seconds:.1f} s{nodes}"
+            where = "" if after.port == before.port else f" on port {after.port}"
+            what = f"{_became(before, after)}{where}"
+            return f"{before.describe()} switched to {what} in {result.seconds:.1f} s{nodes}"
         case Status.SENT if before is not None:
             return f"{before.describe()}: message sent, not waiting for what comes of it"
         case Status.PLANNED if before is not None:
             return f"{before.describe()}: dry run, nothing was sent"
-    if after is not None and after.id == result.id and not _has_target_class(result):
+    if after is None:
+        return f"{result.id}: {result.status.value if result.status else 'failed'}"
+    entry = result.entry
+    if entry is not None and entry.id != after.id:
+        mode = f", in mode {result.mode}" if result.mode else ""
+        if result.id != after.id:
+            return f"{result.id} is switched already: {after.describe()}{mode}{nodes}"
+        return f"{after.describe()} is switched already{mode} ({entry.id} leads to it){nodes}"
+    if entry is not None and result.plan is not None:
         return f"{after.describe()}: nothing to do, says its device file"
-    if after is not None:
-        return f"{result.id} is switched already: {after.describe()}{nodes}"
-    return f"{result.id}: {result.status.value if result.status else 'failed'}"
+    return f"{result.id} is switched already: {after.describe()}, {_shown(result, after)}{nodes}"
 
 
-def _has_target_class(result: SwitchResult) -> bool:
-    return result.entry is not None and result.entry.device_file.target_class is not None
+def _became(before: AttachedDevice, after: AttachedDevice) -> str:
+    """What is new: the ID, or what has changed behind an ID that is the same in all modes."""
+    if after.id != before.id:
+        return str(after.id)
+    if after.interface_class == before.interface_class and after.configuration != before.configuration:
+        return f"configuration {after.configuration}"
+    shown = "no interface" if after.interface_class is None else f"class 0x{after.interface_class:02x}"
+    return f"{shown} (its ID stays {after.id})"
+
+
+def _shown(result: SwitchResult, after: AttachedDevice) -> str:
+    """What tells the mode of a device that keeps its ID."""
+    if result.mode:
+        return f"in mode {result.mode}"
+    by_class = result.entry is not None and result.entry.device_file.target_class is not None
+    return (
+        f"class 0x{after.interface_class or 0:02x}" if by_class else f"configuration {after.configuration}"
+    )
 
 
 def _node_text(node: Node) -> str:
@@ -53,6 +77,7 @@ def result_data(result: SwitchResult) -> dict[str, Any]:
         "tries": result.tries,
         "unlisted": result.unlisted,
         "warnings": list(result.warnings),
+        "mode": result.mode or None,
     }
 
 
@@ -87,7 +112,9 @@ def entry_data(entry: Entry | None) -> dict[str, Any] | None:
         "path": entry.path,
         "product_name": entry.device_file.product_name,
         "source": entry.device_file.source,
+        "shared": entry.device_file.shared or None,
         "targets": [str(target) for target in entry.targets],
+        "other_targets": [str(target) for target in entry.all_targets if target not in entry.targets],
         "target_class": _class_text(entry.device_file.target_class),
     }
 

@@ -25,7 +25,7 @@ from ..nouns.errors import DeviceFileError
 from ..nouns.model import MASS_STORAGE_CLASS, DeviceFile, Diagnostic, Severity
 from ..nouns.record import replace
 from .keys import COMBINED_WITH_MESSAGE, HINTS, KEYS, SPECIAL_METHODS, Key
-from .values import BLANKS, BadValue, convert
+from .values import BLANKS, TRUE, BadValue, convert
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -210,6 +210,13 @@ class _Reader:
         name = head.strip(BLANKS)
         column = begin + len(head) - len(head.lstrip(BLANKS))
         key = _KEYS_BY_NAME.get(name)
+        if name == OPENWRT_MBIM.name and key is None:
+            self._openwrt_mbim(section, number, line, column)
+            return
+        if name in SETTINGS_KEYS:
+            message = f"{name} is a setting of usb_modeswitch.conf: without effect here"
+            self._add(Severity.WARNING, message, number, column, len(name))
+            return
         if key is None:
             self._add(self.mistake, _unknown(name), number, column, max(1, len(name)))
             return
@@ -245,6 +252,15 @@ class _Reader:
                 len(value) - rest,
             )
 
+    def _openwrt_mbim(self, section: _Section, number: int, line: str, column: int) -> None:
+        """OpenWrt's `MBIM=1`: only the configuration with MBIM is selected, as with Configuration=0."""
+        value, _ = _unquote(line, line.index("=") + 1)
+        if value[:1] in TRUE and "configuration" not in section.values:
+            section.values["configuration"] = 0
+            section.places["configuration"] = (number, column, len(OPENWRT_MBIM.name))
+        message = "MBIM is OpenWrt's key: taken for Configuration=0"
+        self._add(Severity.WARNING, message, number, column, len(OPENWRT_MBIM.name))
+
     def _check_combinations(self, section: _Section) -> None:
         values = section.values
 
@@ -263,6 +279,11 @@ class _Reader:
                     at(key, Severity.WARNING, f"{key.name} is ignored beside StandardEject")
                 elif not values.get("message_content"):
                     at(key, Severity.WARNING, f"{key.name} is ignored without MessageContent")
+        for key in COMBINED_WITH_MESSAGE:
+            wrong = values.get(key.attribute)
+            if isinstance(wrong, bytes) and wrong[:4] == CBW_SIGNATURE and len(wrong) != CBW_LENGTH:
+                text = f"{key.name} begins as a CBW, and has {len(wrong)} bytes: a CBW has {CBW_LENGTH}"
+                at(key, Severity.WARNING, text)
         if values.get("target_class") == MASS_STORAGE_CLASS:
             message = "TargetClass=0x08 is the class that the stick has before: it would be left alone"
             at(_KEYS_BY_NAME["TargetClass"], self.mistake, message)
@@ -284,6 +305,12 @@ class _Reader:
         self.diagnostics.append(Diagnostic(severity, message, self.path, line, column + 1, width, text))
 
 
+# Many guides have one file for both.
+SETTINGS_KEYS = (
+    *("DisableSwitching", "EnableLogging", "DisableMBIMGlobal", "SetStorageDelay", "HuaweiAltModeGlobal"),
+)
+OPENWRT_MBIM = Key("MBIM", "mbim", "bool")
+CBW_SIGNATURE, CBW_LENGTH = b"USBC", 31  # Bulk-Only Transport 1.0, table 5.1
 _KEYS_BY_NAME = {key.name: key for key in KEYS}
 
 

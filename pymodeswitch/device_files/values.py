@@ -62,9 +62,27 @@ def _hex(word: str, offset: int) -> int:
 def _check_hex(digits: str, offset: int, word: str) -> None:
     for index, character in enumerate(digits):
         if character not in "0123456789abcdefABCDEF":
-            raise BadValue(f"{character!r} is not a hex digit", offset + index, 1)
+            raise BadValue(f"{character!r} is not a hex digit{_looks_like(character)}", offset + index, 1)
     if not digits:
         raise BadValue(f"{word!r} is not a hex number", offset, 1)
+
+
+# Letters of other alphabets that look like a hex digit, and what is mistaken for a digit.
+LOOK_ALIKE = dict(zip("аАвВсСеЕбОоΑΒΕΟο", "aAbBcCeEb00ABE00", strict=True)) | {
+    **dict(zip("Oo", "00", strict=True)),
+    **dict(zip("lI", "11", strict=True)),
+}
+
+
+def _looks_like(character: str) -> str:
+    """What a wrong character is and looks like, where that cannot be seen; empty where it can."""
+    if character.isascii():
+        return f", but looks like {LOOK_ALIKE[character]}" if character in LOOK_ALIKE else ""
+    import unicodedata  # for a message only
+
+    plain = LOOK_ALIKE.get(character) or unicodedata.normalize("NFKC", character)
+    alike = f", which looks like {plain}" if plain != character and plain.isascii() else ""
+    return f": U+{ord(character):04X}{alike}"
 
 
 def _pieces(value: str) -> list[tuple[str, int]]:

@@ -25,6 +25,7 @@ from typing import Any
 from ..catalog.catalog import Catalog, default_catalog
 from ..host.sysfs import Sysfs
 from ..nouns.model import HUB_CLASS, AttachedDevice, Port, UsbId
+from ..switching.connector import ports_of
 from ..transport.libusb import load_backend
 from . import access, drivers, files, hazards, holders, python, rules
 from .computer import Computer, in_time
@@ -102,7 +103,11 @@ def _sticks(
     computer: Computer,
 ) -> list[Stick]:
     """The devices that were asked for; without an ID and a port, all that may be sticks of ours."""
-    devices = [device for device in devices if port in (None, device.port)]
+    if port is not None:
+        # A stick that has moved to the other port of its connector is meant, too.
+        places = ports_of(Sysfs(computer.path("/sys")), port)
+        on = [[device for device in devices if device.port == place] for place in places]
+        devices = next(filter(None, on), [])
     if usb_id is not None:
         wanted = {usb_id, *targets_of(usb_id, catalog)}
         devices = [device for device in devices if device.id in wanted]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 
 from ..catalog.catalog import Catalog, read_entry
 from ..catalog.matching import candidate_for
-from ..catalog.sources import ARCHIVE, Source, shipped_folder
+from ..catalog.sources import ARCHIVE, Packed, Source, shipped_folder
 from ..device_files.names import name_problem
 from ..nouns.errors import DeviceFileError, SettingsError
 from ..planning.settings import Settings, read_settings
@@ -33,8 +34,8 @@ def check_settings() -> tuple[Settings, tuple[Finding, ...]]:
 def check_device_files(catalog: Catalog) -> Iterator[Finding]:
     """Device files, but for the shipped ones, that cannot be what was wanted."""
     for source in catalog.sources():
-        if source.path == shipped_folder():
-            continue
+        if source.path == shipped_folder() or source.is_last:
+            continue  # what a distribution brings, unasked, is for nobody here to mend
         names = source.names()
         if source.problem:
             text = f"{source.path}: {source.problem}"
@@ -47,10 +48,11 @@ def check_device_files(catalog: Catalog) -> Iterator[Finding]:
 def _device_file(source: Source, name: str) -> Iterator[Finding]:
     path = f"{source.path}/{name}"
     candidate = candidate_for(source, name)
+    is_packed = isinstance(source, Packed)
     if candidate is None:
-        text = f"{path} is never looked at: {name_problem(name)}"
-        cure = f"mv {shlex.quote(path)} {shlex.quote(source.path)}/VVVV-PPPP"
-        yield Finding("device-file-misnamed", text, cure)
+        if not is_packed:  # a file in an archive cannot be moved
+            text = f"{path} is never looked at: {name_problem(name)}"
+            yield Finding("device-file-misnamed", text, _rename(source, name))
         return
     try:
         mask = candidate.mask()
@@ -61,7 +63,19 @@ def _device_file(source: Source, name: str) -> Iterator[Finding]:
         else:
             read_entry(candidate)
     except DeviceFileError as error:
-        yield Finding("device-file-bad", str(error), f"pymodeswitch lint {shlex.quote(path)}")
+        lint = f"pymodeswitch lint {shlex.quote(path)}"
+        yield Finding("device-file-bad", str(error), None if is_packed else lint)
+
+
+def _rename(source: Source, name: str) -> str:
+    """What gives a file the name it was meant to have, where that can be told; else what tells more."""
+    meant = re.match(r"([0-9a-f]{4})[:_-]([0-9a-f]{4})(?![0-9a-f])", name, re.IGNORECASE)
+    if meant is None:
+        return f"pymodeswitch lint {shlex.quote(f'{source.path}/{name}')}"
+    better = f"{meant[1]}-{meant[2]}".lower()
+    if any(map(source.has, (better, better.replace("-", ":")))):
+        return f"pymodeswitch lint {shlex.quote(f'{source.path}/{name}')}"
+    return f"mv {shlex.quote(f'{source.path}/{name}')} {shlex.quote(f'{source.path}/{better}')}"
 
 
 def check(stick: Stick) -> Iterator[Finding]:

@@ -53,7 +53,9 @@ KINDS = {
     "unit-missing": Kind(
         _PROBLEM, "a systemd unit of pymodeswitch is not there, not enabled, or masked: nobody judges"
     ),
-    "rules-fight": Kind(_PROBLEM, "the rules of usb_modeswitch are active beside ours"),
+    "rules-fight": Kind(
+        _PROBLEM, "rules of somebody else that switch the same sticks are active beside ours"
+    ),
     "rules": Kind(_OK, "the rules of pymodeswitch are installed and active"),
     "no-modules": Kind(_PROBLEM, "the running kernel's modules are not installed: no driver can be loaded"),
     "settings-bad": Kind(_PROBLEM, "the settings cannot be read or hold a mistake"),

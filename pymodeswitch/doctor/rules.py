@@ -10,11 +10,13 @@ import shlex
 import time
 from collections.abc import Iterator
 
+from ..host.sysfs import Sysfs
 from ..nouns.errors import ModeSwitchError
 from ..nouns.run_folder import FOLDER
 from ..switching import port_state as guard
+from ..switching.connector import name_of
 from ..system.inspection import Finding as Inspected
-from ..system.inspection import inspect
+from ..system.inspection import inspect, stop_command
 from ..system.installation import (
     PACKAGE_PREFIX,
     PREFIX,
@@ -50,9 +52,9 @@ def check_system(computer: Computer) -> Iterator[Finding]:
     yield _rules(rules, fighting)
     if rules.state in ("ok", "stale"):
         for file in fighting:
-            name = os.path.basename(file.path)
-            text = f"{file.path} is active beside {rules.path}: both switch the same stick"
-            yield Finding("rules-fight", text, f"ln -s /dev/null /etc/udev/rules.d/{shlex.quote(name)}")
+            what = file.detail.partition("; ")[0]
+            text = f"{file.path} is active beside {rules.path}: it {what}"
+            yield Finding("rules-fight", text, stop_command(file.path))
         if computer.has_systemd:
             yield from _units(found)
 
@@ -97,7 +99,8 @@ def _units(found: list[Inspected]) -> Iterator[Finding]:
 def check(stick: Stick, computer: Computer, *, limit: int) -> Iterator[Finding]:
     """What the last runs on the port of a stick said. limit: switches per minute."""
     port, now = stick.device.port, time.monotonic()
-    lines = computer.read(f"{FOLDER}/{port}", guard.MAX_BYTES).splitlines()
+    connector = name_of(Sysfs(computer.path("/sys")), port)
+    lines = computer.read(f"{FOLDER}/{connector}", guard.MAX_BYTES).splitlines()
     times = [t for t in guard.switches_in(lines) if now - guard.WINDOW_S < t <= now]
     if len(times) >= limit:
         seconds = times[-limit] + guard.WINDOW_S - now

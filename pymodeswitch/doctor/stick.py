@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from ..catalog.catalog import Catalog, read_entry
 from ..catalog.matching import Choice
+from ..catalog.state import origins
 from ..host.sysfs import Sysfs
 from ..nouns.errors import DeviceFileError
 from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Entry, UsbId
-from ..switching.verdict import is_target
+from ..planning.ways import way_of
 from .computer import Computer
 from .findings import Finding
 
@@ -52,7 +53,7 @@ class Stick:
     def switched(self) -> bool:
         """Whether it already is what an entry leads to."""
         if self.entry is not None:
-            return is_target(self.device, self.entry)
+            return way_of(self.device, self.entry) is not None
         return bool(self.origins) and not self.choice.undecided
 
     @property
@@ -84,7 +85,7 @@ def targets_of(usb_id: UsbId, catalog: Catalog) -> set[UsbId]:
     found: set[UsbId] = set()
     for candidate in catalog.candidates(usb_id):
         try:
-            found.update(read_entry(candidate).targets)
+            found.update(read_entry(candidate).all_targets)
         except DeviceFileError:
             continue
     return found
@@ -100,9 +101,9 @@ def look_at(device: AttachedDevice, catalog: Catalog, computer: Computer) -> Sti
         except DeviceFileError as error:
             complaint = str(error)
     # That takes reading all device files, and tells nothing of a stick that has its own.
-    origins = catalog.leading_to(device.id) if entry is None else ()
+    leading = origins(device, catalog) if entry is None else ()
     hosts, units = storage(device, computer)
-    return Stick(device, choice, entry, complaint, origins, hosts, units)
+    return Stick(device, choice, entry, complaint, leading, hosts, units)
 
 
 def storage(device: AttachedDevice, computer: Computer) -> tuple[tuple[str, ...], tuple[Unit, ...]]:

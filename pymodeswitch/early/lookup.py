@@ -108,6 +108,7 @@ def _way(stick: Stick, steps: str, conditions: list[str]) -> list[str]:
         if key == "active" and stick.configuration == int(value):
             return [NOTHING]  # so is its configuration, and that is all that there is to do
         asks = asks or (key == "partly" and stick.configuration == int(value))
+        asks = asks or (key == "needs" and int(value) not in stick.configurations)
         asks = asks or (key == "mbim" and stick.has_mbim)
         if key == "storage" and not asks:
             interface = stick.interface(value)

@@ -27,13 +27,13 @@ MOST_STATE = 1 << 16  # bytes
 
 
 class Port:
-    """The state of a port below /run: its lock, the times of its switches, its mark. OSError."""
+    """The state of a stick's port below /run: its lock, the times of its switches, its mark. OSError."""
 
-    def __init__(self, state: str, port: str) -> None:
+    def __init__(self, state: str, stick: Stick) -> None:
         os.makedirs(f"{state}/{MARKS}", mode=0o755, exist_ok=True)
-        self._state, self._port = state, port
+        self._state, self._port = state, stick.port
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._file = os.open(f"{state}/{port}", flags, 0o600)
+        self._file = os.open(f"{state}/{stick.connector}", flags, 0o600)
 
     def close(self) -> None:
         """Give the lock back."""
@@ -113,7 +113,7 @@ def handle(
     steps, entry, limit = _look_up(stick, table)
     if steps == [NOTHING]:
         return "nothing"
-    own = Port(state, port)
+    own = Port(state, stick)
     try:
         if own.is_marked(stick):
             return "asked"  # before: udev replays its events

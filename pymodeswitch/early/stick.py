@@ -39,6 +39,7 @@ class Stick:
             sleep(LOOK_S)
         self.configuration = int(value or 0)
         self.device_class = self.descriptors[4]
+        self.configurations: list[int] = []
         self.interfaces: list[Interface] = []
         self.has_mbim = False
         self._read_descriptors()
@@ -49,18 +50,28 @@ class Stick:
         raw = self.descriptors
         return f"{raw[9]:02x}{raw[8]:02x}:{raw[11]:02x}{raw[10]:02x}"
 
+    @property
+    def connector(self) -> str:
+        """The name that both ports of its connector have in common; switching/connector.py gives it."""
+        try:
+            hub, _, number = os.readlink(f"{self.folder}/port/peer").rpartition("/")[2].rpartition("-port")
+        except OSError:  # there is no USB 3
+            return self.port
+        peer = f"{hub[3:]}-{number}" if hub.startswith("usb") else f"{hub}.{number}"
+        return min(self.port, peer, key=lambda name: (int(name.partition("-")[0]), name))
+
     def text(self, name: str) -> str:
         """An attribute; empty where there is none."""
         return text(f"{self.folder}/{name}")
 
     def _read_descriptors(self) -> None:
         """USB 2.0, 9.6. A descriptor with a length below 2, or a cut one, ends the walk."""
-        raw, at, configurations = self.descriptors, 0, 0
+        raw, at = self.descriptors, 0
         is_active = is_inside = has_mbim = False
         while at + 2 <= len(raw) and raw[at] >= 2 and at + raw[at] <= len(raw):
             length, kind = raw[at], raw[at + 1]
             if kind == CONFIGURATION and length >= 9:
-                configurations += 1
+                self.configurations.append(raw[at + 5])
                 is_active, is_inside = raw[at + 5] == self.configuration, False
             elif kind == INTERFACE and length >= 9:
                 is_first = raw[at + 3] == 0
@@ -75,7 +86,7 @@ class Stick:
                 elif not address & 0x80 and last.bulk_out is None:
                     last.bulk_out = address
             at += length
-        self.has_mbim = has_mbim and configurations > 1
+        self.has_mbim = has_mbim and len(self.configurations) > 1
 
     def interface(self, value: str) -> Interface | None:
         """The interface with that number, or the first one for `first`; None where there is none."""

@@ -17,7 +17,8 @@ An entry is a line, sorted by ID; of one ID in the order in which they are tried
     steps   with blanks between; or `nothing`, or `ask`: what the sender cannot do or may not decide
     ...     conditions: uMa=, uPr=, uSe= (qualifiers); already=CLASS (nothing to do in that class),
             storage=N (interface N has to take storage commands), active=N (nothing to do in that
-            configuration), partly=N (ask in that one), mbim (ask when there is an MBIM configuration)
+            configuration), partly=N (ask in that one), needs=N (ask where there is no such one), mbim (ask
+            when there is an MBIM configuration)
 
 A step is its name, `=`, and its values; `first` stands for the first interface or its first bulk endpoint:
 detach, claim=INTERFACE, out=ENDPOINT,INTERFACE,HEX, status=ENDPOINT,INTERFACE,LENGTH,TRIES,
@@ -38,10 +39,12 @@ from ..device_files.names import SCSI_QUALIFIERS
 from ..nouns import steps
 from ..nouns.errors import DeviceFileError, ModeSwitchError
 from ..nouns.model import LEGACY_MODE, MBIM_MODE, AttachedDevice, DeviceFile, Entry, Interface, Port, UsbId
+from ..nouns.record import replace
 from ..planning import settings as settings_module
 from ..planning.plan import CBW_SIGNATURE, make_plan
 from ..planning.policy import decide_by
 from ..planning.settings import Settings, read_settings
+from ..planning.ways import is_in_mode_of
 from . import sender
 from .lookup import ASK, MOST_LINE, NOTHING
 
@@ -148,8 +151,11 @@ def _way(candidate: Candidate, entry: Entry, settings: Settings) -> tuple[str, l
         return ASK, []
     written = entry.device_file
     mode = settings.modes.get(entry.id)
+    if mode is not None and mode not in written.mode_names:
+        return ASK, []  # the device decides whether there is such a mode
     classes = {way.target_class for way in written.ways_for(mode)} - {None}
     conditions = [f"already={number:02x}" for number in sorted(classes, key=lambda n: n or 0)]
+    conditions += [f"active={number}" for number in _selected(written.ways_for(mode))]
     device = stand_in(entry.id, written)
     try:
         decision = decide_by(settings, written, device, mode=None, mbim=None, has_driver=lambda _: False)
@@ -168,11 +174,22 @@ def _way(candidate: Candidate, entry: Entry, settings: Settings) -> tuple[str, l
     if None in words:
         return ASK, conditions
     if own_file.configuration is not None:
-        kind = "active" if plan.method == "Configuration" else "partly"
-        conditions.append(f"{kind}={own_file.configuration}")
+        kinds = ("active", "needs") if plan.method == "Configuration" else ("partly",)
+        conditions += [f"{kind}={own_file.configuration}" for kind in kinds]
     if any(isinstance(step, steps.BulkOut) and step.data.startswith(CBW_SIGNATURE) for step in plan.steps):
         conditions.append(f"storage={_named(number)}")
     return " ".join(word for word in words if word), conditions
+
+
+def _selected(ways: tuple[DeviceFile, ...]) -> list[int]:
+    """The configurations that ways select and do nothing else: what is in one of them has switched."""
+    device = AttachedDevice(Port("1-1"), UsbId(0, 0), 1, 1)
+    return [
+        way.configuration
+        for way in ways
+        if way.configuration
+        and is_in_mode_of(replace(device, configuration=way.configuration), way, device.id)
+    ]
 
 
 def _asks_scsi(candidate: Candidate) -> bool:

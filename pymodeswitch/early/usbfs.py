@@ -42,6 +42,9 @@ DISCONNECT = _code(0, 22, 0)
 
 LEAVING = (errno.ENODEV, errno.ESHUTDOWN, errno.EIO, errno.EPROTO)
 UNBOUND = (errno.ENODATA, errno.ENOTTY, errno.EINVAL)  # of an interface without a driver
+STILL_THERE = (errno.EPIPE, errno.EOVERFLOW)  # with these it still speaks, and gets the next message
+# How a CSW is looked for that comes late, or behind something else; as in transport/execution.py.
+CSW_SIGNATURE, MORE_READS, MORE_MS, LARGEST_PACKET = b"USBS", 3, 500, 1024
 REFUSED = (errno.EBUSY, errno.EACCES, errno.EPERM)
 OWN = "usbfs"  # the driver of an interface that a program has claimed
 
@@ -64,6 +67,7 @@ class Device:
         self._ioctl = call
         self._until = monotonic() + MOST_S
         self._claimed: list[int] = []
+        self._tag = b""  # dCBWTag of the last message
         self._has_left = self._has_ended = False
         self.started = False
         self.error = 0
@@ -94,7 +98,7 @@ class Device:
                 if not self.started:
                     return
                 self._has_left = self.error in LEAVING
-                self._has_ended = self._has_ended or name == "status"
+                self._has_ended = self._has_ended or (name == "status" and self.error not in STILL_THERE)
 
     def detach(self) -> None:
         """Every interface: claiming, and SET_CONFIGURATION, fail while any of them has a driver."""
@@ -121,25 +125,42 @@ class Device:
     def out(self, endpoint: str, number: str, data: str) -> None:
         """A message to an endpoint, or to the first one. A stall is cleared and it is sent again, once."""
         address = self._endpoint(endpoint, number, "bulk_out")
-        self.started = True
+        message = bytearray.fromhex(data)
+        self.started, self._tag = True, bytes(message[4:8])
         try:
-            self._bulk(address, bytes.fromhex(data))
+            self._bulk(address, message)
         except OSError as error:
             if error.errno != errno.EPIPE:
                 raise
             self._clear(address)
-            self._bulk(address, bytes.fromhex(data))
+            self._bulk(address, message)
 
     def status(self, endpoint: str, number: str, length: str, tries: str) -> None:
-        """Read a CSW. Whatever comes, or does not, proves nothing."""
+        """Read a CSW. Whatever comes, or does not, proves nothing; what is not the last one's is read away."""
         address = self._endpoint(endpoint, number, "bulk_in")
-        for left in reversed(range(int(tries))):
+        most, most_ms, last = int(length), TRANSFER_MS, 0
+        for left in reversed(range(int(tries) + MORE_READS)):
+            buffer = bytearray(most)
             try:
-                if self._bulk(address, bytes(int(length))) == int(length):
-                    break
+                read = self._bulk(address, buffer, most_ms)
             except OSError as error:
-                if error.errno in LEAVING or not left or monotonic() >= self._until:
-                    raise
+                last = error.errno or errno.EIO
+                if last == errno.EPIPE:
+                    self._clear(address)
+                elif last == errno.EOVERFLOW:
+                    most = LARGEST_PACKET
+                elif last in LEAVING or left <= MORE_READS:
+                    break
+            else:
+                last = 0
+                if buffer[:read].startswith(CSW_SIGNATURE + self._tag):
+                    break
+            if left <= MORE_READS:
+                most_ms = MORE_MS
+            if monotonic() >= self._until:
+                break
+        if last:
+            raise OSError(last, "no CSW")
 
     def clear(self, endpoint: str, number: str, kind: str) -> None:
         """Clear the halt of an endpoint; errors are harmless."""
@@ -203,10 +224,9 @@ class Device:
             if error.errno in LEAVING:
                 raise
 
-    def _bulk(self, address: int, data: bytes) -> int:
+    def _bulk(self, address: int, buffer: bytearray, most_ms: int = TRANSFER_MS) -> int:
         """One transfer; returns its length."""
-        buffer = bytearray(data)
-        head = _uint(address) + _uint(len(buffer)) + _uint(self._bound(TRANSFER_MS))
+        head = _uint(address) + _uint(len(buffer)) + _uint(self._bound(most_ms))
         return self._call(BULK, _with_pointer(head, buffer))
 
     def _call(self, code: int, request: bytes) -> int:

@@ -26,17 +26,17 @@ class KernelEvents:
     def __init__(self) -> None:
         self._socket = _open()
 
-    def wait(self, seconds: float, port: str | None = None) -> None:
+    def wait(self, seconds: float, *wanted: str) -> None:
         """Return when something happened, at the latest after `seconds` or LOOK_AGAIN_S.
 
-        port: only what happened on that port counts, or anything when there is none.
+        wanted: only what happened on these ports counts; anything when there are none.
         """
         bounded = max(0.0, min(seconds, LOOK_AGAIN_S))
         deadline = time.monotonic() + bounded
         while True:
             left = max(0.0, deadline - time.monotonic())
             ports = self.changed(left)
-            if ports is None or port in ports or (ports and port is None) or left <= 0:
+            if ports is None or (ports & set(wanted) if wanted else ports) or left <= 0:
                 return
 
     def changed(self, seconds: float, also: int | None = None) -> set[str] | None:

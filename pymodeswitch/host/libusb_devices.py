@@ -84,6 +84,7 @@ def _snapshot(backend: Any, device: Any, descriptor: Any, port: Port, known: Str
         product=product,
         serial=serial,
         mbim_configuration=_mbim_configuration(configurations),
+        configurations=tuple(configurations),
     )
 
 

@@ -10,12 +10,14 @@ import os
 import time
 
 from ..nouns import run_folder
+from ..nouns.errors import missing_package
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, Node, Port, StorageUnit
 from .sysfs import Sysfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..nouns.protocols import Host, Transport
@@ -51,6 +53,9 @@ class LinuxHost:
 
     def at(self, port: Port) -> AttachedDevice | None:
         return self._sysfs.at(port)
+
+    def peer(self, port: Port) -> Port | None:
+        return self._sysfs.peer(port)
 
     def nodes(self, device: AttachedDevice) -> tuple[Node, ...] | None:
         return self._sysfs.nodes(device)
@@ -94,6 +99,9 @@ class LinuxHost:
         finally:
             os.close(file)
 
+    def is_virtual_machine(self) -> bool:
+        return self._sysfs.is_virtual_machine()
+
     def has_driver(self, name: str) -> bool:
         return self._sysfs.has_driver(name) or _is_module(name)
 
@@ -108,8 +116,7 @@ class LinuxHost:
         return raise_storage_delay(self._sysfs.root, seconds)
 
     def open(self, device: AttachedDevice) -> Transport:
-        from ..transport.libusb import load_backend, open_device
-
+        load_backend, open_device = _libusb()
         if self._backend is None:
             self._backend = load_backend()
         return open_device(self._backend, device)
@@ -127,7 +134,7 @@ class LinuxHost:
             # An event from before this moment is missed. That does no harm: the caller looks at sysfs
             # after each wait, and a wait is short.
             self._events = KernelEvents()
-        self._events.wait(seconds, port)
+        self._events.wait(seconds, *(() if port is None else (port, self.peer(port) or port)))
 
     def close(self) -> None:
         if self._events is not None:
@@ -144,9 +151,7 @@ class LibusbHost:
     state_folder: str | None = None
 
     def __init__(self, backend: Any = None, clock: Any = None) -> None:
-        from ..transport.libusb import load_backend
-
-        self._backend = load_backend() if backend is None else backend
+        self._backend = _libusb()[0]() if backend is None else backend
         self._strings: Strings = {}
         self._now = time.monotonic if clock is None else clock.now
         self._sleep = time.sleep if clock is None else clock.sleep
@@ -160,6 +165,11 @@ class LibusbHost:
         from .libusb_devices import devices
 
         return next(iter(devices(self._backend, self._strings, port)), None)
+
+    def peer(self, port: Port) -> Port | None:
+        find = getattr(getattr(self._backend, "bus", None), "peer", None)  # libusb tells nothing of that
+        peer = None if find is None else find(port)
+        return None if peer is None else Port(peer)
 
     def nodes(self, device: AttachedDevice) -> tuple[Node, ...] | None:
         return None
@@ -183,6 +193,9 @@ class LibusbHost:
 
         raise UsbFault(Fault.NOT_SUPPORTED, "SG_IO")
 
+    def is_virtual_machine(self) -> bool:
+        return False
+
     def has_driver(self, name: str) -> bool:
         return False
 
@@ -193,9 +206,7 @@ class LibusbHost:
         return "this system has no usb-storage"
 
     def open(self, device: AttachedDevice) -> Transport:
-        from ..transport.libusb import open_device
-
-        return open_device(self._backend, device)
+        return _libusb()[1](self._backend, device)
 
     def now(self) -> float:
         return float(self._now())
@@ -208,6 +219,15 @@ class LibusbHost:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+def _libusb() -> tuple[Callable[[], Any], Callable[[Any, AttachedDevice], Transport]]:
+    """What loads libusb and what opens a device by it; NoLibusbError when there is no pyusb."""
+    try:
+        from ..transport.libusb import load_backend, open_device
+    except ImportError as error:
+        raise missing_package(error) or error from error
+    return load_backend, open_device
 
 
 def _is_module(name: str) -> bool:

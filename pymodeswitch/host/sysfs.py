@@ -24,6 +24,13 @@ BULK = 2
 NOT_BUSY = ("0", "")
 SOUND_STATES = ("running", "created", "")
 
+# What virtual machines call themselves: systemd-detect-virt(1) has the same list.
+DMI_NAMES = ("product_name", "sys_vendor", "board_vendor", "bios_vendor")
+VIRTUAL_MAKERS = (
+    *("KVM", "QEMU", "OpenStack", "VMware", "VMW", "innotek GmbH", "VirtualBox", "Xen", "Bochs"),
+    *("Parallels", "BHYVE", "Hyper-V", "Virtual Machine", "Apple Virtualization"),
+)
+
 # Folder below an interface (or below a port of it, as usb-serial has them) -> kind of node.
 NODE_KINDS = {"tty": "tty", "net": "net", "usbmisc": "cdc-wdm"}
 
@@ -51,6 +58,29 @@ class Sysfs:
         """All attached devices but hubs, in the order of their ports."""
         found = (self.at(port) for port in self.ports() if not self._is_hub(port))
         return tuple(d for d in found if d is not None and d.device_class != HUB_CLASS)
+
+    def peer(self, port: Port) -> Port | None:
+        """The other port of the same connector (`2-1` for `1-1`); None where the kernel knows of none.
+
+        A USB 3 connector has a port on a USB 2 bus and one on a SuperSpeed bus, on external hubs, too; the
+        kernel links them (drivers/usb/core/port.c). None also where a hub is plugged in, which is in both
+        ports at once: it is no stick, and asking it for more may wait (`_is_hub`).
+        """
+        hub, number = _hub_and_number(port)
+        name = hub if "-" in hub else f"usb{hub}"
+        for interface in _names(os.path.join(self.folder, name)):
+            if interface.startswith(f"{hub}:" if "-" in hub else f"{hub}-0:"):
+                try:
+                    link = os.readlink(
+                        os.path.join(self.folder, name, interface, f"{name}-port{number}/peer")
+                    )
+                except OSError:  # no USB 3, or a kernel before 3.16
+                    continue
+                peer_hub, _, peer_number = os.path.basename(link).rpartition("-port")
+                between = "-" if peer_hub.startswith("usb") else "."
+                peer = f"{peer_hub.removeprefix('usb')}{between}{peer_number}"
+                return None if self._is_hub(peer) else Port(peer)
+        return None
 
     def _is_hub(self, port: str) -> bool:
         """The kernel holds a hub's lock while it looks after its ports; most attributes wait for that."""
@@ -83,6 +113,13 @@ class Sysfs:
             return os.path.basename(os.readlink(link))
         except OSError:
             return None
+
+    def is_virtual_machine(self) -> bool:
+        """Whether the firmware, or a hypervisor, says that it is one."""
+        if _optional(os.path.join(self.root, "hypervisor"), "type"):
+            return True
+        names = [_optional(os.path.join(self.root, "class/dmi/id"), name) for name in DMI_NAMES]
+        return any(maker in name for name in names for maker in VIRTUAL_MAKERS)
 
     def has_driver(self, name: str) -> bool:
         """Whether the driver is loaded, or built in."""
@@ -183,6 +220,7 @@ def attached_device(
             Interface(*found, driver(found[0])) for found in parse_interfaces(descriptors, configuration)
         ),
         mbim_configuration=mbim_configuration(descriptors),
+        configurations=tuple(configuration_values(descriptors)),
         manufacturer=texts["manufacturer"],
         product=texts["product"],
         serial=texts["serial"],
@@ -245,6 +283,12 @@ def configuration_values(descriptors: bytes) -> list[int]:
 def _by_number(port: str) -> list[int]:
     """Sort key that puts 1-2 before 1-10."""
     return [int(part) if part.isdigit() else 0 for part in port.replace("-", ".").split(".")]
+
+
+def _hub_and_number(port: str) -> tuple[str, str]:
+    """The hub's port and the number of the port on it: `1-2` and `4` for `1-2.4`, `1` and `2` for `1-2`."""
+    hub, _, number = port.rpartition("." if "." in port else "-")
+    return hub, number
 
 
 def _serial_ports(interface: str) -> list[str]:

@@ -151,3 +151,19 @@ def error_for_code(code: int, message: str) -> ModeSwitchError:
     """The error that a command ends with that exit code for; the root error for a code of none."""
     kinds = (kind for kind in ModeSwitchError.__subclasses__() if kind.exit_code == code)
     return next(kinds, ModeSwitchError)(message)
+
+
+# How the packages come that pymodeswitch needs: by the name of the module, its name on PyPI and on Debian.
+PACKAGES = {"usb": ("pyusb", "python3-usb"), "construct": ("construct", "python3-construct")}
+
+
+def missing_package(error: ImportError) -> NoLibusbError | None:
+    """The error for a Python package that is not there; None when it is none of those that are needed."""
+    name = (error.name or "").partition(".")[0]
+    if name not in PACKAGES:
+        return None
+    pypi, debian = PACKAGES[name]
+    return NoLibusbError(
+        f"the Python package {pypi} is missing: install it with `python -m pip install {pypi}`, or your "
+        f"system's ({debian} on Debian)"
+    )

@@ -97,7 +97,7 @@ class AttachedDevice(Record):
     127), so a new one on the same port means that the device left and came back.
     configuration: active bConfigurationValue, 0 while the device is not configured.
     mbim_configuration: bConfigurationValue of the first configuration with an MBIM interface, if there are
-    several configurations.
+    several configurations. configurations: bConfigurationValue of all; empty where that is not known.
     """
 
     port: Port
@@ -111,6 +111,7 @@ class AttachedDevice(Record):
     product: str = ""
     serial: str = ""
     mbim_configuration: int | None = None
+    configurations: tuple[int, ...] = ()
     scsi: tuple[str, str, str] | None = None  # vendor, model, revision, where a driver has read them
 
     @property
@@ -224,7 +225,7 @@ class DeviceFile(Record, kw_only=True):
     @property
     def product_name(self) -> str:
         """Name of the product, from the first comment line; empty where there is none."""
-        if self.comments and not self.comments[0].lower().startswith("source:"):
+        if self.comments and not self.comments[0].lower().startswith(("source:", "shared:")):
             return self.comments[0]
         return ""
 
@@ -233,6 +234,14 @@ class DeviceFile(Record, kw_only=True):
         """Where the facts come from: the text of the comment line `source: ...`."""
         for comment in self.comments:
             if comment.lower().startswith("source:"):
+                return comment.partition(":")[2].strip()
+        return ""
+
+    @property
+    def shared(self) -> str:
+        """What else has the ID, from the comment line `shared: ...`; empty where nothing is known of it."""
+        for comment in self.comments:
+            if comment.lower().startswith("shared:"):
                 return comment.partition(":")[2].strip()
         return ""
 
@@ -306,8 +315,14 @@ class Entry(Record):
 
     @property
     def targets(self) -> tuple[UsbId, ...]:
-        """Target IDs of the device file."""
+        """Target IDs of the device file's own way."""
         return self.device_file.targets(self.id)
+
+    @property
+    def all_targets(self) -> tuple[UsbId, ...]:
+        """Target IDs of all its ways."""
+        ways = self.device_file.ways_for(None)
+        return tuple(dict.fromkeys(target for way in ways for target in way.targets(self.id)))
 
 
 class StorageUnit(Record):
@@ -347,7 +362,8 @@ class SwitchResult(Record, kw_only=True):
 
     seconds: from the call to the verdict. tries: how often the messages were sent.
     unlisted: the stick switched, but to an ID that the device file does not name. plan: what was (or, in
-    a dry run, would have been) done to it.
+    a dry run, would have been) done to it. mode: with ALREADY, the name of the mode that it is in, where
+    the device file has names.
     """
 
     status: Status | None
@@ -362,3 +378,4 @@ class SwitchResult(Record, kw_only=True):
     unlisted: bool = False
     warnings: tuple[str, ...] = ()
     plan: Plan | None = None
+    mode: str = ""

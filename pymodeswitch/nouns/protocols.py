@@ -28,6 +28,9 @@ class Host(Protocol):
     def at(self, port: Port) -> AttachedDevice | None:
         """The device on a port."""
 
+    def peer(self, port: Port) -> Port | None:
+        """The SuperSpeed port of the same connector, or for that one the USB 2 port; None without one."""
+
     def nodes(self, device: AttachedDevice) -> tuple[Node, ...] | None:
         """tty, net and cdc-wdm nodes; None where this host cannot tell."""
 
@@ -51,6 +54,9 @@ class Host(Protocol):
     ) -> None:
         """A command to a unit through the storage driver (sg_io.py); UsbFault."""
 
+    def is_virtual_machine(self) -> bool:
+        """Whether this computer is known to be a virtual machine."""
+
     def has_driver(self, name: str) -> bool:
         """Whether this system has a kernel driver: loaded, built in, or as a module; name with `_`."""
 
@@ -70,7 +76,7 @@ class Host(Protocol):
         """Let time pass."""
 
     def wait(self, seconds: float, port: Port | None = None) -> None:
-        """Return when something (on that port, if given) may have changed, at the latest after that."""
+        """Return when something (on that port or its peer) may have changed, at the latest after that."""
 
     def close(self) -> None:
         """Give back what waiting took."""

@@ -22,11 +22,23 @@ from ..nouns.steps import (
     SetConfiguration,
     Step,
 )
-from .bulk_only import describe_command, describe_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+try:
+    from .bulk_only import describe_command, describe_message
+except ImportError:  # no construct: the words are plainer, and all else is the same
+
+    def describe_message(message: bytes) -> str:
+        """A message in hex."""
+        return f"{len(message)} bytes {message.hex()}"
+
+    def describe_command(command: bytes) -> str:
+        """A command in hex."""
+        return f"SCSI command {command.hex()}"
+
 
 REQUEST_KINDS = ("standard", "class", "vendor", "reserved")
 CDB_LENGTH, NUL = 16, b"\0"  # of a command in a CBW

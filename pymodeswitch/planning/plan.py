@@ -40,7 +40,8 @@ BEFORE_RESET_MS = 1000
 def make_plan(device_file: DeviceFile, device: AttachedDevice) -> Plan:
     """The plan for a device: special method or messages, then Configuration, AltSetting, ResetUSB.
 
-    DeviceFileError: the file names no method, or no endpoint can be found. NotStorageError: the method
+    DeviceFileError: the file names no method, or a configuration alone that the device has not got, or no
+    endpoint can be found. NotStorageError: the method
     sends a storage command and the device shows no mass storage interface.
     """
     if device_file.configuration == 0:
@@ -55,6 +56,8 @@ def make_plan(device_file: DeviceFile, device: AttachedDevice) -> Plan:
         if more is not None:
             names.append(key)
             steps += more
+    if names == ["Configuration"]:
+        _check_configuration(device_file, device)
     if not names:
         raise DeviceFileError(
             f"no switching method for {device.id}: no message, no mode key, no configuration is set"
@@ -123,6 +126,17 @@ def _configuration(device_file: DeviceFile, device: AttachedDevice) -> tuple[Ste
         return ()
     pause = Pause(CONFIGURATION_PAUSE_MS, "between two configurations")
     return (Detach(), SetConfiguration(0), pause, SetConfiguration(wanted))
+
+
+def _check_configuration(device_file: DeviceFile, device: AttachedDevice) -> None:
+    """Some devices decide on the numbers by their firmware. After messages the step is only tried, as what
+    they do is worth having without it."""
+    wanted, known = device_file.configuration, device.configurations
+    if known and wanted not in known:
+        raise DeviceFileError(
+            f"Configuration={wanted}: {device.describe()} has no such configuration, but "
+            f"{', '.join(map(str, known))}"
+        )
 
 
 def _altsetting(device_file: DeviceFile, device: AttachedDevice) -> tuple[Step, ...] | None:

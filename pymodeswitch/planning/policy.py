@@ -6,7 +6,7 @@ dispatcher.
 
 from __future__ import annotations
 
-from ..nouns.errors import SettingsError, UsageError
+from ..nouns.errors import UsageError
 from ..nouns.model import LEGACY_MODE, MBIM_MODE, AttachedDevice, DeviceFile, UsbId
 from ..nouns.record import Record, replace
 from .settings import Settings
@@ -14,6 +14,14 @@ from .settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
+
+    class HasDriver(Protocol):
+        """Who knows which drivers a system has: a Host."""
+
+        def has_driver(self, name: str) -> bool:
+            """Whether the system has a kernel driver."""
+
 
 MBIM_DRIVER, QMI_DRIVER = "cdc_mbim", "qmi_wwan"
 
@@ -22,10 +30,14 @@ PANTECH_AUTOMATIC, PANTECH_RNDIS, PANTECH_WAIT, PANTECH_QMI = 1, 2, 3, 4
 
 
 class Decision(Record):
-    """The device file as it is to be carried out, and why it is not (or is) the one in the catalogue."""
+    """The device file as it is to be carried out, and why it is not (or is) the one in the catalogue.
+
+    warning: what the administrator's settings have wrong; empty when they are right.
+    """
 
     device_file: DeviceFile
     reasons: tuple[str, ...] = ()
+    warning: str = ""
 
 
 def decide(
@@ -66,21 +78,41 @@ def decide_by(
     mbim: bool | None,
     has_driver: Callable[[str], bool],
 ) -> Decision:
-    """`decide`, with the administrator's settings for what is not given. SettingsError names their file."""
+    """`decide`, with the administrator's settings for what is not given.
+
+    A mode in the settings that there is not makes no stick unusable: the default way is taken, and a
+    warning names their file.
+    """
     settled = settings.modes.get(device.id) if mode is None else None
     wanted_mbim = settings.mbim if mbim is None else mbim
-    try:
-        decision = decide(
-            device_file, device, mode=mode or settled, mbim=wanted_mbim, has_driver=has_driver
-        )
-    except UsageError as error:
-        if settled is None:
-            raise
-        raise SettingsError(f"{settings.source('modes')}: {error}") from error
+    known = mode_names(device_file, device)
+    if settled is not None and settled not in known:
+        bare = replace(settings, modes={})
+        decision = decide_by(bare, device_file, device, mode=None, mbim=mbim, has_driver=has_driver)
+        where = settings.source("modes")
+        warning = f"{where}: no mode {settled!r} for {device.id}: {_known(known)}; the default one is taken"
+        return replace(decision, warning=warning)
+    decision = decide(device_file, device, mode=mode or settled, mbim=wanted_mbim, has_driver=has_driver)
     if settled is None:
         return _huawei_alt(settings, device_file, decision) if mode is None else decision
     reason = f"mode {settled}, by {settings.source('modes')}"
     return replace(decision, reasons=(reason, *decision.reasons[1:]))
+
+
+def decider(
+    host: HasDriver, settings: Settings, mode: str | None = None, mbim: bool | None = None
+) -> Callable[[DeviceFile, AttachedDevice], DeviceFile]:
+    """`decide_by` for those who only want the way: the file's own where there is no such mode."""
+
+    def chosen(device_file: DeviceFile, device: AttachedDevice) -> DeviceFile:
+        try:
+            return decide_by(
+                settings, device_file, device, mode=mode, mbim=mbim, has_driver=host.has_driver
+            ).device_file
+        except UsageError:
+            return device_file
+
+    return chosen
 
 
 def _huawei_alt(settings: Settings, device_file: DeviceFile, decision: Decision) -> Decision:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from ..device_files.files import read_bytes
+from ..device_files.keys import KEYS as DEVICE_KEYS
 from ..nouns.errors import DeviceFileError, SettingsError, SwitchingOffError, UsageError
 from ..nouns.log import Logger
 from ..nouns.model import UsbId
@@ -84,7 +85,8 @@ REFERENCE_SWITCHES = {
     "HuaweiAltModeGlobal": ("huawei_alt_mode", True),
 }
 REFERENCE_DELAY = "SetStorageDelay"
-TRUE = ("1", "yes", "true")
+DEVICE_FILE_KEYS = frozenset(key.name for key in DEVICE_KEYS)
+TRUE = ("1", "yes", "true")  # anywhere in the word, as there: `10` is a yes, too
 
 
 def read_settings(path: str | None = None, reference_paths: tuple[str, ...] | None = None) -> Settings:
@@ -130,6 +132,7 @@ def _read(path: str) -> bytes | None:
 def _reference_values(data: bytes, path: str) -> dict[str, Any]:
     """Ours for the lines `Key=Value` of usb_modeswitch.conf, with `#` comments and quotes as in a shell."""
     values: dict[str, Any] = {}
+    of_device_files = 0
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
         key, equals, value = line.partition("=")
         key, value = key.strip(), value.partition("#")[0].strip().strip("\"'")
@@ -137,7 +140,8 @@ def _reference_values(data: bytes, path: str) -> dict[str, Any]:
             continue
         if key in REFERENCE_SWITCHES:
             name, when_true = REFERENCE_SWITCHES[key]
-            values[name] = when_true if value.lower() in TRUE else not when_true
+            is_true = any(word in value.lower() for word in TRUE)
+            values[name] = when_true if is_true else not when_true
         elif key == REFERENCE_DELAY:
             lowest, highest = RANGES["storage_delay_s"]
             if value.isascii() and value.isdigit() and len(value) < 9 and lowest <= int(value) <= highest:
@@ -146,8 +150,14 @@ def _reference_values(data: bytes, path: str) -> dict[str, Any]:
                 logger.warning(
                     "%s:%d: %s has to be %d to %d seconds: ignored", path, number, key, lowest, highest
                 )
+        elif key in DEVICE_FILE_KEYS:
+            of_device_files = of_device_files or number
         else:
             logger.warning("%s:%d: unknown key %r: ignored", path, number, key)
+    if of_device_files:
+        # Many guides have their readers write one there, for `usb_modeswitch -c`.
+        text = "%s:%d: keys of a device file: they don't count here, but in /etc/pymodeswitch.d/VVVV-PPPP"
+        logger.warning(text, path, of_device_files)
     return values
 
 

@@ -12,6 +12,7 @@ from ..nouns.protocols import Host
 from ..nouns.steps import AwaitUnits, Plan, Step
 from ..planning.plan import make_plan, other_way
 from ..transport.execution import Execution, execute, give_back
+from .connector import Connector
 from .verdict import Verdict, failure, judge
 
 TYPE_CHECKING = False
@@ -59,6 +60,7 @@ class Attempts:
         self.warn = warn
         self.tries = 0
         self.after: AttachedDevice | None = None
+        self._connector = Connector(host, device)
         self._execution = Execution(device)
         self._mark = mark
         self._is_sent = mark is not None and mark.is_sent
@@ -74,15 +76,17 @@ class Attempts:
     def send_once(self) -> None:
         """One try without a verdict: kernel drivers stay detached, as nobody will know whether it stays.
 
-        Raises what `until_verdict` raises before anything is sent, and TransferError when no transfer got
-        through.
+        Raises what `until_verdict` raises before anything is sent, and TransferError when not all of it got
+        through while the device was there; then it gets its drivers back.
         """
         try:
-            self._try(1)
+            self._try(1, stubborn=True)
             if self._error is not None:
                 raise self._error
             if self._execution.started and not self._delivered:
                 raise TransferError(f"{self.device.describe()}: {self._undelivered()}")
+            if self._execution.unsent:
+                raise TransferError(f"{self.device.describe()}: {self._unsent()}")
             self._execution.detached.clear()
         finally:
             self._give_back()
@@ -124,6 +128,7 @@ class Attempts:
                     deadline=self._deadline,
                     tell=self.tell,
                     others=others,
+                    connector=self._connector,
                 )
                 if verdict is not Verdict.UNCHANGED or self.plan.by_itself:
                     break
@@ -133,11 +138,11 @@ class Attempts:
             return verdict, self.after
         raise self._failure(verdict, seconds)
 
-    def _try(self, number: int) -> None:
-        """Run the plan on the stick as it is now."""
+    def _try(self, number: int, *, stubborn: bool = False) -> None:
+        """Run the plan on the stick as it is now. stubborn: no later try will come."""
         if self.plan.by_itself:
             return
-        now = self.host.at(self.device.port)
+        now = self._connector.now()
         if self._is_late(number) and judge(self.device, now, self.entry) is not Verdict.UNCHANGED:
             return  # it went after the last look: what it becomes is for the watcher to tell
         if now is not None and not now.same_stay(self._execution.device) and now.interfaces:
@@ -146,7 +151,7 @@ class Attempts:
             self.plan = make_plan(self.device_file, now)
         self._execution.started = self._execution.delivered = False
         try:
-            self._send(number)
+            self._send(number, stubborn=stubborn or number > 1)
         except GoneError as error:
             # Perhaps it switches by itself, or late: its port will tell.
             self._error = error
@@ -164,7 +169,7 @@ class Attempts:
         """Whether the device was looked at so long ago that it may be another one by now."""
         return number > 1 or self._mark is not None
 
-    def _send(self, number: int) -> None:
+    def _send(self, number: int, *, stubborn: bool) -> None:
         """Execute the plan; where its way is barred, the same commands go the other way.
 
         Past the storage driver, or through it: what bars the way past it has a cure, so when both are
@@ -179,7 +184,7 @@ class Attempts:
                 self._execution,
                 deadline=self._deadline,
                 on_step=self._on_step,
-                stubborn=number > 1,
+                stubborn=stubborn,
             )
 
         def run_past_what_hangs() -> None:
@@ -271,11 +276,26 @@ class Attempts:
         faults = sorted({fault.value for _, fault in self._execution.faults})
         return f"no transfer got through ({', '.join(faults) or 'unknown reason'})"
 
+    def _unsent(self) -> str:
+        """What was not sent, for a message."""
+        from ..planning.description import describe_step
+
+        step = self._execution.unsent[0]
+        faults = sorted({fault.value for other, fault in self._execution.faults if other == step})
+        return f"not all of it was sent: {describe_step(step)} ({', '.join(faults) or 'left out'})"
+
     def _failure(self, verdict: Verdict, seconds: float) -> ModeSwitchError:
         if self._error is not None and not self.tries and verdict in (Verdict.UNCHANGED, Verdict.GONE):
             return self._error
         times = "once" if self.tries == 1 else f"{self.tries} times"
         what = f"tried {times}" if self.tries else "nothing was sent, on purpose"
+        if self.device_file.shared and verdict is Verdict.UNCHANGED:
+            what += f"; its ID is also that of {self.device_file.shared}: perhaps it is one"
         if self.tries and not self._delivered:
             what += f"; {self._undelivered()}"
-        return failure(verdict, self.device, self.after, seconds=seconds, what=what)
+        error = failure(verdict, self.device, self.after, seconds=seconds, what=what)
+        if verdict is Verdict.GONE and self.host.is_virtual_machine():
+            return GoneError(
+                f"{error}; a virtual machine has to be given its port, not its ID, which changes"
+            )
+        return error

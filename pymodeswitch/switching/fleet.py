@@ -30,6 +30,7 @@ from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, Port, SwitchResult, UsbId
 from ..nouns.protocols import Host
 from ..planning.settings import Settings, read_settings
+from .connector import ports_of
 from .switch import Progress, check_timeout, switch
 
 logger = Logger(__name__)
@@ -136,6 +137,8 @@ class Attached:
             stay = (device.device_number, device.id)
             if port in busy or self._known.get(port) == stay:
                 continue
+            if busy and self.host.peer(port) in busy:
+                continue  # the stick that has moved within its connector: looked at when it is done
             self._known[port] = stay
             if self.catalog.candidates(device.id):
                 found.append(device)
@@ -147,8 +150,8 @@ class Attached:
         if outcome.error is not None:
             result = outcome.error.result
         after = None if result is None else result.after
-        if after is not None and after.port == port:
-            self._known[port] = (after.device_number, after.id)
+        if after is not None and after.port in ports_of(self.host, port):
+            self._known[after.port] = (after.device_number, after.id)
 
     def forget(self, port: Port) -> None:
         """Look at it as if it had just come."""
@@ -251,7 +254,10 @@ class Fleet:
             self._look([Port(port) for port in ports])
 
     def _members_at(self, ports: Iterable[str]) -> list[_Member]:
-        return [self._members[Port(port)] for port in ports if port in self._members]
+        changed = set(ports)
+        return [
+            member for port, member in self._members.items() if changed & set(ports_of(self.host, port))
+        ]
 
     def _look(self, ports: Iterable[Port] | None) -> None:
         """Start a switch for each device on the ports (None: on all) that is new and wants it."""
@@ -300,7 +306,7 @@ class Fleet:
             del self._threads[port], self._members[port]
             if outcome is not None:
                 self._report(self._note(outcome))
-            self._look([port])
+            self._look(ports_of(self.host, port))
         while self._waiting and len(self._threads) < self._crew:
             self._start(self._waiting.pop(next(iter(self._waiting))))
 

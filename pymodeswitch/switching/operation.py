@@ -5,25 +5,41 @@ from __future__ import annotations
 import os
 
 from ..catalog.catalog import Catalog, entry_from_file, nothing_fits, read_entry
+from ..catalog.state import origins
 from ..nouns.errors import (
     AnotherRunError,
     DeviceFileError,
     ModeSwitchError,
+    NoEntryError,
     NotAttachedError,
+    NotStorageError,
     SeveralDevicesError,
     error_for_code,
 )
 from ..nouns.log import Logger
-from ..nouns.model import AttachedDevice, DeviceFile, Entry, Node, Port, Status, SwitchResult, UsbId
+from ..nouns.model import (
+    LEGACY_MODE,
+    MBIM_MODE,
+    AttachedDevice,
+    DeviceFile,
+    Entry,
+    Node,
+    Port,
+    Status,
+    SwitchResult,
+    UsbId,
+)
 from ..nouns.protocols import Host
 from ..nouns.record import Record, replace
 from ..nouns.steps import Plan, Step
 from ..planning.policy import decide_by
 from ..planning.settings import Settings
+from ..planning.ways import is_in_mode_of, shows_only_storage, way_of
 from .attempts import Attempts
+from .connector import device_at
 from .marks import Mark, mark_of
 from .port_state import Guard
-from .verdict import Verdict, is_target
+from .verdict import Verdict, fell_back, judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,12 +91,14 @@ class Operation:
         self.before: AttachedDevice | None = None
         self.after: AttachedDevice | None = None
         self.entry: Entry | None = None
+        self.way: DeviceFile | None = None  # whose mode the device is in already
         self.plan: Plan | None = None
         self.nodes: tuple[Node, ...] = ()
         self.tries = 0
         self.unlisted = False
         self.warnings: tuple[str, ...] = ()
         self._guard: Guard | None = None
+        self._has_settled_mode = True  # no device file has denied it so far
 
     @property
     def id(self) -> UsbId:
@@ -91,7 +109,16 @@ class Operation:
     @property
     def mode(self) -> str | None:
         """The mode that counts for what is attached already: asked for, or settled."""
-        return self.asked_mode or self.settings.modes.get(self.id)
+        return self.asked_mode or self._settled
+
+    @property
+    def _settled(self) -> str | None:
+        return self.settings.modes.get(self.id) if self._has_settled_mode else None
+
+    def _mode_for(self, entry: Entry) -> str | None:
+        """That mode where the entry may know it; a settled one that it does not know counts for nothing."""
+        names = (*entry.device_file.mode_names, MBIM_MODE, LEGACY_MODE)
+        return self.asked_mode or (self._settled if self._settled in names else None)
 
     def elapsed(self) -> float:
         """Seconds since the call."""
@@ -149,6 +176,7 @@ class Operation:
             unlisted=self.unlisted,
             warnings=self.warnings,
             plan=self.plan,
+            mode=self.way.mode if self.way is not None else "",
         )
 
     # Alone on the port
@@ -171,7 +199,7 @@ class Operation:
             return False  # it ended without a word: its signal, or a dry run
         if said.code:
             raise error_for_code(said.code, f"{said.text} (so said another run, which was at work on it)")
-        device = self.host.at(port)
+        device = device_at(self.host, port)
         if device is None:
             return False  # it has left since: for our own look to tell
         self._id = self._id or device.id
@@ -182,16 +210,22 @@ class Operation:
 
     def is_target_of_some_entry(self, port: Port) -> bool:
         """Take what is on the port for the stick that is meant; True when it is switched already."""
-        device = self.host.at(port)
+        device = device_at(self.host, port)
         if device is None:
             raise NotAttachedError(f"nothing is attached to port {port}")
         self._id = device.id
         if self.catalog.candidates(device.id):
             return False
-        leading = self.catalog.leading_to(device.id)
+        leading = origins(device, self.catalog)
         if leading:
             self.entry = leading[0]
+            self.way = way_of(device, leading[0])
             self._arrived(device)
+        elif shows_only_storage(device) and (others := self.catalog.leading_to(device.id)):
+            raise NoEntryError(
+                f"{device.describe()} has the ID that {others[0].id} switches to, but it shows nothing but "
+                "storage, and no device file is for it"
+            )
         return bool(leading)
 
     def given_entry(self, config: DeviceFile | str | os.PathLike[str] | None) -> Entry | None:
@@ -215,7 +249,7 @@ class Operation:
         if self.port is None:
             here = list(self.host.devices())
         else:
-            here = [device for device in (self.host.at(self.port),) if device is not None]
+            here = [device for device in (device_at(self.host, self.port),) if device is not None]
         found = [d for d in here if d.id == self.id]
         if len(found) > 1:
             ports = tuple(d.port for d in found)
@@ -231,12 +265,13 @@ class Operation:
         elsewhere = None
         for entry in [given] if given else self._entries():
             for device in here:
-                if is_target(device, entry, self.mode) and not self._has_its_own_entry(device, entry):
-                    self.entry = entry
+                way = way_of(device, entry, self._mode_for(entry))
+                if way is not None and not self._has_its_own_entry(device, entry):
+                    self.entry, self.way = entry, way
                     self._arrived(device)
                     self.tell("device", f"{device.describe()} is what {self.id} switches to")
                     return None
-                if is_target(device, entry):
+                if way_of(device, entry) is not None:
                     elsewhere = device
         raise self._not_attached(here, elsewhere)
 
@@ -312,16 +347,52 @@ class Operation:
         )
         for reason in decision.reasons:
             self.tell("entry", reason)
+        if decision.warning:
+            self.warn(decision.warning)
+            self._has_settled_mode = False
         self.entry = replace(entry, device_file=decision.device_file)
         return self.entry
 
     def is_right_already(self, device: AttachedDevice, entry: Entry) -> bool:
-        """Whether interface 0 has the target class already (IDs that stay the same in every mode)."""
-        if not is_target(device, entry, self.mode):
+        """Whether the device, with its initial ID, is in the mode of the way that would be taken.
+
+        entry: with all its ways. One that is in the mode of another way, though no mode was asked for, has
+        switched, too: the result names it. NotStorageError where a mode was asked for that it cannot be
+        sent to from there.
+        """
+        assert self.entry is not None
+        wanted, way = self.entry.device_file, way_of(device, entry)
+        if is_in_mode_of(device, wanted, entry.id) or (way is not None and way.mode == wanted.mode):
+            self.way = wanted
+        elif way is None:
             return False
+        elif self.mode is None:
+            self.way = way
+        else:
+            text = f"{device.describe()} is in mode {way.mode}: plug it in again for mode {self.mode}"
+            raise NotStorageError(text)
         self._arrived(device)
         self.tell("device", f"{device.describe()} is what it should be already")
         return True
+
+    def after_a_fall(self, device: AttachedDevice, entry: Entry) -> AttachedDevice:
+        """The device once it has had time to fall back to storage; the same one when it stays as it is.
+
+        Some sticks (3566:2001) show the mode they had last for a few seconds, with the ID that they have in
+        all modes, and then their CD.
+        """
+        assert self.entry is not None
+        wanted, way = self.entry.device_file, way_of(device, entry)
+        if device.id != entry.id or way is None or self.mode is not None or way.mode == wanted.mode:
+            return device
+        from .port_watch import await_fall_back
+
+        self.tell("device", f"{device.describe()} is in mode {way.mode}: it may fall back to storage")
+        now = await_fall_back(self.host, device)
+        if now is not None:
+            self.before = now
+            self.tell("device", f"{now.describe()} has fallen back")
+        return now or device
 
     def is_right_beside(self, device: AttachedDevice, entry: Entry) -> bool:
         """Whether the target is there on the neighbouring port (Cisco's AM10 stays where it is)."""
@@ -349,7 +420,8 @@ class Operation:
 
         mark: the sender's, of this stay. It has sent, which stands for the first try, or has tried to.
         """
-        if mark is None and seconds is not None and tries > 1:
+        by_others = tries > 1 or bool(entry.device_file.shared)  # not what is carried out as written
+        if mark is None and seconds is not None and by_others:
             mark = mark_of(self.host, device)
         is_sent = mark is not None and mark.is_sent
         if self._guard is not None and not plan.by_itself and not is_sent:
@@ -374,11 +446,20 @@ class Operation:
                 f"{now.id} (class 0x{now.interface_class or 0:02x}) is not among the targets that "
                 f"{entry.path or 'the device file'} names for {self.id}"
             )
-        from .port_watch import await_nodes
+        from .port_watch import await_nodes, is_without_driver
 
-        self.after, self.nodes = await_nodes(self.host, now)
+        is_gone = verdict is Verdict.UNLISTED and self.host.at(now.port) is None
+        self.after, self.nodes = await_nodes(self.host, now, is_gone=is_gone)
+        if is_gone:
+            self.warn(f"{now.id} has left port {now.port} again, and nothing has come back")
+        elif not self.after.same_stay(now) and not judge(device, self.after, entry).is_switch:
+            raise fell_back(device, now, self.after)
+        elif is_without_driver(self.host, self.after):
+            self.warn(
+                f"no driver has taken {self.after.describe()}: `pymodeswitch doctor` tells what it needs"
+            )
         if self._guard is not None:
-            self._guard.say(0, f"{device.describe()} switched to {now.id}")
+            self._guard.say(0, f"{device.describe()} switched to {self.after.id}")
         return self.result(Status.SWITCHED)
 
     def _arrived(self, device: AttachedDevice) -> None:

@@ -1,6 +1,7 @@
 """One at a time, and not too often: a lock for each port, and the times of its last switches.
 
-Each port has a file in a folder below /run, so all is forgotten at boot. Lines of the file:
+Each port has a file in a folder below /run, so all is forgotten at boot; a port and its SuperSpeed peer are
+one connector, and have one file, named after the port on the bus with the lower number. Lines of the file:
 
     switch SECONDS              when messages were sent, on the kernel's monotonic clock
     verdict SECONDS CODE TEXT   what the last run said: its exit code (errors.py), one line of text
@@ -17,6 +18,7 @@ from ..host.file_lock import FileLock
 from ..nouns.errors import TooOftenError
 from ..nouns.log import Logger
 from ..nouns.record import Record
+from .connector import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Guard:
         self.host = host
         self.port = port
         folder = host.state_folder
-        self._lock = FileLock(None if folder is None else os.path.join(folder, port))
+        self._lock = FileLock(None if folder is None else os.path.join(folder, name_of(host, port)))
 
     def lock(self, seconds: float) -> bool:
         """Take the lock, waiting for that long at most; False when another run still holds it then.

@@ -110,10 +110,13 @@ def switch(
         if usb_id is None and given is None and not dry_run:
             settings.require_switching()
         entry = given or operation.choose_entry(device, ask=not dry_run)
-        if operation.is_right_already(device, entry):
-            return operation.result(Status.ALREADY)
+        ways = entry
         if not as_written:
             entry = operation.decide(device, entry, mbim)
+        if wait and not dry_run:
+            device = operation.after_a_fall(device, ways)
+        if operation.is_right_already(device, ways):
+            return operation.result(Status.ALREADY)
         if operation.is_right_beside(device, entry):
             return operation.result(Status.ALREADY)
         plan = operation.plan = make_plan(entry.device_file, device)
@@ -125,7 +128,8 @@ def switch(
         if wanted_port is None and operation.is_done_by_another(device.port, patience):
             return operation.result(Status.ALREADY)
         seconds = timeout or entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
-        tries = 1 if as_written else MAX_TRIES
+        # One that stays may be the other device that has its ID: it is not bothered again.
+        tries = 1 if as_written or entry.device_file.shared else MAX_TRIES
         return operation.carry_out(device, entry, plan, seconds if wait else None, tries)
     except ModeSwitchError as error:
         operation.leave_word(error)

@@ -1,13 +1,15 @@
 """The judge: what does the port say, compared with what was on it before? Pure; knows no message.
 
-Only re-enumeration on the same port counts. A write that returned proves nothing, nor one that failed.
+Only re-enumeration on the same port, or on its peer (connector.py), counts. A write that returned proves
+nothing, nor one that failed.
 """
 
 from __future__ import annotations
 
 from ..nouns.errors import GoneError, ModeSwitchError, UnchangedError, UnexpectedDeviceError
-from ..nouns.model import MASS_STORAGE_CLASS, MBIM_MODE, AttachedDevice, DeviceFile, Entry, UsbId
+from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Entry
 from ..nouns.record import Choice
+from ..planning.ways import is_in_mode_of
 
 
 class Verdict(Choice):
@@ -31,8 +33,9 @@ def judge(before: AttachedDevice, now: AttachedDevice | None, entry: Entry) -> V
 
     A new enumeration (device number) or another configuration, with a target ID or the target class of
     interface 0, is a switch. Target IDs are hints: any other ID or class is a switch too, unlisted, when
-    interface 0 is no longer mass storage. The same ID and class again, however often it came back, is
-    no switch; nor is another storage ID.
+    interface 0 is no longer mass storage, or has something new beside it that is none. The same ID and
+    classes again, however often it came back, is no switch; nor is another device that shows only storage,
+    whatever its ID.
     """
     if now is None:
         return Verdict.GONE
@@ -43,32 +46,27 @@ def judge(before: AttachedDevice, now: AttachedDevice | None, entry: Entry) -> V
         return Verdict.SWITCHED  # the configuration that was to be selected
     if now.interface_class is None:
         return Verdict.SETTLING if new_stay else Verdict.UNCHANGED
-    target_class = entry.device_file.target_class
-    if now.id in entry.targets or (target_class is not None and now.interface_class == target_class):
+    way, target_class = entry.device_file, entry.device_file.target_class
+    if is_in_mode_of(now, way, entry.id) or (
+        target_class is not None and now.interface_class == target_class
+    ):
         return Verdict.SWITCHED
-    if now.id == before.id and now.interface_class == before.interface_class:
+    new = _kinds(now) - _kinds(before)
+    if now.id == before.id and now.interface_class == before.interface_class and not new:
         return Verdict.UNCHANGED
-    if now.interface_class == MASS_STORAGE_CLASS:
+    if now.interface_class == MASS_STORAGE_CLASS and not new:
         return Verdict.OTHER_STORAGE
     expected = bool(entry.targets) or target_class is not None
     return Verdict.UNLISTED if expected else Verdict.SWITCHED
 
 
-def is_target(device: AttachedDevice, entry: Entry, mode: str | None = None) -> bool:
-    """Whether an attached device already is what an entry leads to: by its target ID, or its target class.
-
-    mode: only the target of that way of switching counts; None takes those of all ways.
-    """
-    return any(_is_target_of(device, way, entry.id) for way in entry.device_file.ways_for(mode)) or (
-        mode == MBIM_MODE and device.id == entry.id and device.in_mbim_configuration
-    )
-
-
-def _is_target_of(device: AttachedDevice, way: DeviceFile, initial: UsbId) -> bool:
-    if device.id in way.targets(initial):
-        return True
-    is_class = way.target_class is not None and device.interface_class == way.target_class
-    return is_class and device.id == initial
+def _kinds(device: AttachedDevice) -> set[tuple[int, int, int]]:
+    """Class, subclass and protocol of the interfaces that are no storage."""
+    return {
+        (interface.interface_class, interface.subclass, interface.protocol)
+        for interface in device.interfaces
+        if interface.interface_class != MASS_STORAGE_CLASS
+    }
 
 
 def failure(
@@ -88,3 +86,11 @@ def failure(
     if verdict is Verdict.SETTLING:
         return GoneError(f"{before.describe()} came back, but was not configured within {bound}")
     return GoneError(f"{before.describe()} left and did not come back within {bound}")
+
+
+def fell_back(before: AttachedDevice, shown: AttachedDevice, now: AttachedDevice) -> ModeSwitchError:
+    """The error for a stick that had switched to `shown`, and left that for something that is no switch."""
+    text = f"{before.describe()} switched to {shown.id}, left again and came back as {now.describe()}"
+    if now.id == before.id:
+        return UnchangedError(f"{text}: it fell back")
+    return UnexpectedDeviceError(f"{text}, still a storage device")

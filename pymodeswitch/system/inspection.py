@@ -6,17 +6,17 @@ empty one, or a link to /dev/null, masks.
 
 from __future__ import annotations
 
-import fnmatch
 import gzip
 import os
+import shlex
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..nouns.model import UsbId
+from .foreign_rules import starts
 from .installation import Layout, SystemFile
 from .root import Root
-from .udev_rules import started_by
 
 UDEV_FOLDERS = tuple(
     f"{folder}/udev/rules.d" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
@@ -26,13 +26,6 @@ UNIT_FOLDERS = tuple(
 )
 SHARE_FOLDERS = ("/usr/local/share", "/usr/share")
 OF_PACKAGES = ("/usr/lib", "/lib", "/usr/share")
-
-# Rules that may switch our sticks, too: usb_modeswitch's, and some that `pymodeswitch rules` has printed.
-OTHERS = {
-    "*usb_modeswitch*.rules": "usb_modeswitch",
-    "*usb-modeswitch*.rules": "usb_modeswitch",
-    "*pymodeswitch*.rules": "pymodeswitch",
-}
 
 
 class Finding(NamedTuple):
@@ -130,24 +123,27 @@ def _unzipped(data: bytes | None) -> bytes | None:
 
 
 def _fighting(root: Root, initial_ids: Sequence[UsbId], seen: set[str]) -> list[Finding]:
-    """Active rules that would switch the same sticks. seen: names that are not looked at."""
+    """Active rules that would switch the same sticks, in any file that udev reads. seen: names that are not
+    looked at."""
     findings = []
     for folder in UDEV_FOLDERS:
         for name in root.names(folder):
-            whose = [program for pattern, program in OTHERS.items() if fnmatch.fnmatchcase(name, pattern)]
-            if name in seen or not whose:
+            if name in seen or not name.endswith(".rules"):
                 continue
             seen.add(name)
             path = f"{folder}/{name}"
             text = (root.read(path) or b"").decode("utf-8", "replace")
-            met = len(started_by(text, initial_ids))
+            met = starts(text, initial_ids, root)
             if met:
-                findings.append(
-                    Finding(
-                        path,
-                        "fighting",
-                        f"starts {whose[0]} for {met} of {len(initial_ids)} IDs, too; to mask it: "
-                        f"ln -s /dev/null /etc/udev/rules.d/{name}",
-                    )
-                )
+                programs = " and ".join(start.program for start in met)
+                ids = frozenset().union(*(start.ids for start in met))
+                text = f"starts {programs} for {len(ids)} of {len(initial_ids)} IDs, too; to stop it: "
+                findings.append(Finding(path, "fighting", text + stop_command(path)))
     return findings
+
+
+def stop_command(path: str) -> str:
+    """What makes udev pass over a rules file: one in /etc is moved away, another one masked from there."""
+    if os.path.dirname(path) == UDEV_FOLDERS[0]:
+        return f"mv {shlex.quote(path)} {shlex.quote(f'{path}.off')}"
+    return f"ln -s /dev/null {shlex.quote(f'{UDEV_FOLDERS[0]}/{os.path.basename(path)}')}"

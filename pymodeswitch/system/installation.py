@@ -78,8 +78,8 @@ def layout(root: Root, prefix: str) -> Layout:
 
 def system_catalog(root: Root) -> Catalog:
     """The device files of that system, and those that come with us and with other packages."""
-    folders = map(root.at, sources.SYSTEM_FOLDERS)
-    return Catalog((*folders, *sources.pack_folders(), sources.shipped_folder()))
+    folders, last = map(root.at, sources.SYSTEM_FOLDERS), tuple(map(root.at, sources.LAST_FOLDERS))
+    return Catalog((*folders, *sources.pack_folders(), sources.shipped_folder(), *last), last)
 
 
 def system_files(root: Root, places: Layout, command: Sequence[str]) -> list[SystemFile]:

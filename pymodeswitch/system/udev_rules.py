@@ -11,9 +11,7 @@ comes of it: where systemd runs, its path unit starts the judge; elsewhere the s
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -32,19 +30,20 @@ def own_command() -> tuple[str, ...]:
     """This very Python, which looks for modules in no folder of the user (-I)."""
     if not sys.executable:
         raise UsageError("this Python does not know where it is: say with --command how it is started")
-    return (os.path.abspath(sys.executable), "-I", os.path.join(_package(), "__main__.py"))
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return (os.path.abspath(sys.executable), "-I", os.path.join(package, "__main__.py"))
 
 
 def sender_command(command: Sequence[str]) -> tuple[str, ...]:
-    """How the sender is started, given the words that start pymodeswitch; the quickest way to our own."""
-    if tuple(command) != own_command():
+    """How the sender is started, given the words that start pymodeswitch.
+
+    Where these name the package's own file, the sender's is started the quickest way: without `site`, as it
+    needs no other package.
+    """
+    package, _, main = command[-1].rpartition("/")
+    if main != "__main__.py":
         return (*command, "early")
-    # Without `site`: the sender needs no other package.
-    return (command[0], "-I", "-S", os.path.join(_package(), "early/__main__.py"))
-
-
-def _package() -> str:
-    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return (command[0], "-I", "-S", f"{package}/early/__main__.py")
 
 
 def program(words: Sequence[str]) -> str:
@@ -127,34 +126,3 @@ def _start_lines(command: Sequence[str]) -> list[str]:
         f'TEST=="{SYSTEMD_RUNS}", RUN+="{program((*sender, "%k"))}", GOTO="{END}"',
         f'RUN+="{program((*sender, "--start-judge", "%k"))}"',
     ]
-
-
-ID_MATCH = re.compile(r'ATTRS?\{id(Vendor|Product)\}=="([^"]*)"')
-STARTS_SOMETHING = re.compile(rf'\bRUN(\{{program\}})?\s*(\+|:)?=|SYSTEMD_WANTS|GOTO="{START}"')
-
-
-def started_by(text: str, ids: Iterable[UsbId]) -> list[UsbId]:
-    """Those of the IDs for which other rules start a program or a unit.
-
-    Only what a single line says is read: IDs, alternatives with `|` and globs. A line with a vendor and no
-    product is for all of its products, one without a vendor for none.
-    """
-    matches: list[tuple[str, str]] = []
-    for line in text.replace("\\\n", "").splitlines():
-        if line.lstrip().startswith("#") or not STARTS_SOMETHING.search(line):
-            continue
-        found = dict(ID_MATCH.findall(line))
-        if "Vendor" in found:
-            matches.append((found["Vendor"].lower(), found.get("Product", "*").lower()))
-    return [
-        usb_id
-        for usb_id in ids
-        if any(
-            _fits(f"{usb_id.vendor:04x}", vendor) and _fits(f"{usb_id.product:04x}", product)
-            for vendor, product in matches
-        )
-    ]
-
-
-def _fits(value: str, alternatives: str) -> bool:
-    return any(fnmatch.fnmatchcase(value, pattern) for pattern in alternatives.split("|"))

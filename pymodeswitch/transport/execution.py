@@ -36,7 +36,14 @@ if TYPE_CHECKING:
 logger = Logger(__name__)
 
 # After these the device is on its way out (or stuck for good): the next steps have no addressee.
+CSW_SIGNATURE = b"USBS"
 LEAVING = (Fault.GONE, Fault.IO)
+
+# A CSW that comes late, or behind something else, is looked for so often, each time for so long; a packet
+# that is larger than a CSW is taken off the wire as a whole (the largest one of USB 3).
+MORE_READS, MORE_MS, LARGEST_PACKET = 3, 500, 1024
+# With these the stick still speaks, so the next message is sent to it.
+STILL_THERE = (Fault.STALL, Fault.OVERFLOW)
 
 # Steps that may switch the stick.
 SENDING = (BulkOut, Control, InterruptOut, SetConfiguration, SetAltSetting, Reset)
@@ -51,7 +58,9 @@ class Execution:
     device: in the stay that the last step spoke to. started: something that may switch the stick was
     tried, so only its port can tell what came of it. detached: interfaces whose kernel driver was taken
     away. claimed: interfaces still claimed. faults: the steps that met an error, with that error.
-    delivered: at least one sending step got through. unconfigured: SET_CONFIGURATION 0 was the last one.
+    delivered: at least one sending step got through. unsent: what was to be sent and has not got through,
+    though the device is there; a control request that stalls is sent, as many devices answer so.
+    unconfigured: SET_CONFIGURATION 0 was the last one.
     driver_hangs: the storage driver waits for the stick, so nothing was touched.
     """
 
@@ -62,6 +71,7 @@ class Execution:
         self.claimed: set[int] = set()
         self.faults: list[tuple[Step, Fault]] = []
         self.delivered = False
+        self.unsent: list[Step] = []
         self.unconfigured = False
         self.driver_hangs = False
 
@@ -81,16 +91,20 @@ def execute(
 
     What happens is noted in `execution`. deadline: on the host's clock; once a message is out, steps that
     would come later are left out. on_step: called after each step with the fault that it met. stubborn: go
-    on when a CSW cannot be read; else that ends the plan, as in the reference (the stick may be switching,
-    and more messages may disturb it). Raises what Host.open raises, and AccessError, BusyError, GoneError
+    on when no CSW comes; else that ends the plan, as in the reference (the stick may be switching, and more
+    messages may disturb it). A stick that stalls the CSW, or sends something else, gets the next message in
+    any case. Raises what Host.open raises, and AccessError, BusyError, GoneError
     or TransferError while nothing was sent.
     """
     execution.driver_hangs = False
+    execution.unsent = []
     with _Run(plan, host, execution, deadline) as run:
         for step in plan.steps:
             late = execution.started and host.now() >= deadline
             if (late or run.ended) and not isinstance(step, Release):
                 logger.debug("left out: %s", step)
+                if isinstance(step, SENDING) and not run.left:
+                    execution.unsent.append(step)
                 continue
             if run.left and not isinstance(step, AwaitReturn):
                 continue
@@ -99,7 +113,12 @@ def execute(
             if fault is not None:
                 logger.debug("%s: %s", step, fault.value)
                 execution.faults.append((step, fault))
-                run.ended = run.ended or (isinstance(step, ReadStatus) and not stubborn)
+                run.ended = run.ended or (
+                    isinstance(step, ReadStatus) and not stubborn and fault not in STILL_THERE
+                )
+                stalled = isinstance(step, Control | InterruptOut) and fault is Fault.STALL
+                if isinstance(step, SENDING) and not run.left and not stalled:
+                    execution.unsent.append(step)
             elif isinstance(step, SENDING):
                 execution.delivered = True
         if run.refusal is not None and not execution.started:
@@ -138,6 +157,7 @@ class _Run:
         self.refusal: UsbFault | None = None  # the first command that the storage driver did not take
         self._transport: Transport | None = None
         self._units: tuple[StorageUnit, ...] = ()
+        self._tag = b""  # dCBWTag of the last message
 
     def __enter__(self) -> Self:
         if self.plan.opens_device:
@@ -263,6 +283,7 @@ class _Run:
     def _send(self, endpoint: int, data: bytes, timeout_ms: int) -> Fault | None:
         """Send; a stalled endpoint is cleared and the message sent again, once."""
         self.execution.started = True
+        self._tag = data[4:8]
         fault = _tolerate(self.transport.bulk_out, endpoint, data, timeout_ms)
         if fault is Fault.STALL:
             _tolerate(self.transport.clear_halt, endpoint)
@@ -270,19 +291,33 @@ class _Run:
         return fault
 
     def _read_status(self, step: ReadStatus) -> Fault | None:
-        """Bulk-Only Transport, 6.7: sticks that switch often answer nothing, rubbish, or "failed"."""
+        """Bulk-Only Transport, 6.7: sticks that switch often answer nothing, rubbish, or "failed".
+
+        What is not the CSW of the last message is taken off the wire, within MORE_READS: the CSW of an
+        earlier one, data that nobody asked for, a short packet. A halt is cleared and the CSW read again
+        (6.7.2). Some stall or babble all the same: then the next message goes out without it.
+        """
         fault = None
-        for _ in range(step.attempts):
+        length, timeout_ms = step.length, step.timeout_ms
+        for left in reversed(range(step.attempts + MORE_READS)):
             try:
-                answer = self.transport.bulk_in(step.endpoint, step.length, step.timeout_ms)
+                answer = self.transport.bulk_in(step.endpoint, length, timeout_ms)
             except UsbFault as error:
                 fault = error.fault
                 if fault in LEAVING:
                     break
+                if fault is Fault.STALL:
+                    _tolerate(self.transport.clear_halt, step.endpoint)
+                elif fault is Fault.OVERFLOW:
+                    length = LARGEST_PACKET
+                elif left <= MORE_READS:
+                    break
             else:
                 fault = None
-                if len(answer) == step.length:
+                if answer.startswith(CSW_SIGNATURE + self._tag):
                     break
+            if left <= MORE_READS:
+                timeout_ms = min(MORE_MS, step.timeout_ms)
             if self.host.now() >= self.deadline:
                 break
         return fault

@@ -30,6 +30,7 @@ from ..nouns.errors import (
     UnchangedError,
     UnexpectedDeviceError,
     UsageError,
+    missing_package,
 )
 from ..nouns.model import MBIM, AttachedDevice, DeviceFile, Status
 from ..nouns.protocols import Host
@@ -82,6 +83,12 @@ def _run(words: Sequence[str], host: Host | None) -> int:
         if isinstance(error, BadOption):
             show(usage(), end="")
         return EXIT_FAILURE if isinstance(error, FAILURES) else 0
+    except ImportError as error:
+        known = missing_package(error)
+        if known is None:
+            raise
+        complain(str(known))
+        return EXIT_FAILURE
     except Exception as error:  # the last resort: a bug of ours becomes one line, not a traceback
         complain(f"internal error: {type(error).__name__}: {error} (please report it)")
         return EXIT_FAILURE

@@ -17,7 +17,7 @@ import usb.backend
 from usb.core import USBError, USBTimeoutError
 
 from .bus import Attached, VirtualBus
-from .descriptors import Interface
+from .descriptors import SUPER_SPEED, Interface
 from .stick import Stall
 
 _T = TypeVar("_T")
@@ -76,7 +76,7 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
         return SimpleNamespace(
             bLength=18,
             bDescriptorType=1,
-            bcdUSB=0x0200,
+            bcdUSB=0x0300 if dev.stick.speed == SUPER_SPEED else 0x0200,
             bDeviceClass=identity.device_class,
             bDeviceSubClass=0,
             bDeviceProtocol=0,
@@ -92,7 +92,7 @@ class VirtualBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has n
             bus=int(bus),
             port_number=ports[-1],
             port_numbers=ports,
-            speed=dev.stick.speed,
+            speed=4 if dev.stick.speed == SUPER_SPEED else dev.stick.speed,  # libusb's own numbers
         )
 
     def get_configuration_descriptor(self, dev: Attached, config: int) -> SimpleNamespace:

@@ -9,6 +9,9 @@ import struct
 from dataclasses import dataclass
 
 DEVICE, CONFIGURATION, STRING, INTERFACE, ENDPOINT, DEVICE_QUALIFIER = 1, 2, 3, 4, 5, 6
+COMPANION = 0x30  # USB 3.2, table 9-6
+
+HIGH_SPEED, SUPER_SPEED = 3, 5  # as in USB/IP, and in the kernel's enum usb_device_speed
 
 BULK, INTERRUPT = 2, 3
 
@@ -24,17 +27,17 @@ class Endpoint:
     max_packet_size: int = 512
     interval: int = 0
 
-    def to_bytes(self) -> bytes:
-        """The 7-byte endpoint descriptor (USB 2.0, table 9-13)."""
-        return struct.pack(
-            "<BBBBHB",
-            7,
-            ENDPOINT,
-            self.address,
-            self.transfer_type,
-            self.max_packet_size,
-            self.interval,
-        )
+    def to_bytes(self, speed: int = HIGH_SPEED) -> bytes:
+        """The 7-byte endpoint descriptor (USB 2.0, table 9-13).
+
+        At SuperSpeed with its companion (USB 3.2, 9.6.7), and bulk packets of 1,024 bytes (8.12.1.1).
+        """
+        is_super = speed == SUPER_SPEED
+        size = 1024 if is_super and self.transfer_type == BULK else self.max_packet_size
+        raw = struct.pack("<BBBBHB", 7, ENDPOINT, self.address, self.transfer_type, size, self.interval)
+        bytes_an_interval = size if self.transfer_type == INTERRUPT else 0
+        companion = struct.pack("<BBBBH", 6, COMPANION, 0, 0, bytes_an_interval)
+        return raw + companion if is_super else raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Interface:
     altsetting: int = 0
     extra: bytes = b""
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, speed: int = HIGH_SPEED) -> bytes:
         """The 9-byte interface descriptor (table 9-12), `extra`, then the endpoints."""
         head = struct.pack(
             "<9B",
@@ -66,7 +69,7 @@ class Interface:
             self.protocol,
             0,
         )
-        return head + self.extra + b"".join(e.to_bytes() for e in self.endpoints)
+        return head + self.extra + b"".join(e.to_bytes(speed) for e in self.endpoints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,16 @@ class Configuration:
     interfaces: tuple[Interface, ...]
     value: int = 1
 
-    def to_bytes(self) -> bytes:
-        """The configuration descriptor (table 9-10) with everything below it."""
-        body = b"".join(i.to_bytes() for i in self.interfaces)
+    def to_bytes(self, speed: int = HIGH_SPEED) -> bytes:
+        """The configuration descriptor (table 9-10) with everything below it.
+
+        bMaxPower is 500 mA: in units of 2 mA, at SuperSpeed of 8 mA (USB 3.2, table 9-22).
+        """
+        power = 62 if speed == SUPER_SPEED else 250
+        body = b"".join(i.to_bytes(speed) for i in self.interfaces)
         count = len({i.number for i in self.interfaces})
         return (
-            struct.pack("<BBHBBBBB", 9, CONFIGURATION, 9 + len(body), count, self.value, 0, 0x80, 250)
+            struct.pack("<BBHBBBBB", 9, CONFIGURATION, 9 + len(body), count, self.value, 0, 0x80, power)
             + body
         )
 
@@ -98,17 +105,21 @@ class Identity:
     product_name: str = ""
     serial: str = ""
 
-    def to_bytes(self) -> bytes:
-        """The 18-byte device descriptor (table 9-8); strings have the indexes 1, 2 and 3."""
+    def to_bytes(self, speed: int = HIGH_SPEED) -> bytes:
+        """The 18-byte device descriptor (table 9-8); strings have the indexes 1, 2 and 3.
+
+        At SuperSpeed bMaxPacketSize0 is an exponent (USB 3.2, table 9-11).
+        """
+        release, most = (0x0300, 9) if speed == SUPER_SPEED else (0x0200, 64)
         return struct.pack(
             "<BBHBBBBHHHBBBB",
             18,
             DEVICE,
-            0x0200,
+            release,
             self.device_class,
             0,
             0,
-            64,
+            most,
             self.vendor,
             self.product,
             0x0000,

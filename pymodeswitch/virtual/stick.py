@@ -10,7 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .descriptors import CONFIGURATION, DEVICE, DEVICE_QUALIFIER, STRING, Configuration, Identity
+from .descriptors import (
+    CONFIGURATION,
+    DEVICE,
+    DEVICE_QUALIFIER,
+    HIGH_SPEED,
+    STRING,
+    Configuration,
+    Identity,
+)
 
 
 class Stall(Exception):
@@ -72,13 +80,18 @@ class Mode:
     """One face of a stick: what it shows, and the functions behind it.
 
     on_control: sees control requests before all else; None leaves them to the others. on_reset: called
-    after a port reset.
+    after a port reset. speed: HIGH_SPEED or SUPER_SPEED; None keeps the one that the stick had. stay_s: it
+    leaves by itself that long after it was enumerated, as when its driver's probe sends it on, or when it
+    falls back; for stay_away_s then.
     """
 
     identity: Identity
     functions: tuple[Function, ...] = ()
     on_control: Callable[[Stick, Setup, bytes], bytes | None] | None = None
     on_reset: Callable[[Stick], None] | None = None
+    speed: int | None = None
+    stay_s: float | None = None
+    stay_away_s: float = 0.3
 
 
 @dataclass(slots=True)
@@ -91,7 +104,7 @@ class Stick:
     """
 
     modes: Sequence[Mode]
-    speed: int = 3  # as in USB/IP: high speed
+    speed: int = HIGH_SPEED
     mode_index: int = 0
     configuration_value: int = 0
     leaving: Leave | None = None
@@ -126,6 +139,7 @@ class Stick:
         if leaving is None or leaving.away_s is None:
             return False
         self.mode_index = min(self.mode_index + 1, len(self.modes) - 1)
+        self.speed = self.mode.speed or self.speed
         self.reset()
         return True
 
@@ -217,9 +231,9 @@ class Stick:
     def _descriptor(self, kind: int, index: int) -> bytes:
         identity = self.identity
         if kind == DEVICE:
-            return identity.to_bytes()
+            return identity.to_bytes(self.speed)
         if kind == CONFIGURATION and index < len(identity.configurations):
-            return identity.configurations[index].to_bytes()
+            return identity.configurations[index].to_bytes(self.speed)
         if kind == DEVICE_QUALIFIER:
             return identity.qualifier()
         if kind == STRING:

@@ -39,6 +39,7 @@ from pymodeswitch.virtual import (
     is_eject,
     message_stick,
     storage_interface,
+    two_configurations,
 )
 from pymodeswitch.virtual.backend import usb_error
 from pymodeswitch.virtual.descriptors import Configuration, Identity
@@ -265,7 +266,8 @@ def test_another_program_has_the_interface(bus: VirtualBus, host: StorageHost) -
     ids=["request", "configuration", "both", "reset", "no CBW", "data to the device", "endpoint"],
 )
 def test_what_the_driver_cannot_send(device_file: DeviceFile, bus: VirtualBus, host: StorageHost) -> None:
-    bus.plug(stick())
+    needs_two = device_file == DeviceFile(configuration=2)
+    bus.plug(two_configurations(VENDOR, PRODUCT, target()) if needs_two else stick())
     host.barred = no_permission()
     with pytest.raises(AccessError):
         run(host, device_file)

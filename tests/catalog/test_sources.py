@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import DeviceFileError, UsbId
-from pymodeswitch.catalog import sources
+from pymodeswitch.catalog import archive, sources
 from pymodeswitch.catalog.catalog import Catalog, read_entry
+from pymodeswitch.catalog.precedence import survey
 from pymodeswitch.catalog.sources import (
     Folder,
     Packed,
@@ -29,17 +30,21 @@ EJECT = b"StandardEject=1\n"
 def test_the_order_of_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.undo()  # conftest.py hides the system's folders
     assert f"{sys.prefix}/share/pymodeswitch/packs" == sources.PACKS_INDEX
-    places = ("/etc/{}.d", "/run/{}.d", "/usr/local/share/{}", "/usr/share/{}")
-    system = [place.format(name) for place in places for name in ("pymodeswitch", "usb_modeswitch")]
     index = tmp_path / "packs"
     index.write_text("/opt/pack\n")
     monkeypatch.setattr(sources, "PACKS_INDEX", str(index))
     assert default_folders(["/x", "/run/usb_modeswitch.d"]) == (
         "/x",
         "/run/usb_modeswitch.d",
-        *(folder for folder in system if folder != "/run/usb_modeswitch.d"),
+        "/etc/pymodeswitch.d",
+        "/etc/usb_modeswitch.d",
+        "/run/pymodeswitch.d",
+        "/usr/local/share/pymodeswitch",
+        "/usr/share/pymodeswitch",
         "/opt/pack",
         shipped_folder(),
+        "/usr/local/share/usb_modeswitch",
+        "/usr/share/usb_modeswitch",
     )
 
 
@@ -117,8 +122,12 @@ def test_a_folder_is_listed_again_when_something_came_or_went(
     assert (two.names(), two.afresh()) == (["1111-2222"], two)
     (path / "configPack.tar.gz").write_bytes(b"")
     three = two.afresh()
-    assert three.packed() is not None
-    assert three.afresh() is not three, "an archive may have been written over"
+    inside = three.packed()
+    assert inside is not None
+    assert inside.names() == []
+    assert three.afresh() is three
+    (path / "configPack.tar.gz").write_bytes(b"another one")
+    assert three.afresh() is not three, "the archive has been written over"
     shutil.rmtree(path)
     gone = two.afresh()
     assert (gone.names(), gone.missing, gone.afresh() is gone) == ([], True, False)
@@ -181,3 +190,44 @@ def test_device_files_have_a_bound(tmp_path: Path) -> None:
     pack = packed(tmp_path / "configPack.tar.gz", {"19d2:1202": b"#" * 100_000})
     assert len(Folder(str(tmp_path)).read("19d2-1201")) == MAX_BYTES + 1
     assert len(Packed(pack).read("19d2:1202")) == MAX_BYTES + 1
+
+
+def test_an_archive_is_unpacked_once_while_it_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a thousandth of a second on a computer, a tenth on a small board, for each device."""
+    monkeypatch.setattr(sources, "SETTLED_S", -1)
+    packed(tmp_path / "configPack.tar.gz", {"19d2:1201": EJECT})
+    read: list[str] = []
+    real = archive.Archive.__init__
+
+    def counted(self: archive.Archive, path: str) -> None:
+        read.append(path)
+        real(self, path)
+
+    monkeypatch.setattr(archive.Archive, "__init__", counted)
+    catalog = Catalog([str(tmp_path)])
+    for _ in range(3):
+        assert len(catalog.candidates(UsbId(0x19D2, 0x1201))) == 1
+        catalog = catalog.afresh()
+    assert len(read) == 1
+
+
+def test_what_a_distribution_has_for_usb_modeswitch_counts_for_unknown_ids(tmp_path: Path) -> None:
+    """Debian's modemmanager brings it. A narrower file of ours is not undone by a wider one there."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.mkdir()
+    theirs.mkdir()
+    (ours / "05c6-1000@uMa=Qualcomm,uPr=CDMA").write_bytes(EJECT)
+    (ours / "12d1-1f01").write_bytes(EJECT)
+    for name in ("05c6:1000", "12d1:1f01", "12d1:1f01:uMa=x", "1209:0001"):
+        (theirs / name).write_bytes(EJECT)
+    catalog = Catalog([str(ours), str(theirs)], [str(theirs)])
+    names = {usb_id: [c.path for c in catalog.candidates(usb_id)] for usb_id in catalog.initial_ids()}
+    assert names == {
+        UsbId(0x05C6, 0x1000): [f"{ours}/05c6-1000@uMa=Qualcomm,uPr=CDMA"],
+        UsbId(0x12D1, 0x1F01): [f"{ours}/12d1-1f01"],
+        UsbId(0x1209, 1): [f"{theirs}/1209:0001"],
+    }
+    (source,) = [source for source in survey(catalog) if source.is_last]
+    assert (len(source.files), source.hidden) == (4, 3)

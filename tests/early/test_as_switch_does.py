@@ -159,10 +159,8 @@ def test_as_the_library_decides(
         status = result.status
     except (NoEntryError, NotStorageError):
         status = None
-    except TransferError:  # no transfer got through: the sender leaves it open what came of it
-        assert outcome == "sent"
-        assert sent == stick.trace
-        return
+    except TransferError:  # not all of it got through: the sender leaves it open what came of it
+        status = Status.SENT
     except ModeSwitchError as error:
         pytest.fail(f"the sender made {outcome} of what the library says this to: {error}")
     assert (outcome == "sent") == (status is Status.SENT)

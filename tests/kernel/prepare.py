@@ -99,6 +99,48 @@ def prepare(cache: Path) -> Kit:
     )
 
 
+def newest_public_data(cache: Path) -> Path:
+    """A root tree with the newest usb-modeswitch-data that Debian has, whatever this host's release is.
+
+    apt gets lists and a cache of its own for that. RigError when it cannot be had.
+    """
+    target = cache / "public-data"
+    found = sorted(target.glob("usb-modeswitch-data_*"))
+    if found:
+        return found[-1]
+    with tempfile.TemporaryDirectory(prefix="rig-apt-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # apt fetches as a user of its own
+        for part in ("lists/partial", "archives/partial"):
+            (folder / part).mkdir(parents=True)
+        (folder / "status").touch()
+        key = "/usr/share/keyrings/debian-archive-keyring.gpg"
+        (folder / "list").write_text(f"deb [signed-by={key}] http://deb.debian.org/debian sid main\n")
+        options = {
+            "Dir::State": folder,
+            "Dir::State::status": folder / "status",
+            "Dir::Cache": folder,
+            "Dir::Etc::sourcelist": folder / "list",
+            "Dir::Etc::sourceparts": "-",
+            "Acquire::Languages": "none",
+        }
+        words = [_tool("apt-get"), "-q", *(f"-o{key}={value}" for key, value in options.items())]
+        for command in (["update"], ["download", "usb-modeswitch-data"]):
+            done = subprocess.run(
+                [*words, *command], cwd=folder, capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise RigError(
+                    f"apt-get {' '.join(command)}: {(done.stderr or done.stdout).strip()[-300:]}"
+                )
+        (package,) = folder.glob("usb-modeswitch-data_*.deb")
+        tree = target / package.stem
+        subprocess.run([_tool("dpkg"), "-x", package, folder / "tree"], check=True)
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(folder / "tree", tree, symlinks=True)
+    return tree
+
+
 def initramfs(kit: Kit, init: Path, target: Path) -> None:
     """Write what the kernel starts from: busybox, the modules to reach the host's files, and `init`."""
     with tempfile.TemporaryDirectory(prefix="rig-initramfs-") as name:

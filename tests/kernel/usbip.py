@@ -22,11 +22,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from pymodeswitch.virtual import Stall
+from pymodeswitch.virtual import Leave, Stall, Stick
+from pymodeswitch.virtual.descriptors import HIGH_SPEED, SUPER_SPEED
 from tests.kernel.wire import STALLED, TOO_LONG, Firmware, Submit, Transfer, Unlink, take
 
 VHCI = Path("/sys/devices/platform/vhci_hcd.0")
-HIGH_SPEED_MBIT = "480"
+HIGH_SPEED_MBIT = "480"  # of a controller's two root hubs, the USB 2 one
 
 RETRY_S = 0.05
 SETTLE_S = 60.0  # a port settles within a second; the guest's CPU may be twenty times slower
@@ -37,8 +38,8 @@ ANSWER_S = 60.0
 class Plugged:
     """A stick in a port, until it is pulled out.
 
-    slot and number: see `place`. port: the kernel's name of it, such as `1-1`. transfers: all that was
-    completed.
+    slot and number: see `place`. port: the kernel's name of it, such as `1-1`; the SuperSpeed peer of that
+    while the stick is at that speed. transfers: all that was completed.
     stay: how often it has come back.
     """
 
@@ -73,8 +74,8 @@ class UsbipServer:
         self._wake_out, self._wake_in = socket.socketpair()
         self._selector.register(self._wake_in, selectors.EVENT_READ, None)
         self._calls: list[tuple[Callable[[], None], Future[None]]] = []
-        # When to attach, a tie-breaker, the stick, when to give up.
-        self._due: list[tuple[float, int, Plugged, float]] = []
+        # When to do what, with a tie-breaker.
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._sticks: dict[int, Plugged] = {}
         self._errors: list[BaseException] = []
@@ -98,7 +99,7 @@ class UsbipServer:
         """
         if slot in self._sticks:
             raise ValueError(f"slot {slot} is taken")
-        port, number = place(slot)
+        port, number = place(slot, stick.speed)
         plugged = Plugged(stick, slot, number, port, log)
         self._sticks[slot] = plugged
         self._call(lambda: self._attach(plugged, time.monotonic() + SETTLE_S))
@@ -145,8 +146,8 @@ class UsbipServer:
                 except Exception as error:  # handed to the caller's thread
                     done.set_exception(error)
             while self._due and self._due[0][0] <= time.monotonic():
-                _, _, plugged, deadline = heapq.heappop(self._due)
-                self._attach(plugged, deadline)
+                _, _, action = heapq.heappop(self._due)
+                action()
         self._selector.close()
         self._wake_in.close()
         self._wake_out.close()
@@ -158,13 +159,17 @@ class UsbipServer:
             self._errors.append(error)
             self._drop(plugged)
 
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), action))
+
     def _attach_later(self, seconds: float, plugged: Plugged, deadline: float) -> None:
-        heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), plugged, deadline))
+        self._later(seconds, lambda: self._attach(plugged, deadline))
 
     def _attach(self, plugged: Plugged, deadline: float) -> None:
         if self._sticks.get(plugged.slot) is not plugged:
             return  # pulled out while it was away
         ours, kernels = socket.socketpair()
+        plugged.port, plugged.number = place(plugged.slot, plugged.stick.speed)
         try:
             with kernels:
                 device = 1 << 16 | plugged.slot + 1  # any number will do
@@ -180,6 +185,27 @@ class UsbipServer:
             return
         plugged._wire, plugged.present = ours, True
         self._selector.register(ours, selectors.EVENT_READ, plugged)
+        stay_s = getattr(getattr(plugged.stick, "mode", None), "stay_s", None)
+        if stay_s is not None:
+            stay = plugged.stay
+            self._when_configured(
+                plugged, stay, lambda: self._later(stay_s, lambda: self._move_on(plugged, stay))
+            )
+
+    def _when_configured(self, plugged: Plugged, stay: int, action: Callable[[], None]) -> None:
+        """Do it once the kernel has enumerated this stay: on an emulated CPU that takes its time."""
+        if plugged.stay != stay or not plugged.present:
+            return
+        if getattr(plugged.stick, "configuration_value", 1):
+            action()
+        else:
+            self._later(RETRY_S, lambda: self._when_configured(plugged, stay, action))
+
+    def _move_on(self, plugged: Plugged, stay: int) -> None:
+        """The stick leaves by itself, as its mode says."""
+        if plugged.stay == stay and plugged.present and isinstance(plugged.stick, Stick):
+            plugged.stick.leave(Leave(plugged.stick.mode.stay_away_s))
+            self._leave(plugged)
 
     def _drop(self, plugged: Plugged) -> None:
         """Off the bus: the kernel sees its end of the wire close."""
@@ -254,12 +280,17 @@ class UsbipServer:
             self._record(plugged, urb, data, status)
             self._send(plugged, urb.completed(status, data))
         if leaving is not None:
-            away = leaving.away_s
-            self._drop(plugged)
-            if stick.returned() and away is not None:
-                plugged.stay += 1
-                self._attach_later(away, plugged, time.monotonic() + away + SETTLE_S)
+            self._leave(plugged)
         return True
+
+    def _leave(self, plugged: Plugged) -> None:
+        """Off the bus, and back in the stick's next mode when it has been away for long enough."""
+        leaving = plugged.stick.leaving
+        away = None if leaving is None else leaving.away_s
+        self._drop(plugged)
+        if plugged.stick.returned() and away is not None:
+            plugged.stay += 1
+            self._attach_later(away, plugged, time.monotonic() + away + SETTLE_S)
 
     def _record(self, plugged: Plugged, urb: Submit, data: bytes, status: int) -> None:
         setup = urb.setup if urb.is_control else b""
@@ -277,23 +308,27 @@ class UsbipServer:
             plugged._wire.sendall(answer)
 
 
-def place(slot: int) -> tuple[str, int]:
+def place(slot: int, speed: int = HIGH_SPEED) -> tuple[str, int]:
     """Where a slot is: the kernel's name of its port, such as `1-1`, and its number in the attach file.
 
-    Slots count the high-speed ports of all controllers. How many a controller has is a choice of who built
-    the kernel (CONFIG_USBIP_VHCI_HC_PORTS; 8 upstream, 15 in Debian 12), so it is looked up. The attach
-    file counts a controller's high-speed ports first, then as many of super speed.
+    A slot is a connector, with a high-speed port and a SuperSpeed one; slots count those of all
+    controllers. How many a controller has is a choice of who built the kernel (CONFIG_USBIP_VHCI_HC_PORTS;
+    8 upstream, 15 in Debian 12), so it is looked up. The attach file counts a controller's high-speed ports
+    first, then as many of super speed.
     """
     first = 0
     for controller in sorted(VHCI.parent.glob("vhci_hcd.*"), key=_suffix):
-        for hub in controller.glob("usb[0-9]*"):
-            if (hub / "speed").read_text().strip() != HIGH_SPEED_MBIT:
-                continue
-            ports = int((hub / "maxchild").read_text())
-            if slot < first + ports:
-                port = slot - first
-                return f"{hub.name.removeprefix('usb')}-{port + 1}", _suffix(controller) * 2 * ports + port
-            first += ports
+        hubs = {
+            (hub / "speed").read_text().strip() == HIGH_SPEED_MBIT: hub
+            for hub in controller.glob("usb[0-9]*")
+        }
+        ports = int((hubs[True] / "maxchild").read_text())
+        if slot < first + ports:
+            is_super = speed == SUPER_SPEED
+            port = slot - first
+            number = (_suffix(controller) * 2 + is_super) * ports + port
+            return f"{hubs[not is_super].name.removeprefix('usb')}-{port + 1}", number
+        first += ports
     raise LookupError(
         f"the kernel has {first} virtual high-speed ports, none for slot {slot}: is vhci-hcd loaded?"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import DeviceFile, SettingsError, Status, UnchangedError, UsageError, UsbId, switch
+from pymodeswitch import DeviceFile, Status, UnchangedError, UsageError, UsbId, switch
 from pymodeswitch.planning.plan import typical_device
 from pymodeswitch.planning.policy import Decision, decide, decide_by, mode_names
 from pymodeswitch.planning.settings import Settings
@@ -240,14 +240,20 @@ def test_mbim_configuration_on_the_bus(bus: VirtualBus, backend: VirtualBackend)
 # Settings
 
 
+@pytest.mark.parametrize("by_port", [False, True])
 def test_a_mode_that_the_settings_have_and_the_file_has_not(
-    bus: VirtualBus, backend: VirtualBackend
+    by_port: bool, bus: VirtualBus, backend: VirtualBackend
 ) -> None:
+    """As with a device file of another project that knows no modes: the stick is not lost for that."""
     bus.plug(huawei())
     settings = Settings({HUAWEI: "zebra"}, path="/etc/some.conf")
-    with pytest.raises(SettingsError, match=r"/etc/some\.conf: no mode 'zebra' for 12d1:1f01"):
-        switch(0x12D1, 0x1F01, backend=backend, settings=settings)
-    assert switch(0x12D1, 0x1F01, backend=backend, settings=settings, mode="modem").tries == 1
+    named = {"port": "1-1"} if by_port else {"vendor": 0x12D1, "product": 0x1F01}
+    result = switch(backend=backend, settings=settings, **named)  # type: ignore[arg-type]
+    assert result.status is Status.SWITCHED
+    assert result.warnings[0] == (
+        "/etc/some.conf: no mode 'zebra' for 12d1:1f01: there are network, modem; the default one is taken"
+    )
+    assert switch(0x12D1, 0x1F01, backend=backend, settings=settings).status is Status.ALREADY
 
 
 def test_as_written_nothing_is_decided(bus: VirtualBus, backend: VirtualBackend) -> None:

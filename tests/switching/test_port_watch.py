@@ -9,7 +9,7 @@ import pytest
 from pymodeswitch import AttachedDevice, Interface, Node, Port, UsbId
 from pymodeswitch.host.linux import LibusbHost
 from pymodeswitch.planning.plan import typical_device
-from pymodeswitch.switching.port_watch import NODES_TIMEOUT_S, await_nodes, parent_of
+from pymodeswitch.switching.port_watch import FOLLOW_S, NODES_TIMEOUT_S, await_nodes, parent_of
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
 
 BARE = replace(typical_device(UsbId(1, 2)), interfaces=(Interface(0, 2), Interface(1, 10)))
@@ -48,7 +48,8 @@ class SlowHost(LibusbHost):
         (SlowHost((0.5, 1.5), {TTY: 0.5, NET: 1.5}), (TTY, NET), 2.2),  # the slower driver is awaited
         (SlowHost((0, 0), {TTY: 0.1, NET: 0.3}), (TTY, NET), 1.0),  # a node comes after its driver
         (SlowHost((0, 1e9), {TTY: 0}), (TTY,), NODES_TIMEOUT_S + 0.3),  # one never gets a driver
-        (SlowHost((0, 1e9), {TTY: 0}, left=1), (TTY,), 1.3),  # it leaves again
+        (SlowHost((0, 1e9), {TTY: 0}, left=1), (TTY,), 1.3 + FOLLOW_S),  # it leaves again
+        (SlowHost((0, 0), {NET: 1.2}), (NET,), 1.8),  # bound, but its probe takes a second
     ],
 )
 def test_await_nodes(host: SlowHost, nodes: tuple[Node, ...], longest: float) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from pymodeswitch import AttachedDevice, DeviceFile, Entry, Interface, UsbId
 from pymodeswitch.planning.plan import typical_device
-from pymodeswitch.switching.verdict import Verdict, is_target, judge
+from pymodeswitch.planning.ways import is_in_mode_of
+from pymodeswitch.switching.verdict import Verdict, judge
 
 INITIAL, TARGET, OTHER = UsbId(0x19D2, 0x1201), UsbId(0x19D2, 0x1203), UsbId(0x19D2, 0x0031)
 BEFORE = typical_device(INITIAL)
@@ -29,13 +30,30 @@ def now(
     )
 
 
+def beside(usb_id: UsbId, *classes: int) -> AttachedDevice:
+    """A new stay with several interfaces."""
+    return replace(
+        now(usb_id, None),
+        interfaces=tuple(Interface(number, klass) for number, klass in enumerate(classes)),
+    )
+
+
 @pytest.mark.parametrize(
     ("seen", "device_file", "verdict"),
     [
         (None, LISTED, Verdict.GONE),
         (BEFORE, LISTED, Verdict.UNCHANGED),
         (now(TARGET, MODEM), LISTED, Verdict.SWITCHED),
-        (now(TARGET, STORAGE), LISTED, Verdict.SWITCHED),  # some modems keep a card reader in front
+        (beside(TARGET, STORAGE, VENDOR), LISTED, Verdict.SWITCHED),  # a card reader in front of a modem
+        (now(TARGET, STORAGE), LISTED, Verdict.OTHER_STORAGE),  # nothing but storage is no modem
+        (
+            now(TARGET, STORAGE),
+            DeviceFile(target_vendor=0x19D2, target_product=0x1203, target_class=8),
+            Verdict.SWITCHED,
+        ),
+        (beside(OTHER, STORAGE, VENDOR), LISTED, Verdict.UNLISTED),
+        (beside(INITIAL, STORAGE, VENDOR), LISTED, Verdict.UNLISTED),
+        (beside(INITIAL, STORAGE, VENDOR), DeviceFile(), Verdict.SWITCHED),
         (now(TARGET, None), LISTED, Verdict.SETTLING),
         (now(OTHER, MODEM), LISTED, Verdict.UNLISTED),
         (now(OTHER, STORAGE), LISTED, Verdict.OTHER_STORAGE),
@@ -68,7 +86,13 @@ def test_judge(seen: AttachedDevice | None, device_file: DeviceFile, verdict: Ve
         (now(INITIAL, VENDOR), DeviceFile(target_class=0xFF), True),
         (now(INITIAL, STORAGE), DeviceFile(target_class=0xFF), False),
         (now(OTHER, VENDOR), DeviceFile(target_class=0xFF), False),  # any device may have that class
+        (now(TARGET, STORAGE), LISTED, False),
+        (now(TARGET, None), LISTED, True),  # not configured yet: its ID is all there is
+        (now(INITIAL, VENDOR, configuration=2), DeviceFile(configuration=2), True),
+        (now(INITIAL, STORAGE, configuration=2), DeviceFile(configuration=2), True),
+        (now(INITIAL, STORAGE, configuration=2), DeviceFile(configuration=2, standard_eject=True), False),
+        (now(INITIAL, VENDOR), DeviceFile(configuration=2), False),
     ],
 )
-def test_is_target(device: AttachedDevice, device_file: DeviceFile, expected: bool) -> None:
-    assert is_target(device, entry(device_file)) is expected
+def test_is_in_mode_of(device: AttachedDevice, device_file: DeviceFile, expected: bool) -> None:
+    assert is_in_mode_of(device, device_file, INITIAL) is expected

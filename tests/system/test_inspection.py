@@ -164,12 +164,15 @@ def test_fighting(name: str, installed: Root, places: Layout) -> None:
     installed.write(path, THEIRS.replace(b"1201", b"1203"))
     assert wrong(installed, places) == [], "for other IDs"
     installed.write("/etc/udev/rules.d/40-mine.rules", THEIRS)
-    assert wrong(installed, places) == [], "not usb_modeswitch's"
+    (finding,) = wrong(installed, places)
+    assert finding.detail.endswith("mv /etc/udev/rules.d/40-mine.rules /etc/udev/rules.d/40-mine.rules.off")
 
 
 def test_a_second_rule_of_ours(installed: Root, places: Layout) -> None:
     """As `pymodeswitch rules` prints it, under a name of its own: each stick would start twice."""
-    installed.write("/etc/udev/rules.d/40-pymodeswitch.rules", rules(IDS, "/bin/x").encode())
+    installed.write(
+        "/etc/udev/rules.d/40-pymodeswitch.rules", rules(IDS, ["/bin/pymodeswitch"]).encode()
+    )
     (finding,) = wrong(installed, places)
     assert finding.state == "fighting"
     assert "starts pymodeswitch for 2 of 2 IDs, too" in finding.detail

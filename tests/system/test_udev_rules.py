@@ -8,7 +8,7 @@ import pytest
 
 from pymodeswitch import UsageError, UsbId
 from pymodeswitch.catalog.catalog import default_catalog
-from pymodeswitch.system.udev_rules import own_command, rules, sender_command, started_by
+from pymodeswitch.system.udev_rules import own_command, rules, sender_command
 from tests.support.udev_rules import Event, Outcome, carry_out
 
 COMMAND = ("/usr/bin/pymodeswitch",)
@@ -105,6 +105,8 @@ def test_a_python_that_does_not_know_where_it_is(monkeypatch: pytest.MonkeyPatch
 
 def test_any_other_command_has_the_sender_as_a_word() -> None:
     assert sender_command(["/usr/bin/pymodeswitch"]) == ("/usr/bin/pymodeswitch", "early")
+    packaged = ["/usr/bin/python3", "-I", "/usr/lib/it/pymodeswitch/__main__.py"]
+    assert sender_command(packaged)[2:] == ("-S", "/usr/lib/it/pymodeswitch/early/__main__.py")
 
 
 @pytest.mark.parametrize("command", ['say"hi"', "a\nb"])
@@ -116,24 +118,3 @@ def test_commands_that_fit_in_no_rule(command: str) -> None:
 def test_a_line_that_udev_would_not_read() -> None:
     with pytest.raises(UsageError, match="longer than udev reads"):
         rules([UsbId(1, product) for product in range(4000)], COMMAND)
-
-
-IDS = [MF691, UsbId(0x12D1, 0x1446), UsbId(0x12D1, 0x1F01)]
-
-
-@pytest.mark.parametrize(
-    ("line", "met"),
-    [
-        ('ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", RUN+="usb_modeswitch \'/%k\'"', [MF691]),
-        ('ATTRS{idVendor}=="12d1", ATTRS{manufacturer}!="Android", RUN+="usb_modeswitch"', IDS[1:]),
-        ('ATTR{idVendor}=="12D1", ATTR{idProduct}=="1f01|14fe", RUN{program}+="x"', [IDS[2]]),
-        ('ATTR{idVendor}=="12d1", ATTR{idProduct}=="14*", ENV{SYSTEMD_WANTS}+="x"', [IDS[1]]),
-        ('ATTR{idVendor}=="19d2", \\\nATTR{idProduct}=="1201", RUN="x"', [MF691]),
-        ('ATTR{idVendor}=="19d2", ATTR{idProduct}=="1203", RUN+="usb_modeswitch"', []),
-        ('ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", MODE="0666"', []),
-        ('# ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", RUN+="usb_modeswitch"', []),
-        ('KERNEL=="ttyUSB*", RUN+="x"', []),
-    ],
-)
-def test_rules_of_others(line: str, met: list[UsbId]) -> None:
-    assert started_by(f'ACTION!="add", GOTO="end"\n{line}\nLABEL="end"\n', IDS) == met

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...catalog.catalog import default_catalog, entry_from_file, nothing_fits, read_entry
 from ...catalog.matching import Reason
+from ...catalog.state import state_by, state_text
 from ...host.linux import LinuxHost, default_host
 from ...nouns.errors import ModeSwitchError, NoLibusbError, NotAttachedError
 from ...nouns.model import AttachedDevice, DeviceFile, Entry, UsbId, parse_port
@@ -16,7 +17,7 @@ from ...nouns.steps import Plan
 from ...planning.plan import make_plan, other_way, typical_device
 from ...planning.policy import Decision, decide_by, mode_names
 from ...planning.settings import Settings, read_settings
-from ...switching.verdict import is_target
+from ...switching.connector import device_at, ports_of
 from ...transport.inquiry import scsi_strings
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id
 from ..console import complain, print_json, printable, show
@@ -97,7 +98,7 @@ def _asked_for(options: argparse.Namespace, host: Host) -> UsbId:
     """The ID that is given, or what is on the port."""
     if options.id is not None or options.config is not None or options.port is None:
         return initial_id(options)
-    device = host.at(parse_port(options.port))
+    device = device_at(host, parse_port(options.port))
     if device is None:
         raise NotAttachedError(f"nothing is attached to port {options.port}")
     return device.id
@@ -148,7 +149,10 @@ def _explanation_data(explanation: Explanation, device: AttachedDevice | None) -
         "plan": plan_data(plan),
         "fallback": plan_data(explanation.fallback),
         "problem": explanation.problem or None,
-        "warnings": [str(diagnostic) for diagnostic in entry.diagnostics],
+        "warnings": [
+            *filter(None, [explanation.decision.warning]),
+            *(str(diagnostic) for diagnostic in entry.diagnostics),
+        ],
     }
 
 
@@ -156,18 +160,21 @@ def _explanation_lines(explanation: Explanation, device: AttachedDevice | None) 
     from ...planning.description import plan_lines
 
     entry, decision = explanation.entry, explanation.decision
-    names = mode_names(entry.device_file, device)
+    names, shared = mode_names(entry.device_file, device), entry.device_file.shared
     lines = [
         f"entry:    {entry.name} ({entry.path})",
         f"product:  {entry.device_file.product_name or '-'}",
         f"source:   {entry.device_file.source or '-'}",
+        *([f"shared:   this ID is also that of {shared}"] if shared else []),
         f"targets:  {_targets(entry.id, decision.device_file)}",
         *([f"modes:    {', '.join(names)}"] if names else []),
         *(f"decided:  {reason}" for reason in decision.reasons),
+        *([f"warning:  {decision.warning}"] if decision.warning else []),
         *(f"warning:  {diagnostic}" for diagnostic in entry.diagnostics),
     ]
-    if device is not None and is_target(device, entry):
-        lines.append("state:    already switched")
+    if device is not None:
+        state, way = state_by(device, entry, decision.device_file)
+        lines.append(f"state:    {state_text(state, way)}")
     if explanation.plan is None:
         return [*lines, f"plan:     none: {explanation.problem}"]
     return [
@@ -189,8 +196,8 @@ def _attached(usb_id: UsbId, port: str | None, host: Host) -> tuple[AttachedDevi
     found = [device for device in host.devices() if device.id == usb_id]
     if port is None:
         return (found[0] if found else None), tuple(device.port for device in found[1:])
-    wanted = parse_port(port)
-    for device in found:
-        if device.port == wanted:
-            return device, ()
+    for wanted in ports_of(host, parse_port(port)):
+        for device in found:
+            if device.port == wanted:
+                return device, ()
     raise NotAttachedError(f"{usb_id} is not attached to port {port}")

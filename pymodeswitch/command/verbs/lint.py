@@ -11,7 +11,7 @@ from ...device_files.files import read_bytes
 from ...device_files.names import fallback_vendor, looks_misnamed, name_problem, parse_name
 from ...device_files.syntax import MAX_BYTES, diagnose
 from ...nouns.errors import DeviceFileError, ModeSwitchError
-from ...nouns.model import Diagnostic, Severity
+from ...nouns.model import DeviceFile, Diagnostic, Severity, UsbId
 from ...planning.plan import make_plan, typical_device
 from ..arguments import add_common
 from ..console import print_json, printable, show
@@ -56,10 +56,13 @@ def _device_files(path: str) -> list[str]:
 
 
 def _misnamed(path: str) -> list[Diagnostic]:
-    """A warning for each file in a folder that nobody will ever look at."""
-    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+    """A warning for each file, in a folder or named itself, that nobody will ever look at in a folder."""
+    folder, name = os.path.split(path)
+    names = [name]
+    if os.path.isdir(path):
+        folder, names = path, sorted(os.listdir(path))
     return [
-        Diagnostic(Severity.WARNING, f"not looked at: {name_problem(name)}", os.path.join(path, name))
+        Diagnostic(Severity.WARNING, f"not looked at: {name_problem(name)}", os.path.join(folder, name))
         for name in names
         if looks_misnamed(name)
     ]
@@ -81,9 +84,19 @@ def lint_file(path: str) -> list[Diagnostic]:
                 raise DeviceFileError(f"named for {named[0]}, and says that it is for {entry.id}")
             for way in (device_file, *device_file.modes):
                 make_plan(way, typical_device(entry.id, way))
+                if _leads_nowhere(way, entry.id):
+                    text = f"its only target is {entry.id} itself, without TargetClass or Configuration"
+                    findings.append(Diagnostic(Severity.WARNING, f"{text}: no success could be seen", path))
         except ModeSwitchError as error:
             findings.append(_whole(path, error))
     return sorted(findings, key=lambda finding: (finding.line, finding.column))
+
+
+def _leads_nowhere(way: DeviceFile, initial: UsbId) -> bool:
+    """Whether a way names targets, and all of them are the initial ID, which tells nothing alone."""
+    named = way.target_product is not None or way.target_product_list or way.target_id_list
+    tells = way.target_class is not None or way.configuration is not None
+    return bool(named) and not tells and not way.targets(initial)
 
 
 def _whole(path: str, error: ModeSwitchError) -> Diagnostic:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Any
 
-from ...catalog.catalog import Catalog, default_catalog, read_entry
+from ...catalog.catalog import Catalog, default_catalog
 from ...catalog.precedence import SurveyedFile, SurveyedSource, survey
+from ...catalog.state import state_of
 from ...host.linux import default_host
-from ...nouns.errors import DeviceFileError
-from ...nouns.model import AttachedDevice, Entry
-from ...nouns.protocols import Host
-from ...switching.verdict import is_target
+from ...nouns.errors import SettingsError
+from ...planning.policy import decider
+from ...planning.settings import Settings, read_settings
 from ..arguments import add_common, add_data, data_folders
 from ..console import complain, note, print_json, printable, show
 from ..report import device_data, entry_data
@@ -22,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sources",
         action="store_true",
-        help="show the folders of device files, and who hides whom (-v: every file)",
+        help="show the folders of device files, and which files replace others (-v: every file)",
     )
     add_data(parser)
     add_common(parser)
@@ -34,42 +35,45 @@ def run(options: argparse.Namespace) -> int:
     if options.sources:
         return _show_sources(catalog, options)
     host = default_host()
-    rows = [(device, *_state(device, catalog, host)) for device in host.devices()]
+    decide = decider(host, _settings())
+    rows = [
+        state_of(device, catalog, partial(host.scsi_strings, device), decide) for device in host.devices()
+    ]
     if options.json:
         devices = [
-            {**(device_data(device) or {}), "state": state, "entry": entry_data(entry)}
-            for device, state, entry in rows
+            {
+                **(device_data(row.device) or {}),
+                "peer": host.peer(row.device.port),
+                "state": row.state.value,
+                "mode": (row.way and row.way.mode) or None,
+                "entry": entry_data(row.entry),
+            }
+            for row in rows
         ]
         print_json({"devices": devices})
         return 0
-    for device, state, entry in rows:
+    for row in rows:
+        device, entry = row.device, row.entry
+        if row.complaint:
+            complain(row.complaint)
         name = f"{device.manufacturer} {device.product}".strip()
         if not name and entry is not None:
             name = entry.device_file.product_name
-        show(printable(f"{device.port:<10} {device.id}  {state:<20} {name}").rstrip())
+        if entry is not None and entry.device_file.shared:
+            name = f"{name} (the ID is also that of {entry.device_file.shared})".strip()
+        show(printable(f"{device.port:<10} {device.id}  {row.text:<20} {name}").rstrip())
     if not rows and not options.quiet:
         note("no USB device is attached")
     return 0
 
 
-def _state(device: AttachedDevice, catalog: Catalog, host: Host) -> tuple[str, Entry | None]:
-    """The state in words, and the entry that says so. Nothing is sent to the device for it."""
-    choice = catalog.choose(device, lambda: host.scsi_strings(device))
-    if choice.candidate is not None:
-        try:
-            entry = read_entry(choice.candidate)
-        except DeviceFileError as error:
-            complain(str(error))
-            return "bad device file", None
-        if is_target(device, entry):
-            return "already switched", entry
-        return ("switchable" if device.is_storage else "not in storage mode"), entry
-    if choice.undecided:
-        return "perhaps switchable", None
-    entries = catalog.leading_to(device.id)
-    if entries:
-        return "already switched", entries[0]
-    return ("storage, no entry" if device.is_storage else "unknown"), None
+def _settings() -> Settings:
+    """The settings; what is attached can be listed without them, too."""
+    try:
+        return read_settings()
+    except SettingsError as error:
+        complain(str(error))
+        return Settings()
 
 
 def _show_sources(catalog: Catalog, options: argparse.Namespace) -> int:
@@ -85,10 +89,12 @@ def _show_sources(catalog: Catalog, options: argparse.Namespace) -> int:
         packs = list(map(_data, unknown))
         print_json({"sources": sources, "index": PACKS_INDEX, "packs_not_in_index": packs})
         return 0
+    # That ours come before what a distribution has for usb_modeswitch is no news, for hundreds of files.
+    last = {file.path for source in found if source.is_last for file in source.files}
     for source in found:
         show(printable(f"{source.path}: {_about_source(source)}"))
         for file in source.files:
-            if options.verbose or file.hides or file.mask or file.problem:
+            if options.verbose or file.mask or file.problem or not last.issuperset(file.hides):
                 show(printable(f"  {_about_file(file)}"))
     for pack in unknown:
         what = pack.problem or "not in the index of packs: run `pymodeswitch data refresh`"
@@ -105,6 +111,8 @@ def _about_source(source: SurveyedSource) -> str:
         stale = " (a pack that is gone: run `pymodeswitch data refresh`)" if source.in_index else ""
         return f"does not exist{stale}"
     hidden = f", {source.hidden} of them hidden" if source.hidden else ""
+    if source.is_last and source.hidden:
+        hidden += " (this folder counts for IDs that nobody else knows)"
     return source.problem or f"{len(source.files)} device files{hidden}"
 
 
