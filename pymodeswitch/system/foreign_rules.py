@@ -128,10 +128,15 @@ def _fitting(
             numbers.append(value.lower())
     if not (vendors or products or numbers):
         return None, False
+    of_vendors = {
+        vendor
+        for vendor in {usb_id.vendor for usb_id in ids}
+        if all(_fits(f"{vendor:04x}", pattern) for pattern in vendors)
+    }
     fitting = frozenset(
         usb_id
         for usb_id in ids
-        if all(_fits(f"{usb_id.vendor:04x}", pattern) for pattern in vendors)
+        if usb_id.vendor in of_vendors
         and all(_fits(f"{usb_id.product:04x}", pattern) for pattern in products)
         and all(_fits(f"{usb_id.vendor:x}/{usb_id.product:x}/0", pattern, cut=True) for pattern in numbers)
     )
