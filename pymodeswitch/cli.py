@@ -47,6 +47,7 @@ VERBS = {
     "data": "import and export device files; note where they are",
     "system": "install, check or remove udev rules, systemd units, man pages and completions",
     "doctor": "say what is wrong, and what cures it",
+    "learn": "a device file from a capture of the switch",
 }
 WITH_ACTIONS = ("data", "system")
 
