@@ -1,10 +1,12 @@
 """An unknown stick: what a capture of its switch tells, a guided try, and a report for an issue.
 
-    captures.py     which kind of file a capture is; containers.py (pcap, pcapng, gzip) and the records in it:
+    captures.py     what kind of file it is; containers.py (pcap, pcapng, gzip), and the records in it:
                     usbmon.py, usbmon_text.py, usbpcap.py, sniffusb.py
     packets.py      what they all give: one transfer that is asked for, or its answer
     stays.py        the sticks in it, from their coming to their leaving; bus.py follows the traffic
-    inference.py    which command switched which stick; commands.py, recognition.py, known.py help to tell
+    inference.py    which command switched which stick; commands.py (what every system sends),
+                    returns.py (what came back), recognition.py (methods with a name), doubts.py (how sure),
+                    known.py (what the catalogue has), replay.py (the proof, on a virtual stick)
     lesson.py       the answer, as a device file that says why
     ladder.py       what to try on an unknown stick, in which order; checks.py, trying.py
     facts.py        the report; privacy.py says what may stand in it

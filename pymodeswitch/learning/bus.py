@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..model import UsbId
-from .commands import CBW_LENGTH, is_ordinary, is_ordinary_request
+from .commands import CBW_LENGTH, ORDINARY, is_ordinary, is_ordinary_request
 from .packets import CONTROL, DONE, GONE, OTHER, SETUP_BYTES
 from .stays import COMMAND, CONFIGURATION, KEPT_CONFIGURATIONS, RAW, REQUEST, Sent, Stay, strings_of
 
@@ -17,9 +17,12 @@ MAX_STAYS = 2_000  # of one capture: a bus has 127 addresses, and a bad contact 
 MAX_PENDING = 4_096  # requests without an answer
 MAX_DATA = 4_096  # bytes of a message that are kept
 RESET_S = 10.0  # a device is enumerated that soon after its port was reset
+UNKNOWN_ADDRESS = 255  # USBPcap's, for a pipe that it does not know
+GET_DEVICE_DESCRIPTOR = bytes.fromhex("80060001")
 
 PORT_CONNECTION, C_PORT_CONNECTION, PORT_RESET = 0x0001, 0x0010, 0x0004
 STORAGE_OR_HID = (0x08, 0x03)
+CUT_ORDINARY = [bytes([opcode]) for opcode in sorted(ORDINARY)]  # of a command that is cut behind it
 
 
 class Bus:
@@ -51,7 +54,7 @@ class Bus:
             return
         stay = self._open.get((bus, address))
         if stay is None:
-            stay = self._begin(bus, address, seconds)
+            stay = self._unknown(packet)
         if is_answer:
             if outcome == GONE:
                 if stay.gone_at is None:
@@ -72,12 +75,24 @@ class Bus:
 
     # Devices that come and go
 
-    def _begin(self, bus: int, address: int, seconds: float, port: PortKey | None = None) -> Stay:
-        if port is None:
+    def _unknown(self, packet: Packet) -> Stay:
+        """The stay that the first traffic of an address belongs to."""
+        bus, address, seconds = packet.bus, packet.address, packet.seconds
+        if address == UNKNOWN_ADDRESS:
+            there = [
+                s for (b, _), s in self._open.items() if b == bus and s.is_storage and s.gone_at is None
+            ]
+            if len(there) == 1:
+                return there[0]
+        port = None
+        if packet.setup[:4] == GET_DEVICE_DESCRIPTOR:  # xHCI sets addresses unseen
             reset = self._reset.get(bus)
             if reset is not None and seconds - reset[0] <= RESET_S and reset[1][1] != address:
                 port = reset[1]
                 del self._reset[bus]
+        return self._begin(bus, address, seconds, port)
+
+    def _begin(self, bus: int, address: int, seconds: float, port: PortKey | None = None) -> Stay:
         stay = Stay(bus, address, seconds, port, last=seconds)
         before = self._open.get((bus, address))
         if before is not None and before.lost_at is None:
@@ -101,8 +116,13 @@ class Bus:
         reset = self._reset.pop(bus, None)
         port = reset[1] if reset is not None else None
         stay = self._open.get((bus, address))
-        if stay is not None and stay.port == port and stay.lost_at is None and stay.gone_at is None:
-            stay.resets += 1  # the port was reset under it: the same stay
+        if stay is not None and stay.port in (None, port) and stay.lost_at is None:
+            # The port was reset under it: the same stay.
+            stay.resets += 1
+            stay.gone_at = None
+            if port is not None:
+                stay.port = port
+                self._ports[port] = stay
             return
         self._begin(bus, address, packet.seconds, port)
 
@@ -113,9 +133,10 @@ class Bus:
         port = (packet.bus, packet.address, setup[4])
         if setup[:2] == b"\x23\x03" and feature == PORT_RESET and not packet.is_answer:
             self._reset[packet.bus] = packet.seconds, port
-        elif setup[:2] == b"\x23\x01" and feature == C_PORT_CONNECTION and not packet.is_answer:
-            self._changed(port, packet.seconds)
-        elif setup[:2] == b"\xa3\x00" and packet.is_answer and len(packet.data) >= 4 and packet.data[2] & 1:
+            return
+        is_cleared = setup[:2] == b"\x23\x01" and feature == C_PORT_CONNECTION and not packet.is_answer
+        is_told = setup[:2] == b"\xa3\x00" and packet.is_answer and len(packet.data) >= 4
+        if is_cleared or (is_told and packet.data[2] & PORT_CONNECTION):
             self._changed(port, packet.seconds)
 
     def _changed(self, port: PortKey, seconds: float) -> None:
@@ -195,7 +216,9 @@ class Bus:
     def _device_descriptor(self, packet: Packet, stay: Stay) -> None:
         data = packet.data
         usb_id = UsbId(int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little"))
-        if stay.id is not None and (stay.id != usb_id or stay.gone_at is not None or stay.lost_at is not None):
+        if stay.id is not None and (
+            stay.id != usb_id or stay.gone_at is not None or stay.lost_at is not None
+        ):
             stay = self._begin(packet.bus, packet.address, packet.seconds, None)
         stay.id = usb_id
         stay.device_class = data[4]
@@ -223,7 +246,7 @@ class Bus:
         elif length:
             stay.counts["raw"] += 1
             shown = stay.interface_class()
-            if stay.is_storage or shown is None or shown in STORAGE_OR_HID:
+            if shown is None or shown in STORAGE_OR_HID:
                 is_cut = len(data) < length or length > MAX_DATA
                 stay.note(Sent(packet.seconds, RAW, endpoint, data[:MAX_DATA], is_cut))
 
@@ -232,7 +255,8 @@ class Bus:
         stay.counts["command"] += 1
         stay.data_left[packet.endpoint] = 0
         if len(cbw) < CBW_LENGTH:
-            stay.note(Sent(seconds, COMMAND, packet.endpoint, cbw, is_cut=True))
+            if cbw[15:16] not in CUT_ORDINARY:
+                stay.note(Sent(seconds, COMMAND, packet.endpoint, cbw, is_cut=True))
             return
         length = int.from_bytes(cbw[8:12], "little")
         if length and not cbw[12] & 0x80:
@@ -242,12 +266,11 @@ class Bus:
         ordinary = is_ordinary(cbw)
         by_driver = self._is_by_driver(packet, stay, ordinary)
         if ordinary and by_driver is not False:
-            stay.normal = seconds, cdb
             return
         stay.note(Sent(seconds, COMMAND, packet.endpoint, cbw, False, ordinary, by_driver))
 
     def _is_by_driver(self, packet: Packet, stay: Stay, ordinary: bool) -> bool | None:
-        """On Linux: by the flags of the transfer, or as the storage driver numbers its commands 1, 2, 3 ..."""
+        """On Linux: by the transfer's flags, or as the storage driver numbers its commands 1, 2, 3 ..."""
         if packet.by_driver is not None or not self._by_tags:
             return packet.by_driver
         tag = int.from_bytes(packet.data[4:8], "little")

@@ -73,7 +73,7 @@ def _capture(path: str, file: Bounded, head: bytes) -> Capture:
         if what:
             raise CaptureError(f"{path}: {what}: the bytes are not in it; {SAVE_AS}")
     raise CaptureError(
-        f"{path}: not a capture that can be read (pcap, pcapng, text of usbmon, log of SniffUSB): {RECORD_AGAIN}"
+        f"{path}: neither pcap nor pcapng, nor a text of usbmon, nor a log of SniffUSB: {RECORD_AGAIN}"
     )
 
 

@@ -10,13 +10,17 @@ CBW_LENGTH = 31
 # Operation codes that storage drivers and what runs above them send.
 ORDINARY = frozenset(
     bytes.fromhex(
-        "00 03 12 15 55 1a 5a 1b 1e 23 25 28 a8 88 be 2a aa 8a 2f 35 42 43 44 46 4a 4d 51 52 5c 9e a0 a1 85 a3 a4"
-        "ac ad b6 b9 bb bd"
+        "00 03 12 15 55 1a 5a 1b 1e 23 25 28 a8 88 be 2a aa 8a 2f 35 42 43 44 46 4a 4d 51 52 5c 9e"
+        "a0 a1 85 a3 a4 ac ad b6 b9 bb bd"
     )
 )
 # Bytes of a command by the group in its first three bits (SPC-4, 4.3.5.1); vendor groups have none.
 GROUP_LENGTHS = {0: 6, 1: 10, 2: 10, 4: 16, 5: 12}
 MAX_TRANSFER = 1 << 24  # bytes in one command; drivers stay far below
+BLOCK_SIZES = (512, 1024, 2048, 2352, 4096)
+READ_10, WRITE_10, READ_CAPACITY, TEST_UNIT_READY = 0x28, 0x2A, 0x25, 0x00
+# With these programs look at a device before they do something to it.
+PROBES = frozenset(bytes.fromhex("00 03 12 1a 1e 23 25 43 46 4a 51 5a"))
 
 CLASS_REQUESTS = frozenset(
     [
@@ -43,17 +47,21 @@ def is_ordinary(cbw: bytes) -> bool:
     # Linux pads the shortest commands of INQUIRY and the like to 12 for some devices; Windows pads to 10.
     if size not in (expected, 12, 16) or any(cdb[size:]):
         return False
-    if int.from_bytes(cbw[8:12], "little") > MAX_TRANSFER:
+    length = int.from_bytes(cbw[8:12], "little")
+    if length > MAX_TRANSFER:
         return False
     if opcode == 0x1B:
         return cdb[4] & 0x03 != 0x02  # an eject is a candidate whoever sends it
-    if opcode in (0x00, 0x03, 0x12) and any(cdb[6:]):
-        return False
-    return not (opcode == 0x00 and any(cdb[1:]))
+    if opcode in (READ_10, WRITE_10):
+        blocks = int.from_bytes(cdb[7:9], "big")
+        return length in [blocks * size for size in BLOCK_SIZES]
+    if opcode == READ_CAPACITY:
+        return length == 8
+    return opcode != TEST_UNIT_READY or not (length or any(cdb[1:]))
 
 
 def is_ordinary_request(setup: bytes) -> bool:
-    """Whether a control request is one of USB itself, of a known class, or one that Windows asks all devices."""
+    """Whether a control request is one of USB itself, of a known class, or one that Windows asks all."""
     kind = setup[0] & 0x60
     if kind == 0x00:
         return setup != REMOTE_WAKEUP

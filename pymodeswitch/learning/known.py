@@ -80,7 +80,9 @@ class Knowledge:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = tuple(entries)
-        self.methods = tuple((entry, method) for entry in self.entries if (method := method_of(entry.device_file)))
+        self.methods = tuple(
+            (entry, method) for entry in self.entries if (method := method_of(entry.device_file))
+        )
 
     @classmethod
     def of(cls, catalog: Catalog) -> Knowledge:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from ..device_file import write
 from ..names import canonical_name
 from ..record import replace
-from .inference import Confidence, Lesson, why
+from .doubts import why
+from .inference import Lesson
 from .known import Knowledge, method_of
 from .privacy import masked
 
@@ -87,11 +88,17 @@ def _about_own(entry: Entry, lesson: Lesson, *, same: bool) -> str:
     qualifier = ""
     assert lesson.initial is not None
     if lesson.before.inquiry is not None and masked(lesson.before.inquiry[0]):
-        qualifier = canonical_name(lesson.initial, [("sVe", masked(lesson.before.inquiry[0]).replace(" ", "_"))])
+        qualifier = canonical_name(
+            lesson.initial, [("sVe", masked(lesson.before.inquiry[0]).replace(" ", "_"))]
+        )
     elif masked(lesson.before.manufacturer):
         name = masked(lesson.before.manufacturer).split()[0]
         qualifier = canonical_name(lesson.initial, [("uMa", name)])
-    hint = f"; if both sticks are sold, name this one {qualifier}" if qualifier and "/" not in qualifier else ""
+    hint = (
+        f"; if both sticks are sold, name this one {qualifier}"
+        if qualifier and "/" not in qualifier
+        else ""
+    )
     return f"there is: {entry.name} switches this ID by {method_of(entry.device_file)}{hint}"
 
 
@@ -172,6 +179,6 @@ def verdict(lessons: list[Lesson]) -> str:
         return "learned"
     if any(lesson.candidates and (lesson.initial is None or not lesson.is_whole) for lesson in lessons):
         return "incomplete"
-    if any(lesson.candidates or lesson.confidence is not Confidence.LOW for lesson in lessons):
+    if any(lesson.candidates for lesson in lessons):
         return "candidates"
     return "nothing"

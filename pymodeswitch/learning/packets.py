@@ -17,9 +17,9 @@ class Packet(NamedTuple):
     """A transfer that is asked for, or its answer.
 
     seconds: since some start. key: pairs both. bus, address: of the device. endpoint: with the direction in
-    bit 7. kind: CONTROL, BULK, INTERRUPT or OTHER. is_answer: it is over. outcome: DONE, STALLED ...; setup: the
-    8 bytes of a control request, else empty. data: as far as it was recorded. length: bytes of data on the bus.
-    by_driver: whether a kernel driver has asked for it, None where nobody can tell.
+    bit 7. kind: CONTROL, BULK, INTERRUPT or OTHER. is_answer: it is over. outcome: DONE, STALLED ...;
+    setup: the 8 bytes of a control request, else empty. data: as far as it was recorded. length: bytes of
+    data on the bus. by_driver: whether a kernel driver has asked for it, None where nobody can tell.
     """
 
     seconds: float
@@ -40,8 +40,8 @@ class CaptureInfo(NamedTuple):
     """What is known of a capture beside its packets.
 
     format: in words. system: family of the recording system ("Linux", "Windows"), empty where unknown.
-    covers_one: it is of one device alone, so that what comes after the switch is never in it. shows_ports: the
-    traffic of hubs is there.
+    covers_one: it is of one device alone, so that what comes after the switch is never in it. shows_ports:
+    the traffic of hubs is there.
     """
 
     format: str

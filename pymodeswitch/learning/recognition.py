@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..bulk_only import describe_command
 from ..methods import CONTROL_METHODS, STORAGE_METHODS
 from ..model import DeviceFile
-from ..steps import Control
+from ..steps import Control, InterruptOut
 from .known import essence
-from .stays import COMMAND, CONFIGURATION, REQUEST, Sent
+from .stays import COMMAND, CONFIGURATION, RAW, REQUEST, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 MAX_MESSAGES = 3  # MessageContent, 2 and 3
 ALLOW_REMOVAL = 0x1E
@@ -27,7 +28,8 @@ LENGTH = slice(6, 8)  # of a setup packet; how much is asked for does not matter
 class Recognised(NamedTuple):
     """What a series of commands is as a device file. exact: a method that has a name, or one message.
 
-    device_file is None where no key can say it. other: a second way to say it, as bytes. note: for the reader.
+    device_file is None where no key can say it. other: a second way to say it, as bytes. note: for the
+    reader.
     """
 
     device_file: DeviceFile | None
@@ -41,6 +43,8 @@ def recognise(commands: Sequence[Sent], bulk_out: int | None) -> Recognised:
 
     bulk_out: the first bulk OUT endpoint of the interface; None where the capture does not tell.
     """
+    if any(sent.is_cut for sent in commands):
+        return Recognised(None, exact=False, note="bytes are missing")
     commands = _essential(commands)
     requests = [sent for sent in commands if sent.kind == REQUEST]
     if requests:
@@ -51,6 +55,11 @@ def recognise(commands: Sequence[Sent], bulk_out: int | None) -> Recognised:
     cisco = STORAGE_METHODS["cisco_mode"]
     if [sent.cdb for sent in commands[-len(cisco) :]] == [message[15:] for message in cisco]:
         return Recognised(DeviceFile(cisco_mode=True), exact=True)
+    dialogue = [
+        step.data for step in CONTROL_METHODS["mobile_action_mode"](1, 0) if isinstance(step, InterruptOut)
+    ]
+    if last.kind == RAW and last.message == dialogue[-1]:
+        return Recognised(DeviceFile(mobile_action_mode=True), exact=True)
     ejects = [sent for sent in commands if sent.is_eject]
     others = _without_repetition([sent for sent in commands if not sent.is_eject])
     if ejects and not others:
@@ -83,12 +92,14 @@ def _by_message(sent: Sent, bulk_out: int | None) -> Recognised:
     """One message: a method with a name, or bytes."""
     verbatim = DeviceFile(**_messages([sent], bulk_out))
     cdb = sent.cdb
+    named: dict[str, Any]
     for attribute in ("huawei_new_mode", "huawei_alt_mode", "option_mode"):
         known = STORAGE_METHODS[attribute][0]
         if cdb and cdb == known[15:]:
             if attribute == "option_mode" and int.from_bytes(sent.message[8:12], "little"):
                 continue
-            return Recognised(DeviceFile(**{attribute: True}), exact=True)
+            named = {attribute: True}
+            return Recognised(DeviceFile(**named), exact=True)
     new = STORAGE_METHODS["huawei_new_mode"][0][15:]
     if cdb[:2] == HUAWEI and cdb[2] in HUAWEI_SYSTEMS and cdb[3:] == new[3:]:
         note = f"the same command as {HUAWEI_SYSTEMS[cdb[2]]} sends it; Linux's own has 0x20 in it"
@@ -96,9 +107,9 @@ def _by_message(sent: Sent, bulk_out: int | None) -> Recognised:
     return Recognised(verbatim, exact=True)
 
 
-def _messages(commands: Sequence[Sent], bulk_out: int | None) -> dict[str, object]:
+def _messages(commands: Sequence[Sent], bulk_out: int | None) -> dict[str, Any]:
     """MessageContent and its like; the endpoint where it is not the one that is taken by itself."""
-    keys: dict[str, object] = {}
+    keys: dict[str, Any] = {}
     for number, sent in enumerate(commands):
         keys[f"message_content{number + 1 if number else ''}"] = essence(sent.message)
     endpoint = commands[-1].endpoint
@@ -118,7 +129,8 @@ def _by_requests(commands: Sequence[Sent], requests: Sequence[Sent]) -> Recognis
     for attribute, series in wanted:
         count = len(series)
         if sent[-count:] == series or (attribute == "sony_mode" and last == series[-1]):
-            return Recognised(DeviceFile(**{attribute: True}), exact=True)
+            named: dict[str, Any] = {attribute: True}
+            return Recognised(DeviceFile(**named), exact=True)
     words = ", ".join(request.hex(" ") for request in sent[-MAX_MESSAGES:])
     note = f"no key of a device file sends this control request ({words}): please send us the report"
     return Recognised(None, exact=False, note=note)

@@ -10,7 +10,9 @@ from .packets import BULK, CONTROL, DONE, FAILED, GONE, OTHER, Packet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-URB = re.compile(r"(?:\[(?P<ms>\d{1,9}) ms\])?\s*(?:>>>|<<<)\s+URB (?P<number>\d{1,9}) (?P<way>going down|coming back)")
+URB = re.compile(
+    r"(?:\[(?P<ms>\d{1,9}) ms\])?\s*(?:>>>|<<<)\s+URB (?P<number>\d{1,9}) (?P<way>going down|coming back)"
+)
 TIME = re.compile(r"\[(\d{1,9}) ms\]")
 FUNCTION = re.compile(r"-- URB_FUNCTION_(\w+)")
 DUMP = re.compile(r"\s*[0-9a-fA-F]{8}:((?: [0-9a-fA-F]{2}){1,16})\s*$")
@@ -179,5 +181,3 @@ def _setup_of(block: _Block, length: int) -> bytes:
         return b""
     numbers = b"".join((number & 0xFFFF).to_bytes(2, "little") for number in (*parts[2:], length))
     return bytes(parts[:2]) + numbers
-
-

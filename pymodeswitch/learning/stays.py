@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..model import HUB_CLASS, MASS_STORAGE_CLASS, UsbId
 from ..sysfs import parse_interfaces
 
+HID_CLASS = 0x03
 KEPT = 256  # commands that may switch, of one stay: the latest
 KEPT_MESSAGES = 512  # different ones that are remembered to tell what was sent before
 KEPT_CONFIGURATIONS = 16
@@ -22,9 +23,10 @@ PortKey = tuple[int, int, int]  # bus, address of the hub, port of it
 class Sent(NamedTuple):
     """Something sent to a device that may have switched it.
 
-    kind: REQUEST (a control request), COMMAND (a CBW), RAW (another OUT transfer), CONFIGURATION. message: the
-    bytes as they go over the wire; a setup packet with its data. is_cut: not all of them were recorded.
-    is_ordinary: every storage driver sends such a command. by_driver: a kernel driver sent it; None: who knows.
+    kind: REQUEST (a control request), COMMAND (a CBW), RAW (another OUT transfer), CONFIGURATION. message:
+    the bytes as they go over the wire; a setup packet with its data. is_cut: not all of them were recorded.
+    is_ordinary: every storage driver sends such a command. by_driver: a kernel driver sent it; None: who
+    knows.
     """
 
     seconds: float
@@ -63,9 +65,10 @@ class Sent(NamedTuple):
 class Stay:
     """One stay. Times are seconds of the capture.
 
-    port: where it is plugged, if the capture shows its enumeration. inquiry: vendor, model, revision. sent: what
-    may have switched it. gone_at: since when all transfers fail. lost_at: when its hub told that it left.
-    selected: configurations that were selected, with the time. normal: the last ordinary storage command.
+    port: where it is plugged, if the capture shows its enumeration. inquiry: vendor, model, revision. sent:
+    what may have switched it. gone_at: since when all transfers fail. lost_at: when its hub told that it
+    left. selected: configurations that were selected, with the time. messages: for each different one of
+    `sent` the time of the first and their number.
     """
 
     bus: int
@@ -83,9 +86,8 @@ class Stay:
     descriptors: dict[int, bytes] = field(default_factory=dict)
     selected: list[tuple[float, int]] = field(default_factory=list)
     sent: deque[Sent] = field(default_factory=lambda: deque(maxlen=KEPT))
-    messages: dict[tuple[str, bytes], float] = field(default_factory=dict)
+    messages: dict[tuple[str, bytes], tuple[float, int]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    normal: tuple[float, bytes] | None = None
     last: float = 0.0
     gone_at: float | None = None
     lost_at: float | None = None
@@ -99,10 +101,17 @@ class Stay:
     def note(self, sent: Sent) -> None:
         """Remember what was sent."""
         self.sent.append(sent)
-        if len(self.messages) < KEPT_MESSAGES:
-            self.messages.setdefault(sent.essence, sent.seconds)
+        first, count = self.messages.get(sent.essence, (sent.seconds, 0))
+        if count or len(self.messages) < KEPT_MESSAGES:
+            self.messages[sent.essence] = first, count + 1
 
-    def interfaces(self, configuration: int | None = None) -> list[tuple[int, int, int, int, int | None, int | None]]:
+    def history(self, sent: Sent) -> tuple[float, int]:
+        """When the same was sent for the first time, and how often it was sent in all."""
+        return self.messages.get(sent.essence, (sent.seconds, 1))
+
+    def interfaces(
+        self, configuration: int | None = None
+    ) -> list[tuple[int, int, int, int, int | None, int | None]]:
         """Interfaces of a configuration, by default the first selected one: see `parse_interfaces`."""
         if configuration is None:
             configuration = self.first_configuration
@@ -134,7 +143,15 @@ class Stay:
             return self.counts["command"] > 0
         return shown == MASS_STORAGE_CLASS or any(i[1] == MASS_STORAGE_CLASS for i in self.interfaces())
 
-    def leave(self, end: float) -> tuple[float, str] | None:
+    @property
+    def may_be_disguised(self) -> bool:
+        """Whether it may be a stick before its switch: storage, or a class that one known method is for."""
+        shown = self.interface_class()
+        if shown is None:
+            return self.counts["command"] > 0 or bool(self.sent)
+        return shown in (MASS_STORAGE_CLASS, HID_CLASS) and (self.is_storage or bool(self.sent))
+
+    def leave(self) -> tuple[float, str] | None:
         """When it left, and what shows that; None while it is there at the end of the capture."""
         signs = [
             (self.gone_at, "transfers failed from then on"),
@@ -154,5 +171,3 @@ class Stay:
 def strings_of(data: bytes) -> str:
     """The text of a string descriptor (USB 2.0, 9.6.7)."""
     return data[2 : data[0]].decode("utf-16-le", "replace") if len(data) > 2 else ""
-
-

@@ -23,6 +23,10 @@ LINE = re.compile(
     r"(?P<rest>.+)"
 )
 
+# What a mail program leaves of a long line on the next one.
+CONTINUED = re.compile(r"[>| \t]*((?:(?:[0-9a-f]{2}){1,4} ?){1,8})\s*")
+MAX_DATA = 32  # bytes
+
 
 def looks_like(text: str) -> bool:
     """Whether a line of it is one of usbmon's."""
@@ -31,18 +35,29 @@ def looks_like(text: str) -> bool:
 
 def read_lines(lines: Iterable[str]) -> Iterator[Packet]:
     """The packets of all lines that are some; everything around them is left out."""
-    days, last = 0, 0
+    wraps, last = 0, 0
+    held: Packet | None = None
     for line in lines:
         match = LINE.search(line)
+        if held is not None:
+            if match is None and (more := CONTINUED.fullmatch(line)) is not None:
+                rest = bytes.fromhex(more[1].replace(" ", ""))[: MAX_DATA - len(held.data)]
+                held = held._replace(data=held.data + rest)
+            yield held
+            held = None
         if match is None or match["kind"] == "Z":
             continue
         time = int(match["time"])
         if time < last - WRAPS_US // 2:  # records may be out of order by a little
-            days += 1
+            wraps += 1
         last = time
-        packet = _packet(match, (days * WRAPS_US + time) / 1e6)
-        if packet is not None:
+        packet = _packet(match, (wraps * WRAPS_US + time) / 1e6)
+        if packet is not None and len(packet.data) < min(packet.length, MAX_DATA) and packet.data:
+            held = packet  # a mail may have broken the line
+        elif packet is not None:
             yield packet
+    if held is not None:
+        yield held
 
 
 def _packet(match: re.Match[str], seconds: float) -> Packet | None:

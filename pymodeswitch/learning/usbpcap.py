@@ -26,7 +26,7 @@ def decode(data: bytes, seconds: float) -> Packet | None:
     """A packet; None for isochronous ones and for what is no transfer."""
     if len(data) < MIN_HEADER:
         return None
-    size, key, status, function, info, bus, address, endpoint, transfer, length = _HEADER.unpack_from(data)
+    size, key, status, _, info, bus, address, endpoint, transfer, length = _HEADER.unpack_from(data)
     if size < MIN_HEADER or transfer not in KINDS:
         return None
     is_answer = bool(info & 1)
@@ -49,5 +49,3 @@ def decode(data: bytes, seconds: float) -> Packet | None:
     if stage == DATA and not is_answer:  # data of an OUT request, in versions before 1.5
         return Packet(seconds, key, bus, address, endpoint, kind, False, outcome, b"", body, left)
     return Packet(seconds, key, bus, address, endpoint, kind, is_answer, outcome, setup, body, left)
-
-

@@ -11,24 +11,26 @@ from ..catalog import default_catalog
 from ..console import complain, note, print_json, printable, show
 from ..errors import CaptureError, UsageError
 from ..learning import lesson as lessons
-from ..learning.bus import Bus
-from ..learning.captures import open_packets
-from ..learning.inference import Lesson, infer
 from ..learning.known import Knowledge
-from ..learning.packets import CaptureInfo
+from ..learning.learn import Learned, learn
 from ..model import UsbId
 
 EXIT_CODES = {"learned": 0, "candidates": 21, "nothing": 22, "incomplete": 23}
 NOTHING = (
-    "no stick in it was switched: it has to be plugged in after the recording begins, and to be switched before it ends"
+    "no stick in it was switched: it has to be plugged in after the recording begins, and to be switched"
+    " before it ends"
 )
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
-    parser.add_argument("captures", nargs="*", metavar="CAPTURE", help="pcap, pcapng, usbmon text, SniffUSB log")
+    parser.add_argument(
+        "captures", nargs="*", metavar="CAPTURE", help="pcap, pcapng, usbmon text, SniffUSB log"
+    )
     parser.add_argument("--id", help="the stick's ID before the switch, where the capture does not show it")
-    parser.add_argument("--target", metavar="ID", help="its ID after the switch, where the capture does not show it")
+    parser.add_argument(
+        "--target", metavar="ID", help="its ID after the switch, where the capture does not show it"
+    )
     parser.add_argument("--write", metavar="DIR", help="write what was learned into this folder, too")
     add_data(parser)
     add_common(parser)
@@ -43,66 +45,52 @@ def run(options: argparse.Namespace) -> int:
     if folder is not None and not os.path.isdir(folder):
         raise UsageError(f"--write {folder}: no such folder")
     knowledge = Knowledge.of(default_catalog(data_folders(options)))
-    found: list[tuple[str, CaptureInfo, list[Lesson], list[str]]] = []
-    for path in options.captures:
-        bus, notes = _read(path)
-        found.append((path, bus.info, infer(bus, *given), notes))
-    verdict = lessons.verdict([lesson for _, _, learned, _ in found for lesson in learned])
+    learned = [learn(path, *given) for path in options.captures]
+    verdict = lessons.verdict([lesson for one in learned for lesson in one.lessons])
     code = EXIT_CODES[verdict]
     if options.json:
-        print_json({"verdict": verdict, "captures": [_data(*one, knowledge) for one in found], "exit_code": code})
+        captures = [_data(one, knowledge) for one in learned]
+        print_json({"verdict": verdict, "captures": captures, "exit_code": code})
     else:
-        for one in found:
-            _tell(*one, knowledge, quiet=options.quiet)
+        for one in learned:
+            _tell(one, knowledge, quiet=options.quiet)
     if folder is not None:
-        _write(folder, found, knowledge)
+        _write(folder, learned, knowledge)
     return code
 
 
-def _read(path: str) -> tuple[Bus, list[str]]:
-    """Follow a capture to its end; CaptureError."""
-    with open_packets(path) as capture:
-        bus = Bus(capture.info)
-        for packet in capture.packets:
-            bus.see(packet)
-        return bus, capture.notes
-
-
-def _data(
-    path: str, info: CaptureInfo, learned: list[Lesson], notes: list[str], knowledge: Knowledge
-) -> dict[str, Any]:
+def _data(learned: Learned, knowledge: Knowledge) -> dict[str, Any]:
     return {
-        "path": path,
-        "format": info.format,
-        "notes": notes,
-        "sticks": [lessons.data(lesson, info, knowledge) for lesson in learned],
+        "path": learned.path,
+        "format": learned.info.format,
+        "packets": learned.packets,
+        "notes": learned.notes,
+        "sticks": [lessons.data(lesson, learned.info, knowledge) for lesson in learned.lessons],
     }
 
 
-def _tell(
-    path: str, info: CaptureInfo, learned: list[Lesson], notes: list[str], knowledge: Knowledge, *, quiet: bool
-) -> None:
-    for text in notes:
-        complain(f"{path}: {text}")
-    if not learned and not quiet:
-        complain(f"{path}: {NOTHING}")
-    for number, lesson in enumerate(learned):
+def _tell(learned: Learned, knowledge: Knowledge, *, quiet: bool) -> None:
+    for text in learned.notes:
+        complain(f"{learned.path}: {text}")
+    if not learned.lessons and not quiet:
+        complain(f"{learned.path}: {NOTHING}")
+    for number, lesson in enumerate(learned.lessons):
         if number:
             show()
-        for line in lessons.text(lesson, info, knowledge).splitlines():
+        for line in lessons.text(lesson, learned.info, knowledge).splitlines():
             show(printable(line))
 
 
-def _write(folder: str, found: list[tuple[str, CaptureInfo, list[Lesson], list[str]]], knowledge: Knowledge) -> None:
+def _write(folder: str, learned: list[Learned], knowledge: Knowledge) -> None:
     """A file for each stick that was learned; none is overwritten. CaptureError."""
-    for _, info, learned, _ in found:
-        for lesson in learned:
+    for one in learned:
+        for lesson in one.lessons:
             if not lesson.is_learned:
                 continue
             path = os.path.join(folder, lessons.file_name(lesson))
             try:
                 with open(path, "x", encoding="utf-8") as file:
-                    file.write(lessons.text(lesson, info, knowledge))
+                    file.write(lessons.text(lesson, one.info, knowledge))
             except OSError as error:
                 raise CaptureError(f"{path}: {error.strerror}") from error
             note(f"written: {printable(path)}")
