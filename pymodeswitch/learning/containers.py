@@ -5,7 +5,6 @@ Sources: draft-ietf-opsawg-pcap and -pcapng; link types: tcpdump.org/linktypes.h
 
 from __future__ import annotations
 
-import gzip
 import io
 import struct
 import zlib
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 MAX_RECORD = 1 << 20  # bytes; libpcap's own bound is a quarter of it
 MAX_BYTES = 256 << 20  # of a capture, decompressed
@@ -31,7 +30,8 @@ PCAP = {  # magic: byte order, parts of a second
     b"\x4d\x3c\xb2\xa1": ("<", 1e-9),
     b"\xa1\xb2\x3c\x4d": (">", 1e-9),
 }
-ENDED = (EOFError, zlib.error, gzip.BadGzipFile)  # a gzip stream that is cut or damaged
+GZIP_STREAM = 31  # zlib's wbits: a gzip header, the largest window
+UNZIPPED_CUT = "the compressed file is cut or damaged: what comes before that was read"
 
 
 class Frame(NamedTuple):
@@ -47,7 +47,7 @@ class Frame(NamedTuple):
 class Bounded:
     """A binary file of which MAX_BYTES at most are read. `notes` says what was left out."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: io.BufferedIOBase) -> None:
         self._read = file.read
         self._left = MAX_BYTES
         self.notes: list[str] = []
@@ -58,19 +58,51 @@ class Bounded:
             self.note(f"only the first {MAX_BYTES >> 20} MiB were read")
             return b""
         self._left -= size
-        try:
-            return self._read(size)
-        except ENDED:
-            self.note("the compressed file is cut or damaged: what comes before that was read")
-            return b""
+        return self._read(size)
 
     def note(self, text: str) -> None:
-        """Say once that something is not complete."""
-        if text not in self.notes:
+        """Say why it is not complete; what follows from the first reason is not said."""
+        if not self.notes:
             self.notes.append(text)
 
 
-def open_capture(path: str) -> tuple[Bounded, bytes, io.BufferedReader]:
+class Unzipped(io.RawIOBase):
+    """The content of a gzip file, as far as it can be had; `note` is called where it is cut or damaged."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self._file = file
+        self._unzip = zlib.decompressobj(GZIP_STREAM)
+        self._rest = b""
+        self.note: Callable[[str], None] = lambda text: None
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Decompress no more than the buffer holds."""
+        while True:
+            compressed = self._rest or self._file.read(BUFFER)
+            if not compressed:
+                if not self._unzip.eof:
+                    self.note(UNZIPPED_CUT)
+                return 0
+            if self._unzip.eof:  # several streams may stand one after the other
+                self._unzip = zlib.decompressobj(GZIP_STREAM)
+            try:
+                data = self._unzip.decompress(compressed, len(buffer))
+            except zlib.error:
+                self.note(UNZIPPED_CUT)
+                self._rest, self._unzip = b"", zlib.decompressobj(GZIP_STREAM)
+                self._file = io.BytesIO()
+                return 0
+            self._rest = self._unzip.unconsumed_tail or self._unzip.unused_data
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+
+
+def open_capture(path: str) -> tuple[Bounded, bytes, io.BufferedIOBase]:
     """A capture, decompressed; its first bytes, and the file to close. CaptureError."""
     try:
         file = io.BufferedReader(io.FileIO(path), BUFFER)  # closed by the caller
@@ -79,12 +111,17 @@ def open_capture(path: str) -> tuple[Bounded, bytes, io.BufferedReader]:
     try:
         head = file.peek(HEAD)[:HEAD]
         if head.startswith(GZIP):
-            stream = io.BufferedReader(gzip.GzipFile(fileobj=file), BUFFER)
+            unzipped = Unzipped(file)
+            stream = io.BufferedReader(unzipped, BUFFER)
             head = stream.peek(HEAD)[:HEAD]
-            return Bounded(stream), head, file
-    except ENDED as error:
+            bounded = Bounded(stream)
+            unzipped.note = bounded.note
+            if not head:
+                raise CaptureError(f"{path}: a gzip file with nothing in it that can be read")
+            return bounded, head, file
+    except CaptureError:
         file.close()
-        raise CaptureError(f"{path}: not a whole gzip file ({error})") from error
+        raise
     except OSError as error:  # a folder, a disk that fails
         file.close()
         raise CaptureError(f"{path}: {error.strerror or error}") from error

@@ -57,7 +57,7 @@ def switches(lesson: Lesson, device_file: DeviceFile) -> bool:
 def _stick(
     lesson: Lesson, commands: Sequence[Sent], device_file: DeviceFile, initial: tuple[int, int]
 ) -> Stick:
-    from ..virtual import Leave, Mode, Request, Stick, storage_mode, waits_for_requests
+    from ..virtual import Leave, Mode, Request, Stick, mobile_action_stick, storage_mode, waits_for_requests
     from ..virtual.descriptors import Configuration, Identity, Interface
 
     target = (lesson.target.vendor, lesson.target.product) if lesson.target is not None else TARGET
@@ -72,6 +72,8 @@ def _stick(
         value, index = (int.from_bytes(setup[at : at + 2], "little") for at in (2, 4))
         request = Request(setup[0], setup[1], value, index, data)
         return Stick([waits_for_requests(storage_mode(*initial), [request], Leave()), after])
+    if device_file.mobile_action_mode:
+        return mobile_action_stick(*initial, commands[-1].message, after, Leave())
     return _by_messages(lesson, commands, device_file, initial, after)
 
 
