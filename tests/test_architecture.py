@@ -78,6 +78,7 @@ FLOORS = """
     daemons
     report
     virtual
+    learning
     console
     demo
     doctor

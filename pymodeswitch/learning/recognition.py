@@ -131,7 +131,7 @@ def _by_requests(commands: Sequence[Sent], requests: Sequence[Sent]) -> Recognis
         if sent[-count:] == series or (attribute == "sony_mode" and last == series[-1]):
             named: dict[str, Any] = {attribute: True}
             return Recognised(DeviceFile(**named), exact=True)
-    words = ", ".join(request.hex(" ") for request in sent[-MAX_MESSAGES:])
+    words = ", ".join(_describe_request(request.message) for request in requests[-MAX_MESSAGES:])
     note = f"no key of a device file sends this control request ({words}): please send us the report"
     return Recognised(None, exact=False, note=note)
 
@@ -166,10 +166,14 @@ def describe(sent: Sent) -> str:
     if sent.kind == CONFIGURATION:
         return f"SET_CONFIGURATION {sent.message[2]}"
     if sent.kind == REQUEST:
-        setup, data = sent.message[:SETUP_BYTES], sent.message[SETUP_BYTES:]
-        more = f" with {len(data)} bytes of data" if data else ""
-        return f"control request {setup.hex(' ')}{more}"
+        return f"control request {_describe_request(sent.message)}"
     return f"{len(sent.message)} bytes that are no storage command, on endpoint {sent.endpoint:#04x}"
+
+
+def _describe_request(message: bytes) -> str:
+    """The setup packet; of data only how much there is."""
+    setup, data = message[:SETUP_BYTES], message[SETUP_BYTES:]
+    return setup.hex(" ") + (f" and {len(data)} bytes of data" if data else "")
 
 
 def describe_cbw(cbw: bytes) -> str:

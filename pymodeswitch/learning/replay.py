@@ -32,7 +32,7 @@ VENDOR_SPECIFIC = 0xFF
 
 
 def switches(lesson: Lesson, device_file: DeviceFile) -> bool:
-    """Whether the device file switches a stick that reacts to the commands of the lesson's first candidate."""
+    """Whether the device file switches a stick that reacts to the likeliest commands of the lesson."""
     from ..virtual import VirtualBackend, VirtualBus
 
     commands = lesson.candidates[0].commands

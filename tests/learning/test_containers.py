@@ -1,4 +1,4 @@
-"""Files that hold captures: each byte order, sections and interfaces, compressed, cut, damaged, or of others."""
+"""Files that hold captures: in each byte order, compressed, cut, damaged, or of other programs."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ import pytest
 
 import pymodeswitch
 from pymodeswitch import DeviceFile, Status
+from pymodeswitch.device_file import parse
 from pymodeswitch.learning.known import method_of
 from pymodeswitch.learning.learn import learn
 from pymodeswitch.learning.lesson import device_files, text
-from pymodeswitch.device_file import parse
 from pymodeswitch.virtual import Leave, VirtualBackend, VirtualBus
 from tests.learning import traffic
 from tests.learning.traffic import Event, NotingBus

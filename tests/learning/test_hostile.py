@@ -1,0 +1,121 @@
+"""Whatever is in a file: it ends soon, with an answer or with one line. Nothing else is ever raised."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pymodeswitch.device_file import parse
+from pymodeswitch.errors import CaptureError
+from pymodeswitch.learning.learn import learn
+from pymodeswitch.learning.lesson import data, text
+from pymodeswitch.learning.privacy import masked
+from tests.learning import traffic
+from tests.learning.conftest import CAPTURES
+
+Write = Callable[..., str]
+EXAMPLES = sorted(path for path in CAPTURES.iterdir() if path.suffix not in (".md", ".json"))
+
+
+def answered(path: str) -> None:
+    """Learn from it, and print that."""
+    try:
+        learned = learn(path)
+    except CaptureError as error:
+        problem = str(error)
+    else:
+        problem = ""
+    assert len(problem.splitlines()) <= 1
+    if problem:
+        return
+    for lesson in learned.lessons:
+        printed = text(lesson, learned.info)
+        _, diagnostics = parse(printed, strict=True)
+        assert not diagnostics
+        assert all(line.startswith(("#", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")) for line in printed.splitlines())
+        data(lesson, learned.info)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_damaged_examples(path: object, capture: Write) -> None:
+    """A few bytes of it changed, removed, doubled."""
+    whole = path.read_bytes()  # type: ignore[attr-defined]
+    chance = random.Random(path.name)  # type: ignore[attr-defined]  # the same each time
+    for _ in range(25):
+        damaged = bytearray(whole)
+        for _ in range(chance.randint(1, 40)):
+            at = chance.randrange(len(damaged))
+            match chance.randrange(4):
+                case 0:
+                    damaged[at] = chance.randrange(256)
+                case 1:
+                    del damaged[at : at + chance.randrange(50)]
+                case 2:
+                    damaged[at:at] = damaged[at : at + chance.randrange(200)]
+                case 3:
+                    damaged[at : at + 4] = chance.choice(
+                        [b"\0\0\0\0", b"\xff\xff\xff\xff", b"USBC", b"\x7f\0\0\0"]
+                    )
+        answered(capture(bytes(damaged)))
+
+
+HEADS = [
+    b"",
+    b"\xd4\xc3\xb2\xa1",
+    b"\x1f\x8b",
+    traffic.pcap([], 220),
+    traffic.pcap([], 189, order=">"),
+    traffic.pcap([], 249),
+    traffic.section() + traffic.interface(220),
+    b"ffff88800001 1 S Bo:1:005:1 -115 31 = 55534243\n",
+    b"[0 ms]  >>>  URB 1 going down  >>>\n-- URB_FUNCTION_VENDOR_DEVICE:\n",
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@given(head=st.sampled_from(HEADS), rest=st.binary(max_size=400))
+def test_anything_behind_a_good_head(head: bytes, rest: bytes, capture: Write) -> None:
+    answered(capture(head + rest))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@given(
+    link=st.sampled_from([189, 220, 249]),
+    records=st.lists(st.binary(min_size=20, max_size=120), max_size=20),
+)
+def test_any_packets(link: int, records: list[bytes], capture: Write) -> None:
+    answered(capture(traffic.pcap([(float(n), record) for n, record in enumerate(records)], link)))
+
+
+@pytest.mark.parametrize(
+    ("shown", "secret"),
+    [
+        ("HUAWEI Mobile 353914030000000", "353914030000000"),
+        ("IMEI 35-391403-000000-0", "391403"),
+        ("modem 00:1e:10:1f:00:00", "1e:10"),
+        ("ZTE MF691 P671A1TMOD010000", "P671A1TMOD010000"),
+        ("SN \uff21\uff22\uff23\uff24\uff11\uff12\uff13\uff14\uff15\uff16", "123456"),
+        ("DEADBEEFCAFE", "DEADBEEF"),
+    ],
+)
+def test_numbers_of_one_device_are_masked(shown: str, secret: str) -> None:
+    assert secret not in masked(shown, serial="P671A1TMOD010000")
+
+
+@pytest.mark.parametrize(
+    "name", ["HUAWEI Mobile", "ZTE WCDMA Technologies MSM", "MF691 2.0", "E1752C 7.2 Mbit"]
+)
+def test_names_are_not(name: str) -> None:
+    assert masked(name) == name
+
+
+def test_a_text_is_one_short_printable_line() -> None:
+    assert (
+        masked("a\r\nb\x1b[2J\0 \u202e c" + "x" * 500)
+        == masked("a\r\nb\x1b[2J\0 \u202e c" + "x" * 500)[:64]
+    )
+    assert masked("a\r\nb\x1b[2J").isprintable()

@@ -1,0 +1,415 @@
+"""Captures that are not as one would like them: what is concluded, how surely, and what is asked."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from pymodeswitch.device_file import parse
+from pymodeswitch.learning.inference import Confidence, Lesson
+from pymodeswitch.learning.learn import learn
+from pymodeswitch.learning.lesson import data, text, verdict
+from pymodeswitch.model import UsbId
+from pymodeswitch.virtual import (
+    Leave,
+    MassStorage,
+    Mode,
+    Reply,
+    Request,
+    Stick,
+    message_stick,
+    modem_mode,
+    storage_interface,
+    storage_mode,
+    waits_for_requests,
+)
+from pymodeswitch.virtual.descriptors import Configuration, Identity
+from tests.learning import traffic
+from tests.learning.traffic import Event, NotingBus
+
+Write = Callable[..., str]
+
+VENDOR, PRODUCT, TARGET = 0x1234, 0x1000, 0x1001
+VENDOR_CDB = bytes.fromhex("ff0244455643484700000000")
+OTHER_CDB = bytes.fromhex("f00103000000")
+EJECT_CDB = bytes.fromhex("1b0000000200")
+
+
+def cbw(cdb: bytes, *, tag: int = 0x7700, length: int = 0, lun: int = 0) -> bytes:
+    head = struct.pack("<4sIIBBB", b"USBC", tag, length, 0x80 if length else 0, lun, len(cdb))
+    return head + cdb.ljust(16, b"\0")
+
+
+SOON = Leave(0.5)
+
+
+def stick(cdb: bytes = VENDOR_CDB, leave: Leave | None = SOON, target: Mode | None = None) -> Stick:
+    return message_stick(VENDOR, PRODUCT, [cdb], target or modem_mode(VENDOR, TARGET), leave)
+
+
+def send(bus: NotingBus, message: bytes, *, answered: bool = True) -> None:
+    tap = bus.attached()[0].stick
+    tap.write(0x01, message)
+    if answered:
+        while tap.read(0x81, 512) is not None:
+            pass
+    bus.attached()
+
+
+def switched(bus: NotingBus, message: bytes | None = None, plugged: Stick | None = None) -> None:
+    """Plugged in, left alone for three seconds, sent the message; the recording goes on for a while."""
+    bus.plug(plugged or stick(), "1-1")
+    bus.clock.sleep(3)
+    send(bus, message or cbw(VENDOR_CDB))
+    bus.clock.sleep(2)
+    bus.attached()
+
+
+def pcap(bus: NotingBus) -> bytes:
+    return traffic.pcap(traffic.usbmon(bus.events), 220)
+
+
+def windows(bus: NotingBus) -> bytes:
+    return traffic.pcap(traffic.usbpcap(bus.events), 249)
+
+
+def only(path: str, *given: UsbId | None) -> Lesson:
+    (lesson,) = learn(path, *given).lessons
+    return lesson
+
+
+def test_a_plain_one_is_sure(noting: NotingBus, capture: Write) -> None:
+    switched(noting)
+    for content in (pcap(noting), windows(noting)):
+        lesson = only(capture(content))
+        assert lesson.confidence is Confidence.HIGH
+        assert data(lesson, learn(capture(content)).info)["entry"] == {
+            "TargetVendor": "0x1234",
+            "TargetProduct": "0x1001",
+            "MessageContent": "5553424312345678000000000000" + "0c" + VENDOR_CDB.hex() + "00000000",
+        }
+
+
+def test_recording_began_too_late(noting: NotingBus, capture: Write) -> None:
+    switched(noting)
+    enumerated = next(i for i, event in enumerate(noting.events) if event.out[:4] == b"USBC")
+    noting.events = noting.events[enumerated:]
+    for content in (pcap(noting), windows(noting)):
+        path = capture(content)
+        lesson = only(path)
+        assert verdict([lesson]) == "incomplete"
+        assert any("--id" in question for question in lesson.questions)
+        lesson = only(path, UsbId(VENDOR, PRODUCT))
+        assert lesson.is_learned
+        assert lesson.confidence is Confidence.MEDIUM
+        assert str(lesson.target) == "1234:1001"
+
+
+def test_it_never_came_back(noting: NotingBus, capture: Write) -> None:
+    switched(noting, plugged=stick(leave=Leave(None)))
+    path = capture(pcap(noting))
+    lesson = only(path)
+    assert (lesson.confidence, lesson.target) == (Confidence.MEDIUM, None)
+    assert any("--target" in question for question in lesson.questions)
+    lesson = only(path, None, UsbId(1, 2))
+    assert not lesson.questions
+    assert "TargetVendor=0x0001\nTargetProduct=0x0002" in text(lesson, learn(path).info)
+
+
+def test_packets_that_are_cut(noting: NotingBus, capture: Write) -> None:
+    switched(noting)
+    cut = traffic.pcap(traffic.usbmon(noting.events), 220, snaplen=64 + 20)
+    lesson = only(capture(cut))
+    assert verdict([lesson]) == "incomplete"
+    assert any("-s 0" in question for question in lesson.questions)
+    assert "MessageContent" not in text(lesson, learn(capture(cut)).info)
+
+
+def test_several_commands(noting: NotingBus, capture: Write) -> None:
+    """Each of them may have been the one: none is printed as the answer."""
+    noting.plug(stick(), "1-1")
+    noting.clock.sleep(3)
+    send(noting, cbw(OTHER_CDB))
+    noting.clock.sleep(2)
+    send(noting, cbw(VENDOR_CDB))
+    noting.clock.sleep(2)
+    path = capture(pcap(noting))
+    lesson = only(path)
+    assert verdict([lesson]) == "candidates"
+    printed = text(lesson, learn(path).info)
+    assert not [line for line in printed.splitlines() if not line.startswith("#")]
+    assert printed.index(VENDOR_CDB.hex()) < printed.index(OTHER_CDB.hex())
+
+
+def test_a_series_is_one_method(noting: NotingBus, capture: Write) -> None:
+    plugged = message_stick(
+        VENDOR, PRODUCT, [OTHER_CDB, VENDOR_CDB], modem_mode(VENDOR, TARGET), Leave(0.5)
+    )
+    noting.plug(plugged, "1-1")
+    noting.clock.sleep(3)
+    send(noting, cbw(OTHER_CDB))
+    send(noting, cbw(VENDOR_CDB))
+    noting.clock.sleep(2)
+    noting.attached()
+    path = capture(pcap(noting))
+    lesson = only(path)
+    assert lesson.confidence is Confidence.MEDIUM
+    device_file, _ = parse(text(lesson, learn(path).info), strict=True)
+    assert [message[15:27].rstrip(b"\0") for message in device_file.messages] == [
+        OTHER_CDB.rstrip(b"\0"),
+        VENDOR_CDB.rstrip(b"\0"),
+    ]
+
+
+def test_an_eject_and_then_a_message(noting: NotingBus, capture: Write) -> None:
+    plugged = message_stick(
+        VENDOR, PRODUCT, [EJECT_CDB, VENDOR_CDB], modem_mode(VENDOR, TARGET), Leave(0.5)
+    )
+    noting.plug(plugged, "1-1")
+    noting.clock.sleep(3)
+    send(noting, cbw(EJECT_CDB))
+    send(noting, cbw(VENDOR_CDB))
+    noting.clock.sleep(2)
+    noting.attached()
+    path = capture(windows(noting))
+    device_file, _ = parse(text(only(path), learn(path).info), strict=True)
+    assert device_file.standard_eject
+    assert device_file.message_content is not None
+
+
+def test_what_a_program_asks_every_second_is_no_candidate(noting: NotingBus, capture: Write) -> None:
+    noting.plug(stick(), "1-1")
+    for _ in range(8):
+        noting.clock.sleep(1)
+        send(noting, cbw(OTHER_CDB, length=8))
+    send(noting, cbw(VENDOR_CDB))
+    noting.clock.sleep(2)
+    noting.attached()
+    lesson = only(capture(windows(noting)))
+    assert lesson.confidence is Confidence.HIGH
+    assert [one.commands[0].cdb[0] for one in lesson.candidates] == [0xFF]
+
+
+def test_polled_and_pulled_out(noting: NotingBus, capture: Write) -> None:
+    """A program that polls, a stick that is pulled out, and another one plugged in: nothing to learn."""
+    noting.plug(stick(leave=None), "1-1")
+    for _ in range(8):
+        noting.clock.sleep(1)
+        send(noting, cbw(OTHER_CDB, length=8))
+    noting.unplug("1-1")
+    noting.clock.sleep(4)
+    noting.plug(Stick([modem_mode(0x4321, 1)]), "1-1")
+    for content in (pcap(noting), windows(noting)):
+        lesson = only(capture(content))
+        assert not lesson.is_learned
+
+
+def drive(vendor: int = VENDOR, product: int = PRODUCT, *, kind: int = 0) -> Stick:
+    storage = MassStorage()
+    inquiry = bytes([kind, 0x80, 2, 2, 31, 0, 0, 0]) + b"SanDisk Cruzer          1.00"
+    storage.hook = lambda command: Reply(inquiry) if command.cdb[0] == 0x12 else None
+    return Stick([storage_mode(vendor, product, storage)])
+
+
+@pytest.mark.parametrize("other", [(VENDOR, 0x2000), (0x4321, 1)])
+@pytest.mark.parametrize("kind", [0, 5])
+def test_a_drive_is_ejected_and_another_plugged_in(
+    other: tuple[int, int], kind: int, noting: NotingBus, capture: Write
+) -> None:
+    noting.plug(drive(kind=kind), "1-1")
+    noting.clock.sleep(3)
+    send(noting, cbw(EJECT_CDB))
+    noting.clock.sleep(1.5)
+    noting.unplug("1-1")
+    noting.clock.sleep(4)
+    noting.plug(drive(*other), "1-1")
+    noting.clock.sleep(1)
+    for content in (pcap(noting), windows(noting)):
+        assert not [lesson for lesson in learn(capture(content)).lessons if lesson.is_learned]
+
+
+def test_a_drive_is_ejected_and_unplugged(noting: NotingBus, capture: Write) -> None:
+    noting.plug(drive(), "1-1")
+    noting.clock.sleep(3)
+    send(noting, cbw(EJECT_CDB))
+    noting.clock.sleep(1.5)
+    noting.unplug("1-1")
+    assert learn(capture(pcap(noting))).lessons == []
+
+
+def test_it_came_back_as_it_was(noting: NotingBus, capture: Write) -> None:
+    switched(noting, plugged=stick(target=storage_mode(VENDOR, PRODUCT)))
+    for content in (pcap(noting), windows(noting)):
+        lesson = only(capture(content))
+        assert not lesson.is_learned
+        assert "it came back as it was: it fell back, or was plugged in again" in lesson.doubts
+
+
+def test_two_steps(noting: NotingBus, capture: Write) -> None:
+    """Storage, then storage with another ID, then a modem: a file for each step."""
+    first, second = MassStorage(), MassStorage()
+    plugged = Stick(
+        [
+            storage_mode(VENDOR, PRODUCT, first),
+            storage_mode(VENDOR, 0x1500, second),
+            modem_mode(VENDOR, TARGET),
+        ]
+    )
+
+    def hook(command: object) -> Reply | None:
+        if command.cdb[0] in (0xFF, 0xF0):  # type: ignore[attr-defined]
+            return Reply(after_status=lambda: plugged.leave(Leave(0.5)))
+        return None
+
+    first.hook = second.hook = hook
+    switched(noting, plugged=plugged)
+    noting.clock.sleep(3)
+    send(noting, cbw(OTHER_CDB))
+    noting.clock.sleep(2)
+    noting.attached()
+    steps = {str(lesson.initial): lesson for lesson in learn(capture(pcap(noting))).lessons}
+    assert {name: (str(lesson.target), lesson.confidence) for name, lesson in steps.items()} == {
+        "1234:1000": ("1234:1500", Confidence.MEDIUM),
+        "1234:1500": ("1234:1001", Confidence.HIGH),
+    }
+
+
+def test_a_modem_that_is_unplugged_teaches_nothing(noting: NotingBus, capture: Write) -> None:
+    """Neither its serial ports' traffic nor its drivers' requests are switching commands."""
+    mode = waits_for_requests(modem_mode(VENDOR, TARGET), [Request(0x40, 0, 0, 0)], None)
+    noting.plug(Stick([mode]), "1-1")
+    tap = noting.attached()[0].stick
+    tap.control(traffic.control(0x40, 0, 0, 0, 0))
+    noting.note(Event(0, 2, 0x02, out=b"AT+CPIN=1234\r"))
+    noting.unplug("1-1")
+    for content in (pcap(noting), windows(noting)):
+        assert learn(capture(content)).lessons == []
+
+
+def test_windows_shows_only_silence(noting: NotingBus, capture: Write) -> None:
+    switched(noting)
+    noting.events = [event for event in noting.events if event.status != -108]
+    lesson = only(capture(windows(noting)))
+    assert lesson.confidence is Confidence.MEDIUM
+    assert str(lesson.target) == "1234:1001"
+
+
+def test_usbpcap_does_not_know_the_pipe(noting: NotingBus, capture: Write) -> None:
+    """Endpoint 0xff, address 255, and the OUT data in the answer."""
+    switched(noting)
+    records = []
+    for seconds, record in traffic.usbpcap(noting.events):
+        raw = bytearray(record)
+        if VENDOR_CDB in record:
+            raw[16], raw[19], raw[20], raw[21] = 1, 255, 0, 0xFF
+        records.append((seconds, bytes(raw)))
+    lesson = only(capture(traffic.pcap(records, 249)))
+    assert lesson.confidence is Confidence.MEDIUM
+    assert lesson.candidates[0].commands[0].cdb.startswith(VENDOR_CDB)
+    assert str(lesson.initial) == "1234:1000"
+
+
+def test_a_control_request_that_no_key_sends(noting: NotingBus, capture: Write) -> None:
+    mode = waits_for_requests(
+        storage_mode(VENDOR, PRODUCT), [Request(0x40, 0x99, 7, 0, b"abc")], Leave(0.5)
+    )
+    noting.plug(Stick([mode, modem_mode(VENDOR, TARGET)]), "1-1")
+    noting.clock.sleep(3)
+    noting.attached()[0].stick.control(traffic.control(0x40, 0x99, 7, 0, 3), b"abc")
+    noting.attached()
+    noting.clock.sleep(2)
+    noting.attached()
+    for content in (pcap(noting), traffic.pcap(traffic.usbpcap(noting.events, new=False), 249)):
+        path = capture(content)
+        lesson = only(path)
+        assert verdict([lesson]) == "candidates"
+        assert "40 99 07 00 00 00 03 00 and 3 bytes of data" in text(lesson, learn(path).info)
+
+
+def test_it_left_long_after_the_command(noting: NotingBus, capture: Write) -> None:
+    switched(noting, plugged=stick(leave=None))
+    noting.clock.sleep(6)
+    noting.attached()[0].stick.leave(Leave(0.5))
+    noting.attached()
+    noting.clock.sleep(1)
+    noting.attached()
+    lesson = only(capture(pcap(noting)))
+    assert lesson.confidence is Confidence.MEDIUM
+    assert any("after the command" in doubt for doubt in lesson.doubts)
+
+
+def test_an_eject_by_the_ordinary_driver(noting: NotingBus, capture: Write) -> None:
+    switched(noting, cbw(EJECT_CDB, tag=4), stick(EJECT_CDB))
+    for event in noting.events:
+        event.by_driver = event.by_driver or EJECT_CDB in event.out
+    lesson = only(capture(pcap(noting)))
+    assert lesson.confidence is Confidence.MEDIUM
+    assert lesson.is_learned
+    assert only(capture(windows(noting))).confidence is Confidence.HIGH
+
+
+def test_a_unit_other_than_the_first_is_kept(noting: NotingBus, capture: Write) -> None:
+    switched(noting, cbw(VENDOR_CDB, lun=1))
+    path = capture(pcap(noting))
+    device_file, _ = parse(text(only(path), learn(path).info), strict=True)
+    assert device_file.message_content is not None
+    assert device_file.message_content[13] == 1
+
+
+def test_the_recording_ended_too_early(noting: NotingBus, capture: Write) -> None:
+    noting.plug(stick(), "1-1")
+    noting.clock.sleep(3)
+    noting.attached()[0].stick.write(0x01, cbw(VENDOR_CDB))
+    lesson = only(capture(pcap(noting)))
+    assert verdict([lesson]) == "candidates"
+    assert any("Record again" in question for question in lesson.questions)
+
+
+def test_strings_are_hostile(noting: NotingBus, capture: Write) -> None:
+    """Neither a line feed nor a key in a string becomes a line of the file; numbers are masked."""
+    storage = MassStorage(vendor="A\nB=1\x1b[m")
+    identity = Identity(
+        VENDOR,
+        PRODUCT,
+        (Configuration((storage_interface(storage),)),),
+        manufacturer="mode\nStandardEject=1\r\nx \x1b[2J",
+        product_name="IMEI 35 209900 176148 1",
+        serial="SECRET77",
+    )
+    plugged = Stick([Mode(identity, (storage,)), modem_mode(VENDOR, TARGET)])
+
+    def hook(command: object) -> Reply | None:
+        is_it = command.cdb[0] == 0xFF  # type: ignore[attr-defined]
+        return Reply(after_status=lambda: plugged.leave(Leave(0.5))) if is_it else None
+
+    storage.hook = hook
+    switched(noting, plugged=plugged)
+    path = capture(pcap(noting))
+    printed = text(only(path), learn(path).info)
+    device_file, diagnostics = parse(printed, strict=True)
+    assert not diagnostics
+    assert not device_file.standard_eject
+    assert "\x1b" not in printed
+    assert "176148" not in printed
+    assert "SECRET77" not in printed
+
+
+def test_sniffusb_of_one_device(noting: NotingBus, capture: Write) -> None:
+    switched(noting)
+    path = capture(traffic.sniffusb(noting.events, 2))
+    lesson = only(path)
+    assert (lesson.confidence, lesson.target) == (Confidence.MEDIUM, None)
+    assert str(lesson.initial) == "1234:1000"
+    assert lesson.is_learned
+
+
+def test_only_the_block_with_the_command_was_quoted(noting: NotingBus, capture: Write) -> None:
+    switched(noting)
+    log = traffic.sniffusb(noting.events, 2)
+    at = log.index("02 44 45 56")
+    quoted = log[log.rindex("-- URB_FUNCTION", 0, at) : log.index("[", at + 100)]
+    lesson = only(capture(quoted))
+    assert verdict([lesson]) == "incomplete"
+    assert VENDOR_CDB in lesson.candidates[0].commands[0].cdb
