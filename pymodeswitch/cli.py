@@ -48,6 +48,8 @@ VERBS = {
     "system": "install, check or remove udev rules, systemd units, man pages and completions",
     "doctor": "say what is wrong, and what cures it",
     "learn": "a device file from a capture of the switch",
+    "try": "find out what switches an unknown stick, one step after the other",
+    "report": "what to tell us of a stick, as a block of text",
 }
 WITH_ACTIONS = ("data", "system")
 
@@ -64,8 +66,9 @@ def parser_for(verb: str) -> Parser:
 
 
 def _module(verb: str) -> Any:
-    # As import_module, which takes longer to load.
-    return getattr(__import__("verbs", globals(), fromlist=[verb], level=1), verb)
+    # As import_module, which takes longer to load. A word of Python cannot name a module.
+    name = "try_" if verb == "try" else verb
+    return getattr(__import__("verbs", globals(), fromlist=[name], level=1), name)
 
 
 def overview() -> str:

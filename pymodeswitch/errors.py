@@ -147,6 +147,12 @@ class InstallationError(ModeSwitchError, OSError):
     exit_code = 18
 
 
+class NotTriedError(ModeSwitchError, PermissionError):
+    """Nothing is tried on this device: it looks like a drive of somebody's, or is in use."""
+
+    exit_code = 25
+
+
 class CaptureError(ModeSwitchError, ValueError):
     """A capture of USB traffic that cannot be read, or is of a kind that is not known."""
 

@@ -35,7 +35,7 @@ WHICH_TARGET = (
 )
 WHICH_ID = "Unplug the stick, start the recording, plug it in; or give the ID before the switch with --id."
 RECORD_LONGER = "Record again, and stop only when the modem has shown up."
-SEND_REPORT = "Please send us the report (--report)."
+SEND_REPORT = "Please send us the report."
 
 
 def weigh(lesson: Lesson, bus: Bus) -> None:

@@ -11,6 +11,7 @@ from ..catalog import default_catalog
 from ..console import complain, note, print_json, printable, show
 from ..errors import CaptureError, UsageError
 from ..learning import lesson as lessons
+from ..learning.facts import of_capture
 from ..learning.known import Knowledge
 from ..learning.learn import Learned, learn
 from ..model import UsbId
@@ -65,6 +66,7 @@ def _data(learned: Learned, knowledge: Knowledge) -> dict[str, Any]:
         "format": learned.info.format,
         "packets": learned.packets,
         "notes": learned.notes,
+        "reports": _reports(learned),
         "sticks": [lessons.data(lesson, learned.info, knowledge) for lesson in learned.lessons],
     }
 
@@ -79,6 +81,14 @@ def _tell(learned: Learned, knowledge: Knowledge, *, quiet: bool) -> None:
             show()
         for line in lessons.text(lesson, learned.info, knowledge).splitlines():
             show(printable(line))
+    if not quiet:  # beside the device file, which may go into a file
+        for report in _reports(learned):
+            for line in report.splitlines():
+                note(printable(line))
+
+
+def _reports(learned: Learned) -> list[str]:
+    return [of_capture(learned, lesson) for lesson in learned.lessons] or [of_capture(learned, None)]
 
 
 def _write(folder: str, learned: list[Learned], knowledge: Knowledge) -> None:
