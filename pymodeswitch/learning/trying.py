@@ -164,8 +164,8 @@ class _Climb:
         else:
             outcome, detail = self._send(step.device_file, before, others)
         if outcome is Outcome.SWITCHED:
-            outcome, detail = self._confirm(before)
-        if outcome is Outcome.SWITCHED and self.trial.after is not None and step.device_file is not None:
+            outcome, detail = self._confirm(before, others)
+        if self.trial.after is not None and step.device_file is not None:
             self.trial.device_file = replace(step.device_file, **_target_keys(before, self.trial.after))
         return Tried(step, self.host.now() - start, outcome, detail)
 
@@ -243,12 +243,16 @@ class _Climb:
         kin = [d for d in come if d.id.vendor == before.id.vendor]
         return kin[0] if len(kin) == 1 else None
 
-    def _confirm(self, before: AttachedDevice) -> tuple[Outcome, str]:
+    def _confirm(self, before: AttachedDevice, others: set[tuple[Port, int]]) -> tuple[Outcome, str]:
         """Whether what came is still there a moment later; it may have gone on to something else."""
         after = self.trial.after
         assert after is not None
         self.host.sleep(STAY_S)
         now = self.host.at(after.port)
+        if now is None:  # on its way to something else, or back
+            self.trial.after = None
+            self._watch(before, RETURN_S, others)
+            now = self.host.at(before.port if self.trial.after is None else self.trial.after.port)
         if now is not None and now.interfaces and _is_other(before, now):
             self.trial.after = now
             where = "" if now.port == before.port else f" on port {now.port}"

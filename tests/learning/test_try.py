@@ -1,0 +1,505 @@
+"""`pymodeswitch try` on virtual sticks: what it finds, when it gives up, what it never does."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import pymodeswitch
+from pymodeswitch import cli
+from pymodeswitch.catalog import Catalog
+from pymodeswitch.device_file import parse
+from pymodeswitch.host import LibusbHost
+from pymodeswitch.learning import checks, drive
+from pymodeswitch.learning.ladder import NEVER
+from pymodeswitch.model import AttachedDevice, StorageUnit
+from pymodeswitch.record import replace
+from pymodeswitch.verbs import try_
+from pymodeswitch.virtual import (
+    Command,
+    Leave,
+    MassStorage,
+    Mode,
+    Reply,
+    Stick,
+    VirtualBackend,
+    VirtualBus,
+    message_stick,
+    modem_mode,
+    storage_mode,
+    two_configurations,
+)
+from pymodeswitch.virtual.descriptors import HID, Configuration, Identity, Interface
+from pymodeswitch.virtual.sticks import answer_and_leave
+
+Captured = pytest.CaptureFixture[str]
+
+EJECT = b"\x1b\0\0\0\x02"
+HUAWEI = bytes.fromhex("110620000001010001")
+LONGCHEER = bytes.fromhex("06f504025270")
+SOON = Leave(0.5)
+
+
+class Keyboard(io.StringIO):
+    """A person at a terminal. `at` is called before each answer."""
+
+    def __init__(self, *answers: str, before: Callable[[str], None] | None = None) -> None:
+        super().__init__("".join(f"{answer}\n" for answer in answers))
+        self.before = before
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def host(bus: VirtualBus, backend: VirtualBackend, monkeypatch: pytest.MonkeyPatch) -> LibusbHost:
+    host = LibusbHost(backend, bus.clock)
+    monkeypatch.setattr(try_, "default_host", lambda: host)
+    return host
+
+
+def stick(vendor: int, cdb: bytes, leave: Leave | None = SOON, target: Mode | None = None) -> Stick:
+    return message_stick(vendor, 0x9990, [cdb], target or modem_mode(vendor, 0x9991), leave)
+
+
+def sent(backend: VirtualBackend) -> list[bytes]:
+    """The SCSI commands that went out."""
+    return [data[15:31] for kind, _, data in backend.transfers if kind == "out" and data[:4] == b"USBC"]
+
+
+FINDS = {
+    "eject": (stick(0x19D2, EJECT), "StandardEject=1"),
+    "Huawei": (stick(0x12D1, HUAWEI), "HuaweiNewMode=1"),
+    "configuration": (two_configurations(0x0FCE, 0x9990, modem_mode(0x0FCE, 0x9991)), "Configuration=2"),
+    "vendor command": (
+        stick(0x1C9E, LONGCHEER),
+        'MessageContent="55534243123456780000000000000606f504025270',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FINDS)
+def test_finds(name: str, bus: VirtualBus, capsys: Captured, tmp_path: Path) -> None:
+    plugged, line = FINDS[name]
+    bus.plug(plugged)
+    start = bus.clock.now()
+    assert cli.main(["try", "--yes"]) == 0
+    out, _ = capsys.readouterr()
+    text, _, report = out.partition("--- pymodeswitch report ---")
+    device_file, diagnostics = parse(text, strict=True)
+    assert not diagnostics
+    assert line in text
+    assert text.splitlines()[-1] in report
+    assert bus.clock.now() - start < 120
+    # The same stick again, by what was found.
+    fresh = VirtualBus()
+    again = two_configurations if name == "configuration" else None
+    vendor = plugged.modes[0].identity.vendor
+    cdb = {"eject": EJECT, "Huawei": HUAWEI, "vendor command": LONGCHEER}.get(name, b"")
+    fresh.plug(again(vendor, 0x9990, modem_mode(vendor, 0x9991)) if again else stick(vendor, cdb))
+    result = pymodeswitch.switch(vendor, 0x9990, config=device_file, backend=VirtualBackend(fresh))
+    assert result.status is pymodeswitch.Status.SWITCHED
+
+
+def test_gives_up_well(bus: VirtualBus, backend: VirtualBackend, capsys: Captured) -> None:
+    """Within two minutes, with a report, and the storage driver is back."""
+    bus.plug(stick(0x12D1, b"\xee"))
+    start = bus.clock.now()
+    assert cli.main(["try", "--yes", "12d1:9990"]) == 11
+    assert bus.clock.now() - start < 120
+    out, err = capsys.readouterr()
+    assert out.startswith("--- pymodeswitch report ---")
+    assert "; nothing of the ladder switched it" in out
+    assert "pymodeswitch learn" in err
+    attached = bus.at("1-1")
+    assert attached is not None
+    assert attached.drivers == {0: "usb-storage"}
+    assert not {cdb[0] for cdb in sent(backend)} & (NEVER - {0x85})  # that comes after an eject
+
+
+def flash(*, size: int = 16 << 30) -> Stick:
+    storage = MassStorage(vendor="SanDisk", model="Cruzer")
+
+    def hook(command: Command) -> Reply | None:
+        if command.cdb[0] == 0x12:
+            return Reply(bytes([0, 0x80, 2, 2, 31, 0, 0, 0]) + b"SanDisk Cruzer          1.00")
+        if command.cdb[0] == 0x25:
+            return Reply(struct.pack(">II", size // 512 - 1, 512))
+        return None
+
+    storage.hook = hook
+    return Stick([storage_mode(0x0781, 0x5567, storage)])
+
+
+def test_a_flash_drive_is_refused(bus: VirtualBus, backend: VirtualBackend, capsys: Captured) -> None:
+    bus.plug(flash())
+    assert cli.main(["try", "--yes"]) == 25
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "looks like a real drive, a disk of 17.2 GB" in err
+    assert {cdb[0] for cdb in sent(backend)} == {0x12, 0x00, 0x25}
+
+
+def test_a_flash_drive_after_all(bus: VirtualBus, backend: VirtualBackend) -> None:
+    """The user insists: no command of other vendors even then."""
+    bus.plug(flash())
+    assert cli.main(["try", "--yes", "--yes-really"]) == 11
+    assert {cdb[0] for cdb in sent(backend)} == {0x12, 0x00, 0x25, 0x1E, 0x1B}
+
+
+def test_a_small_disk_is_a_disguise(bus: VirtualBus) -> None:
+    bus.plug(flash(size=8 << 20))
+    assert cli.main(["try", "--yes"]) == 11
+
+
+def test_a_dry_run_sends_nothing(bus: VirtualBus, backend: VirtualBackend, capsys: Captured) -> None:
+    bus.plug(stick(0x12D1, HUAWEI))
+    assert cli.main(["try", "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == " 1. [A] wait: some switch by themselves (harmless)"
+    assert any("[B] HuaweiNewMode" in line for line in lines)
+    assert backend.transfers == []
+    assert cli.main(["try", "--dry-run", "--json", "-v"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"][1]["name"] == "eject"
+    assert cli.main(["try", "--dry-run", "-v"]) == 0
+    assert "5553424312345678000000000000001106200000010100" in capsys.readouterr().out
+    assert backend.transfers == []
+
+
+def test_each_step_is_asked_for(
+    bus: VirtualBus,
+    backend: VirtualBackend,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+) -> None:
+    bus.plug(stick(0x12D1, HUAWEI))
+    monkeypatch.setattr("sys.stdin", Keyboard("n", "no", "n", "yes"))
+    assert cli.main(["try"]) == 0
+    out, err = capsys.readouterr()
+    assert "4. B HuaweiNewMode: switched" in out
+    assert "2. A eject: skipped" in out
+    assert " 2. [A] eject (" in err
+    assert {cdb[0] for cdb in sent(backend)} == {0x12, 0x11}
+
+
+@pytest.mark.parametrize("answers", [("n", "quit"), ("n",)])
+def test_the_user_ends_it(
+    answers: tuple[str, ...],
+    bus: VirtualBus,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+) -> None:
+    bus.plug(stick(0x12D1, HUAWEI))
+    monkeypatch.setattr("sys.stdin", Keyboard(*answers))
+    assert cli.main(["try"]) == 11
+    assert "ended by the user" in capsys.readouterr().out
+
+
+def test_nobody_to_ask(bus: VirtualBus, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    bus.plug(stick(0x12D1, HUAWEI))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert cli.main(["try"]) == 2
+    assert "nobody is there to answer" in capsys.readouterr().err
+
+
+def test_other_vendors_commands_are_asked_for_even_with_yes(
+    bus: VirtualBus, backend: VirtualBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus.plug(stick(0x12D1, b"\xf0"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert cli.main(["try", "--yes"]) == 11
+    assert 0xF0 not in {cdb[0] for cdb in sent(backend)}
+
+
+def hangs(vendor: int, *, after: int) -> tuple[Stick, list[bytes]]:
+    """A stick that hangs after so many commands that it does not know, until it is plugged in again."""
+    storage = MassStorage()
+    plugged = Stick([storage_mode(vendor, 0x9990, storage), modem_mode(vendor, 0x9991)])
+    unknown: list[bytes] = []
+
+    def hook(command: Command) -> Reply | None:
+        if command.cdb[0] in (0x12, 0x00, 0x25, 0x1E, 0x1B):
+            return None
+        unknown.append(command.cdb)
+        if len(unknown) == after + 1:
+            return answer_and_leave(plugged, SOON, before_status=True)
+        return None if len(unknown) < after else Reply(mute=True)
+
+    storage.hook = hook
+    return plugged, unknown
+
+
+def test_it_is_plugged_in_again(bus: VirtualBus, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """In another port, even."""
+    plugged, unknown = hangs(0x19D2, after=3)
+    bus.plug(plugged)
+    asked: list[str] = []
+
+    def replug(self: object, why: str) -> bool:
+        asked.append(why)
+        bus.unplug("1-1")
+        plugged.reset()
+        bus.plug(plugged, "1-2")
+        return True
+
+    monkeypatch.setattr(try_.Terminal, "replugs", replug)
+    monkeypatch.setattr("sys.stdin", Keyboard(*["y"] * 20))
+    assert cli.main(["try"]) == 0
+    out, err = capsys.readouterr()
+    assert len(asked) == 1
+    assert len(unknown) == 4
+    assert "19d2:9990 on port 1-2 is back" in err
+    assert "MessageContent" in out
+
+
+def test_the_user_is_told_to_plug_it_in_again(
+    bus: VirtualBus, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """Nobody does: after a minute it goes on without."""
+    plugged, _ = hangs(0x19D2, after=30)
+    bus.plug(plugged)
+    monkeypatch.setattr("sys.stdin", Keyboard(*["y"] * 20))
+    assert cli.main(["try"]) == 11
+    assert "It may not listen any more after two commands" in capsys.readouterr().err
+
+
+def test_gone_and_not_plugged_in_again(bus: VirtualBus, capsys: Captured) -> None:
+    bus.plug(stick(0x19D2, EJECT, Leave(None)))
+    assert cli.main(["try", "--yes"]) == 12
+    assert "the stick is gone" in capsys.readouterr().out
+
+
+def test_it_bounces(bus: VirtualBus, backend: VirtualBackend, capsys: Captured) -> None:
+    """It leaves and comes back as it was, whatever is sent: that ends soon."""
+    storage = MassStorage()
+    mode = storage_mode(0x12D1, 0x9990, storage)
+    plugged = Stick([mode])
+    acting = (0x1B, 0x11, 0x01)
+    storage.hook = lambda c: Reply(after_status=lambda: plugged.leave(SOON)) if c.cdb[0] in acting else None
+    bus.plug(plugged)
+    assert cli.main(["try", "--yes"]) == 11
+    out = capsys.readouterr().out
+    assert out.count("left and came back as it was") == 3
+    assert "at each step" in out
+
+
+def test_it_came_and_fell_back(bus: VirtualBus, capsys: Captured) -> None:
+    """A modem for two seconds, then storage again: no success."""
+    modem, storage = modem_mode(0x19D2, 0x9991), MassStorage()
+    plugged = Stick([storage_mode(0x19D2, 0x9990, storage), modem, storage_mode(0x19D2, 0x9990)])
+
+    def hook(command: Command) -> Reply | None:
+        if command.cdb[0] != 0x1B:
+            return None
+        bus._planned.append((bus.clock.now() + 2.0, "back"))
+        return Reply(after_status=lambda: plugged.leave(SOON))
+
+    storage.hook = hook
+    settle = VirtualBus.settle
+
+    def settling(self: VirtualBus) -> None:
+        for due, port in list(self._planned):
+            if port == "back" and due <= self.clock.now():
+                self._planned.remove((due, port))
+                plugged.leave(Leave(0.2))
+        settle(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VirtualBus, "settle", settling)
+        bus.plug(plugged)
+        assert cli.main(["try", "--yes", "--json"]) == 11
+    answer = json.loads(capsys.readouterr().out)
+    assert not answer["switched"]
+    assert answer["tried"][1]["detail"] == "19d2:9991 came, and fell back"
+
+
+def test_another_storage_device(bus: VirtualBus, capsys: Captured) -> None:
+    bus.plug(stick(0x12D1, EJECT, target=storage_mode(0x12D1, 0x9992)))
+    assert cli.main(["try", "--yes"]) == 13
+    out = capsys.readouterr().out
+    assert "TargetProduct=0x9992" in out
+    assert "it is another storage device now" in out
+
+
+def test_one_that_switches_by_itself(bus: VirtualBus, capsys: Captured) -> None:
+    plugged = stick(0x19D2, b"\xee")
+    bus.plug(plugged)
+    bus._planned.append((bus.clock.now() + 4.0, "1-9"))
+    settle = VirtualBus.settle
+
+    def settling(self: VirtualBus) -> None:
+        if self.clock.now() > 4.0 and plugged.mode_index == 0:
+            plugged.leave(SOON)
+        settle(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VirtualBus, "settle", settling)
+        assert cli.main(["try", "--yes"]) == 0
+    assert "# it switches by itself" in capsys.readouterr().out
+
+
+def test_it_comes_back_on_the_ports_twin(bus: VirtualBus, capsys: Captured) -> None:
+    """USB 3: another bus has the same socket."""
+    plugged = stick(0x12D1, HUAWEI, Leave(None))
+    bus.plug(plugged)
+    away = VirtualBus._drop
+
+    def drop(self: VirtualBus, attached: object, leave: Leave, now: float) -> None:
+        away(self, attached, leave, now)  # type: ignore[arg-type]
+        self.plug(Stick([modem_mode(0x12D1, 0x9991)]), "1-7")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VirtualBus, "_drop", drop)
+        assert cli.main(["try", "--yes"]) == 0
+    out = capsys.readouterr().out
+    assert "became: 12d1:9991, class 02, on another port" in out
+
+
+def test_json(bus: VirtualBus, capsys: Captured) -> None:
+    bus.plug(stick(0x19D2, EJECT))
+    assert cli.main(["try", "--yes", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["switched"]
+    assert [tried["outcome"] for tried in answer["tried"]] == ["unchanged", "switched"]
+    assert answer["file_name"] == "19d2-9990"
+    assert answer["report"].startswith("--- pymodeswitch report ---")
+
+
+def test_no_permission(bus: VirtualBus, capsys: Captured) -> None:
+    bus.plug(stick(0x19D2, EJECT), permitted=False)
+    assert cli.main(["try", "--yes"]) == 8
+
+
+# Which stick
+
+
+def test_which_stick(bus: VirtualBus, capsys: Captured) -> None:
+    assert cli.main(["try", "--yes"]) == 3
+    bus.plug(Stick([modem_mode(0x19D2, 1)]), "1-3")
+    assert cli.main(["try", "--yes"]) == 3
+    bus.plug(stick(0x12D1, HUAWEI), "1-1")
+    bus.plug(stick(0x12D1, HUAWEI), "1-2")
+    assert cli.main(["try", "--yes"]) == 4
+    assert cli.main(["try", "--yes", "12d1:9990"]) == 4
+    assert cli.main(["try", "--yes", "12d1:9990", "--port", "1-2"]) == 0
+    assert cli.main(["try", "--yes", "1234:5678"]) == 3
+    capsys.readouterr()
+
+
+def test_a_modem_and_a_mouse_are_refused(bus: VirtualBus, capsys: Captured) -> None:
+    bus.plug(Stick([modem_mode(0x19D2, 1)]), "1-1")
+    assert cli.main(["try", "--yes", "--port", "1-1"]) == 7
+    other = Identity(1, 2, (Configuration((Interface(0, HID),)),))
+    bus.plug(Stick([Mode(other)]), "1-2")
+    assert cli.main(["try", "--yes", "--port", "1-2"]) == 7
+    uas = Identity(1, 2, (Configuration((Interface(0, 0x08, 0x06, 0x62),)),))
+    bus.plug(Stick([Mode(uas)]), "1-4")
+    assert cli.main(["try", "--yes", "--port", "1-4"]) == 7
+    assert "protocol 0x62" in capsys.readouterr().err
+
+
+def test_what_others_switch_to_is_refused(bus: VirtualBus, capsys: Captured) -> None:
+    """12d1:14ac is a target of several; here it shows storage."""
+    bus.plug(Stick([storage_mode(0x19D2, 0x0031)]))
+    assert cli.main(["try", "--yes"]) == 25
+    assert "switches to: nothing is tried" in capsys.readouterr().err
+
+
+def test_one_that_has_a_device_file(bus: VirtualBus, capsys: Captured) -> None:
+    bus.plug(message_stick(0x19D2, 0x1201, [EJECT], modem_mode(0x19D2, 0x1203), SOON))
+    assert cli.main(["try", "--yes"]) == 0
+    assert "note: there is a device file for it, 19d2-1201" in capsys.readouterr().err
+
+
+# What the kernel knows of the drive
+
+
+class KnownUnits(LibusbHost):
+    """The storage driver has made units of the stick."""
+
+    units: tuple[StorageUnit, ...] = ()
+
+    def storage_units(self, device: AttachedDevice) -> tuple[StorageUnit, ...]:
+        return self.units
+
+
+@pytest.fixture
+def kernel(
+    backend: VirtualBackend, bus: VirtualBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> KnownUnits:
+    """Block devices below a folder of the test's own."""
+    host = KnownUnits(backend, bus.clock)
+    for name in ("BLOCKS", "MOUNTS", "SWAPS"):
+        monkeypatch.setattr(drive, name, str(tmp_path / name.lower()))
+    monkeypatch.setattr(try_, "default_host", lambda: host)
+    return host
+
+
+def block(tmp_path: Path, name: str, number: str, sectors: int = 0) -> Path:
+    folder = tmp_path / "blocks" / name
+    folder.mkdir(parents=True)
+    (folder / "dev").write_text(f"{number}\n")
+    (folder / "size").write_text(f"{sectors}\n")
+    return folder
+
+
+def test_a_disk_by_the_kernel(
+    kernel: KnownUnits,
+    backend: VirtualBackend,
+    bus: VirtualBus,
+    tmp_path: Path,
+    capsys: Captured,
+) -> None:
+    bus.plug(stick(0x12D1, HUAWEI))
+    kernel.units = (StorageUnit(0, 0, (("sg0", "21:0"), ("sda", "8:0"))),)
+    block(tmp_path, "sda", "8:0", 1 << 25)
+    assert cli.main(["try", "--yes"]) == 25
+    assert "a disk of 17.2 GB" in capsys.readouterr().err
+    assert backend.transfers == []
+
+
+@pytest.mark.parametrize("used", ["mount", "partition", "swap", "holder"])
+def test_what_is_in_use_is_refused_whatever_the_user_says(
+    used: str, kernel: KnownUnits, bus: VirtualBus, tmp_path: Path, capsys: Captured
+) -> None:
+    bus.plug(stick(0x12D1, HUAWEI))
+    kernel.units = (StorageUnit(0, 0, (("sr0", "11:0"), ("sda", "8:0"))),)
+    block(tmp_path, "sr0", "11:0", 1000)
+    block(tmp_path, "sda", "8:0", 1000)
+    block(tmp_path, "sda/sda1", "8:1", 1000)
+    block(tmp_path, "sda1", "8:1", 1000)
+    mounts = {
+        "mount": "36 35 11:0 / /media/cd ro - iso9660 /dev/sr0 ro",
+        "partition": "36 35 8:1 / /mnt x - y z z",
+    }
+    (tmp_path / "mounts").write_text(mounts.get(used, "1 2 8:17 / /x y - z z z") + "\n")
+    (tmp_path / "swaps").write_text(
+        f"Filename Type\n/dev/{'sda1' if used == 'swap' else 'sdx'} partition 1 0 -2\n"
+    )
+    if used == "holder":
+        (tmp_path / "blocks/sda/holders").mkdir()
+        (tmp_path / "blocks/sda/holders/dm-0").touch()
+    assert cli.main(["try", "--yes", "--yes-really"]) == 25
+    assert "is in use: /dev/s" in capsys.readouterr().err
+
+
+def test_the_storage_driver_is_waited_for(
+    kernel: KnownUnits, bus: VirtualBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It scans a second after the plug: before that nobody can tell what the stick is."""
+    bus.plug(stick(0x12D1, HUAWEI))
+    block(tmp_path, "sda", "8:0", 1 << 25)
+    late = (StorageUnit(0, 0, (("sda", "8:0"),)),)
+    monkeypatch.setattr(
+        KnownUnits, "storage_units", lambda self, device: late if bus.clock.now() > 3 else ()
+    )
+    device = kernel.devices()[0]
+    bound = replace(device, interfaces=tuple(replace(i, driver="usb-storage") for i in device.interfaces))
+    with pytest.raises(pymodeswitch.ModeSwitchError, match="looks like a real drive"):
+        checks.check(kernel, Catalog(()), bound, really=False, ask=False)
+    assert bus.clock.now() > 3
