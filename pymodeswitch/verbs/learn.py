@@ -6,15 +6,17 @@ import argparse
 import os
 from typing import Any
 
-from ..arguments import add_common, add_data, data_folders
+from ..arguments import add_common, add_data, data_folders, seconds
 from ..catalog import default_catalog
 from ..console import complain, note, print_json, printable, show
-from ..errors import CaptureError, UsageError
+from ..errors import CaptureError, ModeSwitchError, UsageError
+from ..host import default_host
 from ..learning import lesson as lessons
 from ..learning.facts import of_capture
 from ..learning.known import Knowledge
 from ..learning.learn import Learned, learn
-from ..model import UsbId
+from ..learning.recording import DEFAULT_S, MAX_S, UsbMonitor, record
+from ..model import UsbId, parse_port
 
 EXIT_CODES = {"learned": 0, "candidates": 21, "nothing": 22, "incomplete": 23}
 NOTHING = (
@@ -32,6 +34,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", metavar="ID", help="its ID after the switch, where the capture does not show it"
     )
+    parser.add_argument(
+        "--record", metavar="PORT", help="record this port by usbmon, then learn (Linux, root)"
+    )
+    parser.add_argument("--to", metavar="FILE", help="where the recording goes (default: PORT.pcap)")
+    parser.add_argument(
+        "--seconds", type=seconds, default=DEFAULT_S, metavar="S", help="record for so long at most"
+    )
     parser.add_argument("--write", metavar="DIR", help="write what was learned into this folder, too")
     add_data(parser)
     add_common(parser)
@@ -39,8 +48,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read captures; print what each teaches. The exit code is that of the best answer."""
-    if not options.captures:
-        raise UsageError("learn from what? give a capture (docs: recording a capture)")
+    if options.record is not None:
+        if options.captures:
+            raise UsageError("--record takes a new capture: give no other")
+        options.captures = [_record(options)]
+    elif not options.captures:
+        raise UsageError("learn from what? give a capture, or record one (--record PORT)")
     given = [None if text is None else UsbId.parse(text) for text in (options.id, options.target)]
     folder = options.write
     if folder is not None and not os.path.isdir(folder):
@@ -58,6 +71,37 @@ def run(options: argparse.Namespace) -> int:
     if folder is not None:
         _write(folder, learned, knowledge)
     return code
+
+
+def _record(options: argparse.Namespace) -> str:
+    """Record; returns the path. CaptureError, AccessError."""
+    if not 0 < options.seconds <= MAX_S:
+        raise UsageError(f"--seconds {options.seconds:g}: expected over 0 to {MAX_S:.0f}")
+    port = parse_port(options.record)
+    path = str(options.to or f"{port}.pcap")
+    host = default_host()
+    monitor = UsbMonitor(int(port.partition("-")[0]))
+    try:
+        with open(path, "xb") as file:
+            done = record(
+                *(host, port, monitor, file),
+                seconds=options.seconds,
+                tell=lambda text: _say(options, text),
+            )
+    except OSError as error:  # of the file: a full disk, or it is there
+        if isinstance(error, ModeSwitchError):
+            raise
+        raise CaptureError(f"{path}: {error.strerror}") from error
+    finally:
+        monitor.close()
+        host.close()
+    _say(options, f"{done.packets} packets are in {path}: {done.ended}")
+    return path
+
+
+def _say(options: argparse.Namespace, text: str) -> None:
+    if not options.quiet:
+        note(printable(text))
 
 
 def _data(learned: Learned, knowledge: Knowledge) -> dict[str, Any]:
