@@ -94,7 +94,7 @@ class UsbMonitor:
 
 
 class Recorded(NamedTuple):
-    """What became of a recording. ended: why. switched: what is on the port now, if it is something else."""
+    """What became of a recording. ended: why. switched: what is on the port now, if something else is."""
 
     packets: int
     ended: str
