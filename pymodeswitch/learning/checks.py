@@ -70,9 +70,9 @@ def check(
             f"(subclass 0x{first.subclass:02x}, protocol 0x{first.protocol:02x}): no command can be tried"
         )
     notes += _known(catalog, device, really=really)
-    if first.driver is None:
+    if first.driver is None and host.storage_units(device) is not None:
         notes.append("no storage driver has it: the kernel may be told to ignore it")
-    else:
+    elif first.driver is not None:
         _await_units(host, device)
     drive = look(host, device, ask=ask)
     if drive.in_use:

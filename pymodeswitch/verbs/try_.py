@@ -34,6 +34,9 @@ FURTHER = (
     " (docs: an unknown stick). The report helps us, too."
 )
 
+KEEP = "The lines above the report are its device file: save them as /etc/pymodeswitch.d/"
+SEND = "please send us both."
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
@@ -195,8 +198,12 @@ def _finish(options: argparse.Namespace, trial: Trial, report: str) -> None:
         show()
     for line in report.splitlines():
         show(printable(line))
-    if not text and not options.quiet:
+    if options.quiet:
+        return
+    if not text:
         complain(FURTHER)
+    elif trial.device_file is not None:
+        note(f"{KEEP}{canonical_name(trial.device.id)}, then run `pymodeswitch system install`; {SEND}")
 
 
 def _tried_data(tried: Any) -> dict[str, Any]:
