@@ -23,6 +23,7 @@ from ..model import MASS_STORAGE_CLASS, Status
 from ..record import Choice, replace
 from ..settings import Settings
 from ..switching import switch
+from .drive import peer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -240,8 +241,9 @@ class _Climb:
         if now is not None:
             return None
         come = [d for d in self.host.devices() if (d.port, d.device_number) not in others]
+        twin = peer(before.port)
         kin = [d for d in come if d.id.vendor == before.id.vendor]
-        return kin[0] if len(kin) == 1 else None
+        return next((d for d in come if d.port == twin), kin[0] if len(kin) == 1 else None)
 
     def _confirm(self, before: AttachedDevice, others: set[tuple[Port, int]]) -> tuple[Outcome, str]:
         """Whether what came is still there a moment later; it may have gone on to something else."""

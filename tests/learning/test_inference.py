@@ -413,3 +413,84 @@ def test_only_the_block_with_the_command_was_quoted(noting: NotingBus, capture: 
     lesson = only(capture(quoted))
     assert verdict([lesson]) == "incomplete"
     assert VENDOR_CDB in lesson.candidates[0].commands[0].cdb
+
+
+def test_a_port_reset_is_no_leave(noting: NotingBus, capture: Write) -> None:
+    """A driver resets the port under the stick; it keeps its address."""
+    noting.plug(stick(), "1-1")
+    noting.clock.sleep(2)
+    noting.note(Event(0, 2, 0x81, status=-71))
+    noting.note(Event(0, 1, 0, traffic.control(0x23, 3, 4, 1, 0)))
+    noting.note(Event(0, 0, 0, traffic.control(0x00, 5, 2, 0, 0)))
+    noting.attached()[0].stick.control(traffic.control(0x80, 6, 0x100, 0, 18))
+    noting.clock.sleep(1)
+    send(noting, cbw(VENDOR_CDB))
+    noting.clock.sleep(2)
+    noting.attached()
+    lesson = only(capture(pcap(noting)))
+    assert lesson.confidence is Confidence.HIGH
+    assert lesson.before.resets == 1
+
+
+def test_addresses_that_are_set_unseen(noting: NotingBus, capture: Write) -> None:
+    """xHCI: no SET_ADDRESS is in the capture; a keyboard speaks meanwhile."""
+    switched(noting)
+    begin = next(i for i, event in enumerate(noting.events) if event.setup[:2] == b"\x00\x05")
+    typed = Event(noting.events[begin].seconds, 7, 0x81, answer=bytes(8))
+    noting.events[begin:begin] = [typed]
+    noting.events = [event for event in noting.events if event.setup[:2] != b"\x00\x05"]
+    lesson = only(capture(pcap(noting)))
+    assert lesson.same_port
+    assert lesson.confidence is Confidence.HIGH
+
+
+def test_it_was_there_before_the_recording(noting: NotingBus, capture: Write) -> None:
+    """libpcap asks all devices for their descriptors as it begins; the port shows as the stick leaves."""
+    switched(noting)
+    asked = next(i for i, event in enumerate(noting.events) if event.setup[:4] == b"\x80\x06\x00\x01")
+    later = next(i for i, event in enumerate(noting.events) if event.out[:4] == b"USBC")
+    noting.events = [noting.events[asked], *noting.events[later:]]
+    lesson = only(capture(pcap(noting)))
+    assert lesson.same_port
+    assert lesson.confidence is Confidence.HIGH
+
+
+def test_it_passes_through_another_id(noting: NotingBus, capture: Write) -> None:
+    """Half a second of something else on its way: the target is what stays."""
+    storage = MassStorage()
+    plugged = Stick(
+        [storage_mode(VENDOR, PRODUCT, storage), modem_mode(VENDOR, 0x1F00), modem_mode(VENDOR, TARGET)]
+    )
+    storage.hook = lambda command: (
+        Reply(after_status=lambda: plugged.leave(Leave(0.5))) if command.cdb[0] == 0xFF else None
+    )
+    noting.plug(plugged, "1-1")
+    noting.clock.sleep(3)
+    send(noting, cbw(VENDOR_CDB))
+    noting.clock.sleep(0.6)
+    noting.attached()
+    noting.clock.seconds -= 0.7  # type: ignore[attr-defined]  # the modem's enumeration took a second
+    plugged.leave(Leave(0.2))
+    noting.attached()
+    noting.clock.sleep(1)
+    noting.attached()
+    lesson = only(capture(pcap(noting)))
+    assert str(lesson.target) == "1234:1001"
+
+
+def test_a_driver_of_the_kernel_did_it(noting: NotingBus, capture: Write) -> None:
+    mode = waits_for_requests(storage_mode(VENDOR, PRODUCT), [Request(0x40, 0x0B, 1, 0)], Leave(0.5))
+    plugged = Stick([mode, modem_mode(VENDOR, TARGET)])
+    number = len(noting.events)
+    noting.plug(plugged, "1-1")
+    configured = next(
+        i for i, event in enumerate(noting.events) if i >= number and event.setup[:2] == b"\x00\x09"
+    )
+    noting.events = noting.events[: configured + 1]
+    noting.clock.seconds = noting.events[-1].seconds  # type: ignore[attr-defined]
+    noting.attached()[0].stick.control(traffic.control(0x40, 0x0B, 1, 0, 0))
+    noting.attached()
+    noting.clock.sleep(2)
+    noting.attached()
+    path = capture(pcap(noting))
+    assert "Linux needs no device file" in text(only(path), learn(path).info)

@@ -15,7 +15,7 @@ from pymodeswitch import cli
 from pymodeswitch.catalog import Catalog
 from pymodeswitch.device_file import parse
 from pymodeswitch.host import LibusbHost
-from pymodeswitch.learning import checks, drive
+from pymodeswitch.learning import checks, drive, trying
 from pymodeswitch.learning.ladder import NEVER
 from pymodeswitch.model import AttachedDevice, StorageUnit
 from pymodeswitch.record import replace
@@ -343,21 +343,44 @@ def test_one_that_switches_by_itself(bus: VirtualBus, capsys: Captured) -> None:
     assert "# it switches by itself" in capsys.readouterr().out
 
 
-def test_it_comes_back_on_the_ports_twin(bus: VirtualBus, capsys: Captured) -> None:
-    """USB 3: another bus has the same socket."""
+@pytest.mark.parametrize("vendor", [0x12D1, 0x4321])
+def test_it_comes_back_on_the_ports_twin(
+    vendor: int, bus: VirtualBus, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """USB 3: the socket has another port, too; what comes there may have another vendor even."""
+    if vendor != 0x12D1:
+        monkeypatch.setattr(trying, "peer", lambda port: "1-7" if port == "1-1" else None)
     plugged = stick(0x12D1, HUAWEI, Leave(None))
     bus.plug(plugged)
     away = VirtualBus._drop
 
     def drop(self: VirtualBus, attached: object, leave: Leave, now: float) -> None:
         away(self, attached, leave, now)  # type: ignore[arg-type]
-        self.plug(Stick([modem_mode(0x12D1, 0x9991)]), "1-7")
+        self.plug(Stick([modem_mode(vendor, 0x9991)]), "1-7")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VirtualBus, "_drop", drop)
         assert cli.main(["try", "--yes"]) == 0
     out = capsys.readouterr().out
-    assert "became: 12d1:9991, class 02, on another port" in out
+    assert f"became: {vendor:04x}:9991, class 02, on another port" in out
+
+
+@pytest.mark.parametrize(
+    ("port", "place", "link", "twin"),
+    [
+        ("1-2", "usb1/1-0:1.0/usb1-port2", "../../../usb2/2-0:1.0/usb2-port1", "2-1"),
+        ("1-2.3", "1-2/1-2:1.0/1-2-port3", "../../../2-1/2-1:1.0/2-1-port3", "2-1.3"),
+        ("1-2", "usb1/1-0:1.0/usb1-port2", "odd", None),
+        ("1-3", "usb1/1-0:1.0/usb1-port2", "../../../usb2/2-0:1.0/usb2-port1", None),
+    ],
+)
+def test_the_twin_of_a_port(
+    port: str, place: str, link: str, twin: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / place / "peer").symlink_to(link)
+    monkeypatch.setattr(drive, "DEVICES", str(tmp_path))
+    assert drive.peer(port) == twin
 
 
 def test_json(bus: VirtualBus, capsys: Captured) -> None:
