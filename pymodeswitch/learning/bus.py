@@ -119,7 +119,6 @@ class Bus:
         if stay is not None and stay.port in (None, port) and stay.lost_at is None:
             # The port was reset under it: the same stay.
             stay.resets += 1
-            stay.gone_at = None
             if port is not None:
                 stay.port = port
                 self._ports[port] = stay

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pymodeswitch.device_file import parse
+from pymodeswitch.learning.commands import is_ordinary, is_ordinary_request
 from pymodeswitch.learning.inference import Confidence, Lesson
 from pymodeswitch.learning.learn import learn
 from pymodeswitch.learning.lesson import data, text, verdict
@@ -494,3 +495,75 @@ def test_a_driver_of_the_kernel_did_it(noting: NotingBus, capture: Write) -> Non
     noting.attached()
     path = capture(pcap(noting))
     assert "Linux needs no device file" in text(only(path), learn(path).info)
+
+
+def test_data_of_a_command_are_no_message(noting: NotingBus, capture: Write) -> None:
+    """What is written after a WRITE, even if it looks like a command."""
+    noting.plug(stick(), "1-1")
+    noting.clock.sleep(3)
+    write = struct.pack("<4sIIBBB", b"USBC", 9, 512, 0, 0, 10) + bytes.fromhex(
+        "2a000000003300000100"
+    ).ljust(16, b"\0")
+    send(noting, write, answered=False)
+    noting.note(Event(0, 2, 0x01, out=cbw(OTHER_CDB).ljust(512, b"x")))
+    send(noting, cbw(VENDOR_CDB))
+    noting.clock.sleep(2)
+    noting.attached()
+    for content in (pcap(noting), windows(noting)):
+        lesson = only(capture(content))
+        kinds = [(sent.kind, sent.cdb[:1]) for one in lesson.candidates for sent in one.commands]
+        assert kinds == [("command", b"\xff")]
+
+
+@pytest.mark.parametrize("seconds", [1.0, 5.0])
+def test_another_device_is_plugged_in_by_hand(seconds: float, noting: NotingBus, capture: Write) -> None:
+    """A CD is ejected and pulled out; a modem of another vendor takes its place, as fast as a hand can."""
+    noting.plug(drive(kind=5), "1-1")
+    noting.clock.sleep(3)
+    send(noting, cbw(EJECT_CDB))
+    noting.clock.sleep(seconds)
+    noting.unplug("1-1")
+    noting.clock.sleep(3.5)
+    noting.plug(Stick([modem_mode(0x4321, 1)]), "1-1")
+    for content in (pcap(noting), windows(noting)):
+        assert not only(capture(content)).is_learned
+
+
+@pytest.mark.parametrize(
+    ("message", "ordinary"),
+    [
+        (cbw(bytes.fromhex("25000000000000000000"), length=8), True),
+        (cbw(bytes.fromhex("25000000000000000000"), length=16), False),
+        (cbw(bytes.fromhex("28000000000000000100"), length=2048), True),
+        (cbw(bytes.fromhex("28000000000000000100"), length=100), False),
+        (cbw(bytes.fromhex("120000002400"), length=36), True),
+        (cbw(bytes.fromhex("120000002400ff"), length=36), False),
+        (cbw(bytes.fromhex("000000000000")), True),
+        (cbw(bytes.fromhex("000000000001")), False),
+        (cbw(bytes.fromhex("1b0000000000")), True),
+        (cbw(bytes.fromhex("1b0000000100")), True),
+        (cbw(bytes.fromhex("1b0000000200")), False),
+        (cbw(bytes.fromhex("5a002a00000000008000"), length=128), True),
+        (cbw(bytes.fromhex("850000002400"), length=36), False),
+        (cbw(VENDOR_CDB), False),
+    ],
+)
+def test_which_commands_are_ordinary(message: bytes, ordinary: bool) -> None:
+    assert is_ordinary(message) is ordinary
+
+
+@pytest.mark.parametrize(
+    ("setup", "ordinary"),
+    [
+        ("8006000100001200", True),
+        ("0003010000000000", False),  # SET_FEATURE(DEVICE_REMOTE_WAKEUP)
+        ("a1fe000000000100", True),
+        ("a1a0000000000100", False),
+        ("2109000300000800", True),
+        ("400b010000000000", False),
+        ("c001000004001000", True),  # Microsoft's descriptors
+        ("c088000000000800", False),
+    ],
+)
+def test_which_requests_are_ordinary(setup: str, ordinary: bool) -> None:
+    assert is_ordinary_request(bytes.fromhex(setup)) is ordinary
