@@ -76,7 +76,7 @@ def check(
         _await_units(host, device)
     drive = look(host, device, ask=ask)
     if drive.in_use:
-        raise NotTriedError(f"{device.describe()} is in use: {'; '.join(drive.in_use)}")
+        raise NotTriedError(f"{device.describe()} is in use: {'; '.join(drive.in_use)}: unmount it first")
     if drive.is_disk and drive.size > REAL_DRIVE and not really:
         size = drive.size / 1e9
         raise NotTriedError(

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pymodeswitch.host import LibusbHost
+from pymodeswitch.verbs import doctor, report, try_
+from pymodeswitch.virtual import VirtualBackend, VirtualBus
 from tests.conftest import FILES
 from tests.learning.traffic import NotingBus
 
@@ -16,6 +19,15 @@ CAPTURES = FILES / "captures"
 def noting() -> NotingBus:
     """A bus that notes its traffic."""
     return NotingBus()
+
+
+@pytest.fixture
+def virtual_host(bus: VirtualBus, backend: VirtualBackend, monkeypatch: pytest.MonkeyPatch) -> LibusbHost:
+    """What `try` and `report` take for this computer: the virtual bus."""
+    host = LibusbHost(backend, bus.clock)
+    for verb in (doctor, report, try_):
+        monkeypatch.setattr(verb, "default_host", lambda: host)
+    return host
 
 
 @pytest.fixture

@@ -10,11 +10,9 @@ import pytest
 
 import pymodeswitch
 from pymodeswitch import cli
-from pymodeswitch.host import LibusbHost
 from pymodeswitch.learning import facts
 from pymodeswitch.learning.facts import of_capture
 from pymodeswitch.learning.learn import learn
-from pymodeswitch.verbs import doctor, report, try_
 from pymodeswitch.virtual import (
     MassStorage,
     Mode,
@@ -31,16 +29,9 @@ from tests.learning.conftest import CAPTURES
 from tests.learning.traffic import Event, NotingBus
 
 Captured = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("virtual_host")
 ROOT = Path(pymodeswitch.__file__).parent.parent
 SECRETS = ("353914030012345", "P671A1TMOD", "00:1e:10:1f:00:01", "SN77", "+491701234567", "1234-PIN")
-
-
-@pytest.fixture(autouse=True)
-def host(bus: VirtualBus, backend: VirtualBackend, monkeypatch: pytest.MonkeyPatch) -> LibusbHost:
-    host = LibusbHost(backend, bus.clock)
-    for verb in (doctor, report, try_):
-        monkeypatch.setattr(verb, "default_host", lambda: host)
-    return host
 
 
 def talkative(vendor: int = 0x1234) -> Stick:

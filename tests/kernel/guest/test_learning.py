@@ -23,6 +23,7 @@ from pymodeswitch.virtual import (
 )
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
+from tests.kernel.iso9660 import SECTOR, image
 from tests.kernel.usbip import place
 
 VENDOR, PRODUCT, TARGET = 0x4321, 0xABC0, 0xABC1
@@ -146,6 +147,20 @@ def flash() -> Stick:
     return Stick([storage_mode(0x0781, 0x5567, storage)])
 
 
+def disc() -> Stick:
+    """A CD with a file system."""
+    storage, content = MassStorage(), image()
+
+    def hook(command: Command) -> Reply | None:
+        if command.cdb[0] != 0x28:
+            return None
+        first, count = (int.from_bytes(command.cdb[at:end], "big") for at, end in ((2, 6), (7, 9)))
+        return Reply(content[first * SECTOR : (first + count) * SECTOR])
+
+    storage.hook = hook
+    return Stick([storage_mode(VENDOR, PRODUCT, storage)])
+
+
 def test_try_refuses_a_flash_drive(plug: Plug) -> None:
     plugged = plug(flash())
     done = linux.pymodeswitch("try", "--yes", "--port", plugged.port)
@@ -153,6 +168,19 @@ def test_try_refuses_a_flash_drive(plug: Plug) -> None:
     assert "looks like a real drive, a disk of 8.6 GB" in done.stderr
     assert not [data for data in plugged.written(0x01) if data[15] == 0x1B and data[19] & 2]
     assert linux.driver(plugged.port) == "usb-storage"
+
+
+def test_try_refuses_what_is_mounted(plug: Plug, tmp_path: Path) -> None:
+    """A desktop has mounted the CD."""
+    plugged = plug(disc())
+    linux.storage_nodes(plugged.port)
+    subprocess.run(["mount", "-t", "iso9660", "-o", "ro", "/dev/sr0", tmp_path], check=True, timeout=60)
+    try:
+        done = linux.pymodeswitch("try", "--yes", "--yes-really", "--port", plugged.port)
+    finally:
+        subprocess.run(["umount", tmp_path], check=True, timeout=60)
+    assert done.returncode == 25, done.stdout + done.stderr
+    assert f"/dev/sr0 is mounted on {tmp_path}: unmount it first" in done.stderr
 
 
 def test_report_by_the_kernel(plug: Plug) -> None:
