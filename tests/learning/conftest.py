@@ -9,6 +9,7 @@ import pytest
 from pymodeswitch.host import LibusbHost
 from pymodeswitch.verbs import doctor, report, try_
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
+from pymodeswitch.virtual.pytest_plugin import virtual_stick as virtual_stick  # where it is not installed
 from tests.conftest import FILES
 from tests.learning.traffic import NotingBus
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable
 
@@ -18,10 +19,13 @@ from pymodeswitch.virtual import (
     Mode,
     Reply,
     Request,
+    Setup,
+    Stall,
     Stick,
     modem_mode,
     storage_interface,
     storage_mode,
+    two_configurations,
     waits_for_requests,
 )
 from pymodeswitch.virtual.descriptors import Configuration, Identity
@@ -337,3 +341,56 @@ def test_which_commands_are_ordinary(message: bytes, ordinary: bool) -> None:
 )
 def test_which_requests_are_ordinary(setup: str, ordinary: bool) -> None:
     assert is_ordinary_request(bytes.fromhex(setup)) is ordinary
+
+
+def configurable(on_control: Callable[[Stick, Setup, bytes], bytes | None]) -> Stick:
+    """A stick with a second configuration, and another ID that it may go on to."""
+    plugged = two_configurations(VENDOR, PRODUCT, modem_mode(VENDOR, TARGET))
+    mode = plugged.modes[0]
+    mode.on_control = on_control
+    return Stick([mode, modem_mode(VENDOR, TARGET)])
+
+
+def select(bus: NotingBus, value: int) -> None:
+    tap = bus.attached()[0].stick
+    with contextlib.suppress(Stall):
+        tap.control(traffic.control(0x00, 9, value, 0, 0))
+    bus.attached()
+    bus.clock.sleep(2)
+    bus.attached()
+
+
+def test_a_configuration_that_makes_it_leave(noting: NotingBus, capture: Write) -> None:
+    def on_control(stick: Stick, setup: Setup, data: bytes) -> None:
+        if (setup.request, setup.value) == (9, 2):
+            stick.leave(Leave(0.5))
+
+    noting.plug(configurable(on_control), "1-1")
+    noting.clock.sleep(3)
+    select(noting, 2)
+    for content in (pcap(noting), windows(noting)):
+        path = capture(content)
+        device_file, _ = parse(text(only(path), learn(path).info), strict=True)
+        assert (device_file.configuration, device_file.target_product) == (2, TARGET)
+
+
+def test_a_configuration_that_is_refused(noting: NotingBus, capture: Write) -> None:
+    def on_control(stick: Stick, setup: Setup, data: bytes) -> None:
+        if (setup.request, setup.value) == (9, 2):
+            raise Stall("no")
+
+    noting.plug(configurable(on_control), "1-1")
+    noting.clock.sleep(3)
+    select(noting, 2)
+    for content in (pcap(noting), windows(noting)):
+        assert learn(capture(content)).lessons == []
+
+
+def test_commands_before_a_configuration_are_told(noting: NotingBus, capture: Write) -> None:
+    noting.plug(configurable(lambda stick, setup, data: None), "1-1")
+    noting.clock.sleep(3)
+    noting.attached()[0].stick.write(0x05, cbw(OTHER_CDB))
+    select(noting, 2)
+    lesson = only(capture(pcap(noting)))
+    assert lesson.confidence is Confidence.MEDIUM
+    assert "other unusual commands were sent shortly before" in lesson.doubts

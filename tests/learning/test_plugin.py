@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from pymodeswitch.device_file import write
 from pymodeswitch.settings import Settings
 from pymodeswitch.sources import shipped_folder
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, stick_from
+from pymodeswitch.virtual.pytest_plugin import VirtualStick
 from tests.methods import METHODS, PRODUCT, VENDOR, Method
 
 ROOT = Path(pymodeswitch.__file__).parent.parent
@@ -123,3 +125,20 @@ def test_a_bad_file_is_told_by_its_line(tmp_path: Path) -> None:
     with pytest.raises(pymodeswitch.DeviceFileError, match="did you mean StandardEject"):
         entry_from_file(str(tmp_path / "1234-5678"), None)
     assert write(DeviceFile(standard_eject=True)) == "StandardEject=1\n"
+
+
+def test_the_fixture_itself(virtual_stick: Callable[..., VirtualStick], tmp_path: Path) -> None:
+    path = tmp_path / "1234-5678"
+    path.write_text("TargetVendor=0x1234\nTargetProduct=0x5679\nOptionMode=1\n")
+    stick = virtual_stick(path)
+    assert stick.switch().status is Status.SWITCHED
+    assert [message[15] for message in stick.sent if message[:4] == b"USBC"] == [0x01]
+    deaf = virtual_stick(path, leave=None)
+    with pytest.raises(UnchangedError):
+        deaf.switch()
+    other = virtual_stick(
+        path, switches_on=("55534243000000000000000000000011062000000101000100000000000000",)
+    )
+    with pytest.raises(UnchangedError):
+        other.switch()
+    assert other.switch(DeviceFile(huawei_new_mode=True)).status is Status.SWITCHED
