@@ -66,9 +66,8 @@ def parser_for(verb: str) -> Parser:
 
 
 def _module(verb: str) -> Any:
-    # As import_module, which takes longer to load. A word of Python cannot name a module.
-    name = "try_" if verb == "try" else verb
-    return getattr(__import__("verbs", globals(), fromlist=[name], level=1), name)
+    # As import_module, which takes longer to load.
+    return getattr(__import__("verbs", globals(), fromlist=[verb], level=1), verb)
 
 
 def overview() -> str:

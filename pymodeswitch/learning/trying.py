@@ -249,8 +249,11 @@ class _Climb:
         """Whether what came is still there a moment later; it may have gone on to something else."""
         after = self.trial.after
         assert after is not None
-        self.host.sleep(STAY_S)
+        until = self.host.now() + STAY_S
         now = self.host.at(after.port)
+        while now is not None and (left := until - self.host.now()) > 0:
+            self.host.wait(min(left, LOOK_S), after.port)
+            now = self.host.at(after.port)
         if now is None:  # on its way to something else, or back
             self.trial.after = None
             self._watch(before, RETURN_S, others)

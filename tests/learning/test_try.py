@@ -15,7 +15,6 @@ from pymodeswitch import cli
 from pymodeswitch.device_file import parse
 from pymodeswitch.learning import drive, trying
 from pymodeswitch.learning.ladder import NEVER
-from pymodeswitch.verbs import try_
 from pymodeswitch.virtual import (
     Command,
     Leave,
@@ -31,6 +30,7 @@ from pymodeswitch.virtual import (
     two_configurations,
 )
 from pymodeswitch.virtual.sticks import answer_and_leave
+from tests.learning.conftest import try_
 
 Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("virtual_host")

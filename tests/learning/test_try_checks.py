@@ -13,7 +13,6 @@ from pymodeswitch.host import LibusbHost
 from pymodeswitch.learning import checks, drive
 from pymodeswitch.model import AttachedDevice, StorageUnit
 from pymodeswitch.record import replace
-from pymodeswitch.verbs import try_
 from pymodeswitch.virtual import (
     Mode,
     Stick,
@@ -24,6 +23,7 @@ from pymodeswitch.virtual import (
     storage_mode,
 )
 from pymodeswitch.virtual.descriptors import HID, Configuration, Identity, Interface
+from tests.learning.conftest import try_
 from tests.learning.test_try import EJECT, HUAWEI, SOON, Captured, stick
 
 pytestmark = pytest.mark.usefixtures("virtual_host")
