@@ -90,23 +90,15 @@ class Stick(NamedTuple):
 
 def ladder(knowledge: Knowledge, stick: Stick) -> list[Step]:
     """The steps for a stick, the first one first; each is a different one."""
+    vendors = {stick.id.vendor, REBRANDED.get(stick.scsi_vendor.upper(), stick.id.vendor)}
     steps = [
         Step(HARMLESS, "wait: some switch by themselves", None, "harmless"),
-        Step(
-            HARMLESS, "eject", DeviceFile(standard_eject=True), _share(knowledge, Method("StandardEject"))
-        ),
+        *_harmless(knowledge, vendors, stick),
     ]
-    for value, shown in stick.configurations:
-        if shown != MASS_STORAGE_CLASS:
-            keys = DeviceFile(configuration=value)
-            steps.append(
-                Step(HARMLESS, f"select configuration {value} (class {shown:02x})", keys, "it has that")
-            )
     # Each plan detaches it on its way; what comes of that alone is looked at last.
     steps.append(
         Step(HARMLESS, "detach the storage driver", DeviceFile(detach_storage_only=True), "harmless")
     )
-    vendors = {stick.id.vendor, REBRANDED.get(stick.scsi_vendor.upper(), stick.id.vendor)}
     steps += _of_vendors(knowledge, vendors, stick)
     if stick.is_disk is not True:
         steps += _of_others(knowledge, vendors, stick)
@@ -116,9 +108,23 @@ def ladder(knowledge: Knowledge, stick: Stick) -> list[Step]:
     return list(found.values())
 
 
-def _share(knowledge: Knowledge, method: Method) -> str:
-    count = sum(1 for _, other in knowledge.methods if other == method)
-    return f"{count} of {len(knowledge.methods)} device files"
+def _harmless(knowledge: Knowledge, vendors: set[int], stick: Stick) -> list[Step]:
+    """The eject and the other configurations; first what more of the vendor's sticks take."""
+    own = Counter(method.name for entry, method in knowledge.methods if entry.id.vendor in vendors)
+    count = sum(1 for _, other in knowledge.methods if other == Method("StandardEject"))
+    why = f"{count} of {len(knowledge.methods)} device files"
+    eject = Step(HARMLESS, "eject", DeviceFile(standard_eject=True), why)
+    others = [
+        Step(
+            HARMLESS,
+            f"select configuration {value} (class {shown:02x})",
+            DeviceFile(configuration=value),
+            f"{own['Configuration']} device files of this vendor do that",
+        )
+        for value, shown in stick.configurations
+        if shown != MASS_STORAGE_CLASS
+    ]
+    return [*others, eject] if own["Configuration"] > own["StandardEject"] else [eject, *others]
 
 
 def _of_vendors(knowledge: Knowledge, vendors: set[int], stick: Stick) -> list[Step]:
