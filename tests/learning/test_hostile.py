@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from pymodeswitch.device_file import parse
 from pymodeswitch.errors import CaptureError
+from pymodeswitch.learning.bus import MAX_PENDING, MAX_STAYS, Bus
 from pymodeswitch.learning.learn import learn
 from pymodeswitch.learning.lesson import data, text
+from pymodeswitch.learning.packets import BULK, CONTROL, CaptureInfo, Packet
 from pymodeswitch.learning.privacy import masked
+from pymodeswitch.learning.stays import KEPT, KEPT_CONFIGURATIONS, KEPT_MESSAGES
 from tests.learning import traffic
 from tests.learning.conftest import CAPTURES
 
@@ -119,3 +122,25 @@ def test_a_text_is_one_short_printable_line() -> None:
         == masked("a\r\nb\x1b[2J\0 \u202e c" + "x" * 500)[:64]
     )
     assert masked("a\r\nb\x1b[2J").isprintable()
+
+
+def test_what_is_remembered_of_a_capture_has_bounds() -> None:
+    """Of millions of different commands, devices and requests without an answer."""
+    bus = Bus(CaptureInfo("pcap of usbmon", "Linux", shows_ports=True))
+    for number in range(6000):
+        message = b"USBC" + bytes(11) + b"\xff" + number.to_bytes(15, "big")
+        bus.see(Packet(number / 100, number, 1, 5, 1, BULK, False, data=message, length=31))
+        request = traffic.control(0xC0, number & 0xFF, number, 0, 8)
+        bus.see(Packet(number / 100, number, 1, 6, 0, CONTROL, False, setup=request))
+        bus.see(Packet(number / 100, number, 1, 0, 0, CONTROL, False, setup=traffic.control(0, 5, 7, 0, 0)))
+        status = traffic.control(0x23, 1, 0x10, number & 0xFF, 0)
+        bus.see(Packet(number / 100, number, 1, 1, 0, CONTROL, False, setup=status))
+        value = traffic.control(0x00, 9, number % 255 + 1, 0, 0)
+        bus.see(Packet(number / 100, number, 1, 8, 0, CONTROL, False, setup=value))
+    first = bus.stays[0]
+    assert len(first.sent) == KEPT
+    assert len(first.messages) <= KEPT_MESSAGES
+    assert max(len(stay.selected) for stay in bus.stays) <= KEPT_CONFIGURATIONS
+    assert len(bus.stays) <= MAX_STAYS
+    assert len(bus.lost) <= MAX_STAYS
+    assert len(bus._pending) <= MAX_PENDING

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import pymodeswitch
 from pymodeswitch import cli
 from tests.learning.conftest import CAPTURES
 
@@ -83,3 +84,13 @@ def test_a_note_on_what_was_not_read(capsys: pytest.CaptureFixture[str], capture
     whole = Path(ROCKET).read_bytes()
     assert cli.main(["learn", capture(whole[:-5])]) == 0
     assert "the file is cut inside its last record" in capsys.readouterr().err
+
+
+def test_the_example_in_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(pymodeswitch.__file__).parent.parent / "docs/unknown-stick.md").read_text()
+    shown = page.partition("    $ pymodeswitch learn stick.pcap\n")[2].partition("\n\n")[0]
+    lines = [line.removeprefix("    ") for line in shown.splitlines()]
+    assert cli.main(["learn", "-q", str(CAPTURES / "zte-windows-old.usbpcap.pcap")]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert len(lines) > 8
+    assert [line for line in lines if line not in out] == ["# known: ..."]
