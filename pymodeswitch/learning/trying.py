@@ -210,29 +210,28 @@ class _Climb:
     ) -> tuple[Outcome, str]:
         """Look at the port, and at what comes elsewhere, until something else is there; not for ever."""
         deadline = self.host.now() + seconds
-        extended = False
+        has_left = False
         while True:
             now = self.host.at(before.port)
-            if now is None and not extended:  # it left: it gets the time to come back
-                deadline, extended = max(deadline, self.host.now() + RETURN_S), True
+            if now is None and not has_left:  # it gets the time to come back
+                deadline, has_left = max(deadline, self.host.now() + RETURN_S), True
+            is_over = self.host.now() >= deadline
             come = (
                 now if now is not None and _is_other(before, now) else self._newcomer(before, now, others)
             )
             if come is not None and come.interfaces:
-                if come.interface_class != MASS_STORAGE_CLASS or self.host.now() >= deadline:
+                if come.interface_class != MASS_STORAGE_CLASS:
                     self.trial.after = come
-                    return (
-                        (Outcome.STORAGE, str(come.id))
-                        if come.interface_class == MASS_STORAGE_CLASS
-                        else (Outcome.SWITCHED, "")
-                    )
-            elif now is not None and extended and now.interfaces:
+                    return Outcome.SWITCHED, ""
+                if is_over:  # until then it may go on to something else
+                    self.trial.after = come
+                    return Outcome.STORAGE, str(come.id)
+            elif now is not None and has_left and now.interfaces:
                 self.device = now
                 return Outcome.BOUNCED, ""
-            left = deadline - self.host.now()
-            if left <= 0:
+            if is_over:
                 return (Outcome.GONE, "") if now is None else self._settled(before)
-            self.host.wait(min(left, LOOK_S))
+            self.host.wait(min(deadline - self.host.now(), LOOK_S))
 
     def _newcomer(
         self, before: AttachedDevice, now: AttachedDevice | None, others: set[tuple[Port, int]]
