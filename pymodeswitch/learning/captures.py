@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .containers import Frame
     from .packets import Packet
 
-MAX_LINE = 1 << 16  # bytes; a line of such a text has some hundred
+MAX_LINE = 1 << 12  # bytes that are looked at; a line of such a text has some hundred
+CHUNK = 1 << 16
 REFUSED_LINKS = {
     186: "FreeBSD's usbdump",
     266: "macOS",
@@ -136,14 +137,14 @@ def _lines(file: Bounded) -> Iterator[str]:
     rest = b""
     left = MAX_PACKETS * 16
     while left:
-        chunk = file.read(MAX_LINE)
+        chunk = file.read(CHUNK)
         lines = (rest + chunk).split(b"\n")
-        rest = lines.pop()[-MAX_LINE:]
+        rest = lines.pop()[-CHUNK:]
         left -= min(left, len(lines))
         for line in lines:
-            yield line.decode("utf-8", "replace").rstrip("\r")
+            yield line[:MAX_LINE].decode("utf-8", "replace").rstrip("\r")
         if not chunk:
-            yield rest.decode("utf-8", "replace").rstrip("\r")
+            yield rest[:MAX_LINE].decode("utf-8", "replace").rstrip("\r")
             return
 
 

@@ -54,7 +54,7 @@ def weigh(lesson: Lesson, bus: Bus) -> None:
         lesson.doubt("low", "several commands may have been the one")
         lesson.questions.append(WHICH)
     _weigh_commands(lesson, nearest)
-    _weigh_leave(lesson, nearest)
+    _weigh_leave(lesson, nearest, bus)
     _note_drivers(lesson, nearest, bus)
 
 
@@ -142,7 +142,7 @@ def _weigh_commands(lesson: Lesson, nearest: Candidate) -> None:
         )
 
 
-def _weigh_leave(lesson: Lesson, nearest: Candidate) -> None:
+def _weigh_leave(lesson: Lesson, nearest: Candidate, bus: Bus) -> None:
     """Doubts about what the leave and the return have to do with it."""
     commands, gap = nearest.commands, nearest.before_leave
     before, after = lesson.before, lesson.after
@@ -154,7 +154,8 @@ def _weigh_leave(lesson: Lesson, nearest: Candidate) -> None:
         lesson.doubt("medium", f"it left only {gap:.1f} s after the command")
     ejected_only = all(sent.is_eject or sent.is_ordinary for sent in commands)
     if after is None:
-        if ejected_only:
+        # Who records one device alone, or names its target, knows that it switched.
+        if ejected_only and lesson.target is None and not bus.info.covers_one:
             lesson.doubt("low", "it was ejected and left, and nothing came back: unplugged, perhaps")
         else:
             lesson.doubt("medium", "what came back is not in the capture")

@@ -10,13 +10,12 @@ from .packets import BULK, CONTROL, DONE, FAILED, GONE, OTHER, Packet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-URB = re.compile(
-    r"(?:\[(?P<ms>\d{1,9}) ms\])?\s*(?:>>>|<<<)\s+URB (?P<number>\d{1,9}) (?P<way>going down|coming back)"
-)
+# Each repetition has a bound: a line may hold anything.
+URB = re.compile(r"(?:>>>|<<<)\s{1,8}URB (?P<number>\d{1,9}) (?P<way>going down|coming back)")
 TIME = re.compile(r"\[(\d{1,9}) ms\]")
-FUNCTION = re.compile(r"-- URB_FUNCTION_(\w+)")
-DUMP = re.compile(r"\s*[0-9a-fA-F]{8}:((?: [0-9a-fA-F]{2}){1,16})\s*$")
-PAIR = re.compile(r"\s*([\w\[\]]+(?:\.\w+|\[\d+\])*)\s*= ?(.*)$")
+FUNCTION = re.compile(r"-- URB_FUNCTION_(\w{1,80})")
+DUMP = re.compile(r"\s{0,32}[0-9a-fA-F]{8}:((?: [0-9a-fA-F]{2}){1,16})\s{0,8}$")
+PAIR = re.compile(r"\s{0,32}([\w.\[\]]{1,80})\s{0,40}= ?(.*)$")
 REMOVED = "IRP_MN_SURPRISE_REMOVAL"
 MAX_DATA = 1 << 16  # bytes of one transfer that are kept
 
@@ -127,7 +126,7 @@ class _Reader:
             setup, data = bytes([0, 9, value, 0, 0, 0, 0, 0]), b""
             return packet(0, CONTROL) if value else None
         if not block.is_answer:
-            setup = _setup_of(block, length)
+            setup = setup or _setup_of(block, length)
             return packet(0, CONTROL) if setup else None
         return packet(0, CONTROL) if setup or data else None
 

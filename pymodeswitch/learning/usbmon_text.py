@@ -24,7 +24,7 @@ LINE = re.compile(
 )
 
 # What a mail program leaves of a long line on the next one.
-CONTINUED = re.compile(r"[>| \t]*((?:(?:[0-9a-f]{2}){1,4} ?){1,8})\s*")
+CONTINUED = re.compile(r"[>| \t]{0,16}([0-9a-f][0-9a-f ]{1,72})")
 MAX_DATA = 32  # bytes
 
 
@@ -38,11 +38,10 @@ def read_lines(lines: Iterable[str]) -> Iterator[Packet]:
     wraps, last = 0, 0
     held: Packet | None = None
     for line in lines:
-        match = LINE.search(line)
+        match = LINE.search(line) if ":" in line else None
         if held is not None:
-            if match is None and (more := CONTINUED.fullmatch(line)) is not None:
-                rest = bytes.fromhex(more[1].replace(" ", ""))[: MAX_DATA - len(held.data)]
-                held = held._replace(data=held.data + rest)
+            if match is None and (more := CONTINUED.fullmatch(line.rstrip())) is not None:
+                held = held._replace(data=_joined(held.data, more[1]))
             yield held
             held = None
         if match is None or match["kind"] == "Z":
@@ -58,6 +57,14 @@ def read_lines(lines: Iterable[str]) -> Iterator[Packet]:
             yield packet
     if held is not None:
         yield held
+
+
+def _joined(data: bytes, more: str) -> bytes:
+    """The data with what stands on the next line; as they are if that is none."""
+    try:
+        return (data + bytes.fromhex(more))[:MAX_DATA]
+    except ValueError:
+        return data
 
 
 def _packet(match: re.Match[str], seconds: float) -> Packet | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -144,3 +148,37 @@ def test_what_is_remembered_of_a_capture_has_bounds() -> None:
     assert len(bus.stays) <= MAX_STAYS
     assert len(bus.lost) <= MAX_STAYS
     assert len(bus._pending) <= MAX_PENDING
+
+
+LONG_LINES = (
+    " " * 60_000,
+    "[1]" * 1_300,
+    "> " + "ab" * 15 + "zz",
+    "> " + "ab " * 20 + "z",
+    "a" * 4_000,
+    ":" + "a" * 4_000,
+    ">>> " * 1_000,
+    "[1 ms" * 800,
+    "a." * 2_000 + "=",
+)
+
+
+def read_long_lines(path: Path) -> None:
+    for head in HEADS[-2:]:
+        for line in LONG_LINES:
+            path.write_bytes(head + (head + line.encode() + b"\n") * 200)
+            answered(str(path))
+
+
+def test_no_line_takes_for_ever(tmp_path: Path) -> None:
+    """A pattern that goes back and forth in a line takes hours for what is a second's work."""
+    code = (
+        "import sys, pathlib; from tests.learning.test_hostile import read_long_lines;"
+        "read_long_lines(pathlib.Path(sys.argv[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "capture")],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        timeout=120,
+    )
+    assert done.returncode == 0

@@ -80,6 +80,14 @@ def test_it_never_came_back(noting: NotingBus, capture: Write) -> None:
     assert "TargetVendor=0x0001\nTargetProduct=0x0002" in text(lesson, learn(path).info)
 
 
+def test_an_eject_whose_target_is_given(noting: NotingBus, capture: Write) -> None:
+    """Nobody knows whether it was only unplugged, unless the user says what it became."""
+    switched(noting, cbw(EJECT_CDB), stick(EJECT_CDB, Leave(None)))
+    path = capture(windows(noting))
+    assert not only(path).is_learned
+    assert only(path, None, UsbId(1, 2)).confidence is Confidence.MEDIUM
+
+
 def test_packets_that_are_cut(noting: NotingBus, capture: Write) -> None:
     switched(noting)
     cut = traffic.pcap(traffic.usbmon(noting.events), 220, snaplen=64 + 20)

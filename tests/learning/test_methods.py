@@ -82,3 +82,20 @@ def test_nothing_is_made_of_what_cannot_be_seen(noting: NotingBus, capture: Call
     learned = learn(capture(FORMS["pcap 220"](noting.events)))
     assert not [lesson for lesson in learned.lessons if lesson.is_learned]
     assert [device_files(lesson) for lesson in learned.lessons] in ([], [[]])
+
+
+# A log is of one device, and has no selecting of a configuration in the way it is written here.
+IN_LOGS = [method for method in SHOWN if method.name not in ("Configuration", "SonyMode")]
+
+
+@pytest.mark.parametrize("method", IN_LOGS, ids=lambda method: method.name)
+def test_learned_from_a_log_of_sniffusb(
+    method: Method, noting: NotingBus, capture: Callable[..., str]
+) -> None:
+    record(method, noting)
+    (lesson,) = learn(capture(traffic.sniffusb(noting.events, 2))).lessons
+    assert lesson.is_learned, lesson.doubts
+    assert lesson.target is None
+    found = method_of(device_files(lesson)[0])
+    assert found is not None
+    assert found.name == AS.get(method.name, method.name)

@@ -307,6 +307,9 @@ def _urb(event: Event, is_answer: bool) -> list[str]:
             f"  DescriptorType       = {value >> 8:08x} (X)",
         ]
         return ["-- URB_FUNCTION_GET_DESCRIPTOR_FROM_DEVICE:", length, *rest, "  LanguageId = 00000409"]
+    if (kind, request) == (0x00, 3):
+        rest = [f"  FeatureSelector      = {value:08x}", f"  Index                = {index:08x}"]
+        return ["-- URB_FUNCTION_SET_FEATURE_TO_DEVICE:", *rest]
     if kind & 0x60:
         name = "VENDOR" if kind & 0x40 else "CLASS"
         target = {0: "DEVICE", 1: "INTERFACE", 2: "ENDPOINT"}[kind & 0x1F]
