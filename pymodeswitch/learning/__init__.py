@@ -9,7 +9,7 @@
                     returns.py (what came back), recognition.py (methods with a name), doubts.py (how sure),
                     known.py (what the catalogue has), replay.py (the proof, on a virtual stick)
     lesson.py       the answer, as a device file that says why
-    recording.py    a capture by usbmon
+    polite_stick.py    a capture by usbmon
     ladder.py       what to try on an unknown stick, in which order
     checks.py       before that: which stick is meant, and whether it is a drive (drive.py)
     trying.py       the guided try

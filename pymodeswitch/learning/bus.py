@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model import UsbId
+from ..nouns.model import UsbId
 from .commands import CBW_LENGTH, ORDINARY, is_ordinary, is_ordinary_request
 from .packets import CONTROL, DONE, GONE, OTHER, SETUP_BYTES
 from .stays import COMMAND, CONFIGURATION, KEPT_CONFIGURATIONS, RAW, REQUEST, Sent, Stay, strings_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import CaptureError
+from ..nouns.errors import CaptureError
 from . import sniffusb, usbmon, usbmon_text, usbpcap
 from .containers import LZ4, MAX_PACKETS, PCAP, PCAPNG, ZSTD, Bounded, open_capture, read_pcap, read_pcapng
 from .packets import CaptureInfo

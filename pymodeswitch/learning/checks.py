@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..catalog import read_entry
-from ..errors import (
-    DeviceFileError,
-    NotAttachedError,
-    NotStorageError,
-    NotTriedError,
-    SeveralDevicesError,
-)
-from ..model import MASS_STORAGE_CLASS
+from ..catalog.catalog import read_entry
+from ..nouns.errors import DeviceFileError, NotAttachedError, NotStorageError, NotTriedError, SeveralDevicesError
+from ..nouns.model import MASS_STORAGE_CLASS
 from .drive import look
 
 if TYPE_CHECKING:
-    from ..catalog import Catalog
-    from ..host import Host
-    from ..model import AttachedDevice, Port, UsbId
+    from ..catalog.catalog import Catalog
+    from ..host.linux import Host
+    from ..nouns.model import AttachedDevice, Port, UsbId
     from .drive import Drive
 
 SCSI_BULK_ONLY = (0x06, 0x50)  # subclass and protocol of a storage interface that takes CBWs

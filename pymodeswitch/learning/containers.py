@@ -10,7 +10,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import CaptureError
+from ..nouns.errors import CaptureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model import MASS_STORAGE_CLASS
+from ..nouns.model import MASS_STORAGE_CLASS
 from .commands import PROBES
 from .recognition import describe
 from .returns import SILENCE

@@ -9,21 +9,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..bulk_only import build_cbw
-from ..errors import ModeSwitchError
-from ..faults import UsbFault
-from ..host import LinuxHost
-from ..log import Logger
-from ..model import MASS_STORAGE_CLASS
-from ..steps import BULK_TIMEOUT_MS, CSW_LENGTH
-from ..sysfs import configuration_values, parse_interfaces
+from ..planning.bulk_only import build_cbw
+from ..nouns.errors import ModeSwitchError
+from ..transport.faults import UsbFault
+from ..host.linux import LinuxHost
+from ..nouns.log import Logger
+from ..nouns.model import MASS_STORAGE_CLASS
+from ..nouns.steps import BULK_TIMEOUT_MS, CSW_LENGTH
+from ..host.sysfs import configuration_values, parse_interfaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..faults import Transport
-    from ..host import Host
-    from ..model import AttachedDevice, Interface
+    from ..transport.faults import Transport
+    from ..host.linux import Host
+    from ..nouns.model import AttachedDevice, Interface
 
 logger = Logger(__name__)
 

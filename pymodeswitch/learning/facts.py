@@ -12,8 +12,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..device_file import write
-from ..record import replace
+from ..device_files.syntax import write
+from ..nouns.record import replace
 from .doubts import why
 from .known import method_of
 from .lesson import device_files, product_name
@@ -23,7 +23,7 @@ from .recognition import describe_cbw
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..model import AttachedDevice, DeviceFile, Entry
+    from ..nouns.model import AttachedDevice, DeviceFile, Entry
     from .drive import Drive
     from .inference import Lesson
     from .learn import Learned

@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..model import MASS_STORAGE_CLASS
-from ..record import Choice
+from ..nouns.model import MASS_STORAGE_CLASS
+from ..nouns.record import Choice
 from .doubts import weigh
 from .recognition import Recognised, recognise
 from .returns import Return, leave_of, pair
 from .stays import CONFIGURATION, Sent, Stay
 
 if TYPE_CHECKING:
-    from ..model import UsbId
+    from ..nouns.model import UsbId
     from .bus import Bus
 
 NEAR_S, FAR_S = 5.0, 20.0  # a command that long before the leave is its cause, or may be

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..keys import SPECIAL_METHODS
-from ..record import replace
+from ..device_files.keys import SPECIAL_METHODS
+from ..nouns.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..catalog import Catalog
-    from ..model import DeviceFile, Entry, UsbId
+    from ..catalog.catalog import Catalog
+    from ..nouns.model import DeviceFile, Entry, UsbId
 
 CBW_SIGNATURE, CBW_LENGTH = b"USBC", 31
 COMMON_TAG = bytes.fromhex("12345678")  # what most public device files have

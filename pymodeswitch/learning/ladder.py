@@ -15,16 +15,16 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..keys import SPECIAL_METHODS
-from ..methods import STORAGE_METHODS
-from ..model import MASS_STORAGE_CLASS, DeviceFile
+from ..device_files.keys import SPECIAL_METHODS
+from ..planning.methods import STORAGE_METHODS
+from ..nouns.model import MASS_STORAGE_CLASS, DeviceFile
 from .known import Method, cdb_of, essence, method_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from ..model import Entry, UsbId
+    from ..nouns.model import Entry, UsbId
     from .known import Knowledge
 
 HARMLESS, OF_VENDOR, OF_OTHERS = "A", "B", "C"

@@ -11,7 +11,7 @@ from .lesson import device_files
 from .replay import switches
 
 if TYPE_CHECKING:
-    from ..model import UsbId
+    from ..nouns.model import UsbId
     from .packets import CaptureInfo
 
 

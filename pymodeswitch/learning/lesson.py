@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..device_file import write
-from ..names import canonical_name
-from ..record import replace
+from ..device_files.syntax import write
+from ..device_files.names import canonical_name
+from ..nouns.record import replace
 from .doubts import why
 from .inference import Lesson
 from .known import Knowledge, method_of
@@ -15,7 +15,7 @@ from .privacy import masked
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..model import DeviceFile, Entry
+    from ..nouns.model import DeviceFile, Entry
     from .packets import CaptureInfo
 
 MOST_NAMES = 6

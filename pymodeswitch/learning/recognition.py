@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..bulk_only import describe_command
-from ..methods import CONTROL_METHODS, STORAGE_METHODS
-from ..model import DeviceFile
-from ..steps import Control, InterruptOut
+from ..planning.bulk_only import describe_command
+from ..planning.methods import CONTROL_METHODS, STORAGE_METHODS
+from ..nouns.model import DeviceFile
+from ..nouns.steps import Control, InterruptOut
 from .known import essence
 from .stays import COMMAND, CONFIGURATION, RAW, REQUEST, Sent
 

@@ -15,15 +15,15 @@ import select
 import struct
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ..errors import AccessError, CaptureError
-from ..model import HUB_CLASS, MASS_STORAGE_CLASS
+from ..nouns.errors import AccessError, CaptureError
+from ..nouns.model import HUB_CLASS, MASS_STORAGE_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-    from ..host import Host
-    from ..model import AttachedDevice, Port
+    from ..host.linux import Host
+    from ..nouns.model import AttachedDevice, Port
 
 NODE = "/dev/usbmon{}"
 MAGIC, GETX, RING_SIZE = 0x92, 10, 4  # MON_IOC_MAGIC, MON_IOCX_GETX, MON_IOCT_RING_SIZE

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..catalog import Catalog
-from ..errors import ModeSwitchError
-from ..model import Status
-from ..record import replace
-from ..settings import Settings
-from ..switching import switch
+from ..catalog.catalog import Catalog
+from ..nouns.errors import ModeSwitchError
+from ..nouns.model import Status
+from ..nouns.record import replace
+from ..planning.settings import Settings
+from ..switching.switch import switch
 from .stays import COMMAND, CONFIGURATION, RAW, REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..model import DeviceFile
+    from ..nouns.model import DeviceFile
     from ..virtual import Command, Mode, Reply, Setup, Stick
     from .inference import Lesson
     from .stays import Sent

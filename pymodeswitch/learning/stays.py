@@ -6,8 +6,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..model import HUB_CLASS, MASS_STORAGE_CLASS, UsbId
-from ..sysfs import parse_interfaces
+from ..nouns.model import HUB_CLASS, MASS_STORAGE_CLASS, UsbId
+from ..host.sysfs import parse_interfaces
 
 HID_CLASS = 0x03
 KEPT = 256  # commands that may switch, of one stay: the latest

@@ -9,27 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ..catalog import Catalog
-from ..errors import (
-    BusyError,
-    DeviceFileError,
-    GoneError,
-    NotStorageError,
-    TransferError,
-    UnchangedError,
-    UnexpectedDeviceError,
-)
-from ..model import MASS_STORAGE_CLASS, Status
-from ..record import Choice, replace
-from ..settings import Settings
-from ..switching import switch
+from ..catalog.catalog import Catalog
+from ..nouns.errors import BusyError, DeviceFileError, GoneError, NotStorageError, TransferError, UnchangedError, UnexpectedDeviceError
+from ..nouns.model import MASS_STORAGE_CLASS, Status
+from ..nouns.record import Choice, replace
+from ..planning.settings import Settings
+from ..switching.switch import switch
 from .drive import peer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..host import Host
-    from ..model import AttachedDevice, DeviceFile, Port
+    from ..host.linux import Host
+    from ..nouns.model import AttachedDevice, DeviceFile, Port
     from .drive import Drive
     from .ladder import Step
 

@@ -12,8 +12,8 @@ from .sticks import answer_and_leave
 from .storage import Command, MassStorage, Reply
 
 if TYPE_CHECKING:
-    from ..model import DeviceFile, UsbId
-    from ..steps import Plan
+    from ..nouns.model import DeviceFile, UsbId
+    from ..nouns.steps import Plan
 
 SIGNATURE, TAG = b"USBC", slice(4, 8)
 
@@ -32,8 +32,8 @@ def stick_from(
     count. leave: how it leaves; None is a stick that hears all and stays. ValueError for a file that sends
     nothing.
     """
-    from ..plan import make_plan, typical_device
-    from ..steps import InterruptOut
+    from ..planning.plan import make_plan, typical_device
+    from ..nouns.steps import InterruptOut
 
     plan = make_plan(device_file, typical_device(usb_id, device_file))
     dialogue = [step.data for step in plan.steps if isinstance(step, InterruptOut)]
@@ -54,7 +54,7 @@ Expected = list[tuple[str, bytes]]
 
 def _expected(plan: Plan) -> Expected:
     """What a plan sends: messages without tags, requests as setup (without length) and data, resets."""
-    from ..steps import BulkOut, Control, Reset, SetAltSetting, SetConfiguration
+    from ..nouns.steps import BulkOut, Control, Reset, SetAltSetting, SetConfiguration
 
     found: Expected = []
     for step in plan.steps:

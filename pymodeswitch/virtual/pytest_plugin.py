@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from ..model import DeviceFile, Entry, SwitchResult
+    from ..nouns.model import DeviceFile, Entry, SwitchResult
     from .backend import VirtualBackend
     from .bus import VirtualBus
     from .stick import Stick
@@ -42,8 +42,8 @@ class VirtualStick:
 
     def switch(self, device_file: DeviceFile | None = None) -> SwitchResult:
         """Switch it by its device file, or by another one; raises what `pymodeswitch.switch` does."""
-        from ..settings import Settings
-        from ..switching import switch
+        from ..planning.settings import Settings
+        from ..switching.switch import switch
 
         return switch(
             self.entry.id.vendor,
@@ -76,7 +76,7 @@ def virtual_stick() -> Iterator[Callable[..., VirtualStick]]:
     def plug(
         path: str | os.PathLike[str], *, switches_on: tuple[str, ...] = (), **options: object
     ) -> VirtualStick:
-        from ..catalog import entry_from_file
+        from ..catalog.catalog import entry_from_file
         from .from_file import stick_from
 
         entry = entry_from_file(os.fspath(path), None)

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch.host import LibusbHost
-from pymodeswitch.verbs import doctor, report
+from pymodeswitch.host.linux import LibusbHost
+from pymodeswitch.command.verbs import doctor, report
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
 from pymodeswitch.virtual.pytest_plugin import virtual_stick as virtual_stick  # where it is not installed
 from tests.conftest import FILES
 from tests.learning.traffic import NotingBus
 
 CAPTURES = FILES / "captures"
-try_ = importlib.import_module("pymodeswitch.verbs.try")  # a word of Python
+try_ = importlib.import_module("pymodeswitch.command.verbs.try")  # a word of Python
 
 
 @pytest.fixture

@@ -7,17 +7,8 @@ from collections.abc import Callable
 
 from pymodeswitch.learning.inference import Lesson
 from pymodeswitch.learning.learn import learn
-from pymodeswitch.model import UsbId
-from pymodeswitch.virtual import (
-    Leave,
-    MassStorage,
-    Mode,
-    Reply,
-    Stick,
-    message_stick,
-    modem_mode,
-    storage_mode,
-)
+from pymodeswitch.nouns.model import UsbId
+from pymodeswitch.virtual import Leave, MassStorage, Mode, Reply, Stick, message_stick, modem_mode, storage_mode
 from tests.learning import traffic
 from tests.learning.traffic import NotingBus
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pymodeswitch.errors import CaptureError
+from pymodeswitch.nouns.errors import CaptureError
 from pymodeswitch.learning import containers
 from pymodeswitch.learning.captures import open_packets
 from pymodeswitch.learning.packets import Packet

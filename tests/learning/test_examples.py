@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import cli
-from pymodeswitch.device_file import parse
+from pymodeswitch.command import cli
+from pymodeswitch.device_files.syntax import parse
 from tests.learning.conftest import CAPTURES
 
 EXPECTED = json.loads((CAPTURES / "expected.json").read_text())

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pymodeswitch.device_file import parse
-from pymodeswitch.errors import CaptureError
+from pymodeswitch.device_files.syntax import parse
+from pymodeswitch.nouns.errors import CaptureError
 from pymodeswitch.learning.bus import MAX_PENDING, MAX_STAYS, Bus
 from pymodeswitch.learning.learn import learn
 from pymodeswitch.learning.lesson import data, text

@@ -6,37 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from pymodeswitch.device_file import parse
+from pymodeswitch.device_files.syntax import parse
 from pymodeswitch.learning.inference import Confidence
 from pymodeswitch.learning.learn import learn
 from pymodeswitch.learning.lesson import data, text, verdict
-from pymodeswitch.model import UsbId
-from pymodeswitch.virtual import (
-    Leave,
-    MassStorage,
-    Reply,
-    Stick,
-    message_stick,
-    modem_mode,
-    storage_mode,
-)
+from pymodeswitch.nouns.model import UsbId
+from pymodeswitch.virtual import Leave, MassStorage, Reply, Stick, message_stick, modem_mode, storage_mode
 from tests.learning import traffic
-from tests.learning.scenes import (
-    EJECT_CDB,
-    OTHER_CDB,
-    PRODUCT,
-    TARGET,
-    VENDOR,
-    VENDOR_CDB,
-    cbw,
-    drive,
-    only,
-    pcap,
-    send,
-    stick,
-    switched,
-    windows,
-)
+from tests.learning.scenes import EJECT_CDB, OTHER_CDB, PRODUCT, TARGET, VENDOR, VENDOR_CDB, cbw, drive, only, pcap, send, stick, switched, windows
 from tests.learning.traffic import NotingBus
 
 Write = Callable[..., str]

@@ -6,13 +6,13 @@ from collections import Counter
 
 import pytest
 
-from pymodeswitch.catalog import Catalog
+from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.learning.known import Knowledge, Method, cdb_of, method_of
 from pymodeswitch.learning.ladder import NEVER, Step, Stick, is_tried, ladder, tries_until
-from pymodeswitch.model import DeviceFile, UsbId
-from pymodeswitch.plan import make_plan, typical_device
-from pymodeswitch.sources import shipped_folder
-from pymodeswitch.steps import BulkOut, Control, InterruptOut, Reset, SetAltSetting
+from pymodeswitch.nouns.model import DeviceFile, UsbId
+from pymodeswitch.planning.plan import make_plan, typical_device
+from pymodeswitch.catalog.sources import shipped_folder
+from pymodeswitch.nouns.steps import BulkOut, Control, InterruptOut, Reset, SetAltSetting
 
 KNOWLEDGE = Knowledge.of(Catalog([shipped_folder()]))
 VENDORS = sorted({entry.id.vendor for entry in KNOWLEDGE.entries})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
-from pymodeswitch import cli
+from pymodeswitch.command import cli
 from tests.learning.conftest import CAPTURES
 
 Write = Callable[..., str]

@@ -8,14 +8,14 @@ import pytest
 
 import pymodeswitch
 from pymodeswitch import DeviceFile, Status
-from pymodeswitch.device_file import parse
+from pymodeswitch.device_files.syntax import parse
 from pymodeswitch.learning.known import method_of
 from pymodeswitch.learning.learn import learn
 from pymodeswitch.learning.lesson import device_files, text
 from pymodeswitch.virtual import Leave, VirtualBackend, VirtualBus
 from tests.learning import traffic
 from tests.learning.traffic import Event, NotingBus
-from tests.methods import METHODS, PRODUCT, VENDOR, Method
+from tests.support.method_sticks import METHODS, PRODUCT, VENDOR, Method
 
 FORMS: dict[str, Callable[[list[Event]], bytes | str]] = {
     "pcap 220": lambda events: traffic.pcap(traffic.usbmon(events), 220),

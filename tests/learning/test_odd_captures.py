@@ -8,44 +8,15 @@ from collections.abc import Callable
 
 import pytest
 
-from pymodeswitch.device_file import parse
+from pymodeswitch.device_files.syntax import parse
 from pymodeswitch.learning.commands import is_ordinary, is_ordinary_request
 from pymodeswitch.learning.inference import Confidence
 from pymodeswitch.learning.learn import learn
 from pymodeswitch.learning.lesson import text, verdict
-from pymodeswitch.virtual import (
-    Leave,
-    MassStorage,
-    Mode,
-    Reply,
-    Request,
-    Setup,
-    Stall,
-    Stick,
-    modem_mode,
-    storage_interface,
-    storage_mode,
-    two_configurations,
-    waits_for_requests,
-)
+from pymodeswitch.virtual import Leave, MassStorage, Mode, Reply, Request, Setup, Stall, Stick, modem_mode, storage_interface, storage_mode, two_configurations, waits_for_requests
 from pymodeswitch.virtual.descriptors import Configuration, Identity
 from tests.learning import traffic
-from tests.learning.scenes import (
-    EJECT_CDB,
-    OTHER_CDB,
-    PRODUCT,
-    TARGET,
-    VENDOR,
-    VENDOR_CDB,
-    cbw,
-    drive,
-    only,
-    pcap,
-    send,
-    stick,
-    switched,
-    windows,
-)
+from tests.learning.scenes import EJECT_CDB, OTHER_CDB, PRODUCT, TARGET, VENDOR, VENDOR_CDB, cbw, drive, only, pcap, send, stick, switched, windows
 from tests.learning.traffic import Event, NotingBus
 
 Write = Callable[..., str]

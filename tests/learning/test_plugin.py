@@ -13,13 +13,13 @@ import pytest
 
 import pymodeswitch
 from pymodeswitch import DeviceFile, Status, UnchangedError, UsbId, switch
-from pymodeswitch.catalog import Catalog, entry_from_file
-from pymodeswitch.device_file import write
-from pymodeswitch.settings import Settings
-from pymodeswitch.sources import shipped_folder
+from pymodeswitch.catalog.catalog import Catalog, entry_from_file
+from pymodeswitch.device_files.syntax import write
+from pymodeswitch.planning.settings import Settings
+from pymodeswitch.catalog.sources import shipped_folder
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, stick_from
 from pymodeswitch.virtual.pytest_plugin import VirtualStick
-from tests.methods import METHODS, PRODUCT, VENDOR, Method
+from tests.support.method_sticks import METHODS, PRODUCT, VENDOR, Method
 
 ROOT = Path(pymodeswitch.__file__).parent.parent
 DOCS = ROOT / "docs"

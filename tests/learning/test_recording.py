@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
-from pymodeswitch import cli
-from pymodeswitch.errors import CaptureError
-from pymodeswitch.host import LibusbHost
+from pymodeswitch.command import cli
+from pymodeswitch.nouns.errors import CaptureError
+from pymodeswitch.host.linux import LibusbHost
 from pymodeswitch.learning import recording
 from pymodeswitch.learning.learn import learn
 from pymodeswitch.learning.recording import UsbMonitor, record
-from pymodeswitch.model import Port
-from pymodeswitch.verbs import learn as verb
+from pymodeswitch.nouns.model import Port
+from pymodeswitch.command.verbs import learn as verb
 from pymodeswitch.virtual import Leave, Stick, VirtualBackend, modem_mode
 from tests.learning import traffic
 from tests.learning.traffic import Event, NotingBus
-from tests.methods import METHODS, PRODUCT, VENDOR
+from tests.support.method_sticks import METHODS, PRODUCT, VENDOR
 
 HUAWEI = next(method for method in METHODS if method.name == "HuaweiNewMode")
 

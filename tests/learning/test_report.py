@@ -9,20 +9,11 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
-from pymodeswitch import cli
+from pymodeswitch.command import cli
 from pymodeswitch.learning import facts
 from pymodeswitch.learning.facts import of_capture
 from pymodeswitch.learning.learn import learn
-from pymodeswitch.virtual import (
-    MassStorage,
-    Mode,
-    Stick,
-    VirtualBackend,
-    VirtualBus,
-    mf691,
-    modem_mode,
-    storage_interface,
-)
+from pymodeswitch.virtual import MassStorage, Mode, Stick, VirtualBackend, VirtualBus, mf691, modem_mode, storage_interface
 from pymodeswitch.virtual.descriptors import Configuration, Identity
 from tests.learning import traffic
 from tests.learning.conftest import CAPTURES
@@ -139,8 +130,8 @@ def test_which_device(bus: VirtualBus, capsys: Captured) -> None:
 
 
 def test_descriptors_that_are_odd_end_the_list() -> None:
-    from pymodeswitch.model import UsbId
-    from pymodeswitch.plan import typical_device
+    from pymodeswitch.nouns.model import UsbId
+    from pymodeswitch.planning.plan import typical_device
 
     device = typical_device(UsbId(1, 2))
     head = bytes([18, 1, *bytes(10), 0x34, 0x12, *bytes(4)])

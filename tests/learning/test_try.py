@@ -11,24 +11,11 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
-from pymodeswitch import cli
-from pymodeswitch.device_file import parse
+from pymodeswitch.command import cli
+from pymodeswitch.device_files.syntax import parse
 from pymodeswitch.learning import drive, trying
 from pymodeswitch.learning.ladder import NEVER
-from pymodeswitch.virtual import (
-    Command,
-    Leave,
-    MassStorage,
-    Mode,
-    Reply,
-    Stick,
-    VirtualBackend,
-    VirtualBus,
-    message_stick,
-    modem_mode,
-    storage_mode,
-    two_configurations,
-)
+from pymodeswitch.virtual import Command, Leave, MassStorage, Mode, Reply, Stick, VirtualBackend, VirtualBus, message_stick, modem_mode, storage_mode, two_configurations
 from pymodeswitch.virtual.sticks import answer_and_leave
 from tests.learning.conftest import try_
 

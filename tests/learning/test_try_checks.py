@@ -7,21 +7,13 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
-from pymodeswitch import cli
-from pymodeswitch.catalog import Catalog
-from pymodeswitch.host import LibusbHost
+from pymodeswitch.command import cli
+from pymodeswitch.catalog.catalog import Catalog
+from pymodeswitch.host.linux import LibusbHost
 from pymodeswitch.learning import checks, drive
-from pymodeswitch.model import AttachedDevice, StorageUnit
-from pymodeswitch.record import replace
-from pymodeswitch.virtual import (
-    Mode,
-    Stick,
-    VirtualBackend,
-    VirtualBus,
-    message_stick,
-    modem_mode,
-    storage_mode,
-)
+from pymodeswitch.nouns.model import AttachedDevice, StorageUnit
+from pymodeswitch.nouns.record import replace
+from pymodeswitch.virtual import Mode, Stick, VirtualBackend, VirtualBus, message_stick, modem_mode, storage_mode
 from pymodeswitch.virtual.descriptors import HID, Configuration, Identity, Interface
 from tests.learning.conftest import try_
 from tests.learning.test_try import EJECT, HUAWEI, SOON, Captured, stick

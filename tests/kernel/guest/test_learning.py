@@ -10,17 +10,7 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
-from pymodeswitch.virtual import (
-    Command,
-    Leave,
-    MassStorage,
-    Reply,
-    Stick,
-    message_stick,
-    modem_mode,
-    storage_mode,
-    two_configurations,
-)
+from pymodeswitch.virtual import Command, Leave, MassStorage, Reply, Stick, message_stick, modem_mode, storage_mode, two_configurations
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
 from tests.kernel.iso9660 import SECTOR, image

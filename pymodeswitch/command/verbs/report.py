@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 
 from ..arguments import add_common, add_data, data_folders
-from ..catalog import Catalog, default_catalog, read_entry
+from ...catalog.catalog import Catalog, default_catalog, read_entry
 from ..console import print_json, printable, show
-from ..errors import DeviceFileError, ModeSwitchError
-from ..host import Host, default_host
-from ..learning.checks import choose
-from ..learning.drive import descriptors, look
-from ..learning.facts import of_device
-from ..model import AttachedDevice, Entry, UsbId, parse_port
-from ..scsi import scsi_strings
+from ...nouns.errors import DeviceFileError, ModeSwitchError
+from ...host.linux import Host, default_host
+from ...learning.checks import choose
+from ...learning.drive import descriptors, look
+from ...learning.facts import of_device
+from ...nouns.model import AttachedDevice, Entry, UsbId, parse_port
+from ...transport.inquiry import scsi_strings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

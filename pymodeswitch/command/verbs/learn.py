@@ -7,16 +7,16 @@ import os
 from typing import Any
 
 from ..arguments import add_common, add_data, data_folders, seconds
-from ..catalog import default_catalog
+from ...catalog.catalog import default_catalog
 from ..console import complain, note, print_json, printable, show
-from ..errors import CaptureError, ModeSwitchError, UsageError
-from ..host import default_host
-from ..learning import lesson as lessons
-from ..learning.facts import of_capture
-from ..learning.known import Knowledge
-from ..learning.learn import Learned, learn
-from ..learning.recording import DEFAULT_S, MAX_S, UsbMonitor, record
-from ..model import UsbId, parse_port
+from ...nouns.errors import CaptureError, ModeSwitchError, UsageError
+from ...host.linux import default_host
+from ...learning import lesson as lessons
+from ...learning.facts import of_capture
+from ...learning.known import Knowledge
+from ...learning.learn import Learned, learn
+from ...learning.recording import DEFAULT_S, MAX_S, UsbMonitor, record
+from ...nouns.model import UsbId, parse_port
 
 EXIT_CODES = {"learned": 0, "candidates": 21, "nothing": 22, "incomplete": 23}
 NOTHING = (

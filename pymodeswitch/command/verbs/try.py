@@ -7,25 +7,25 @@ import sys
 from typing import Any
 
 from ..arguments import add_common, add_data, data_folders
-from ..catalog import Catalog, default_catalog
+from ...catalog.catalog import Catalog, default_catalog
 from ..console import complain, note, print_json, printable, show, terminating
-from ..device_file import write
-from ..errors import GoneError, UnchangedError, UnexpectedDeviceError, UsageError
-from ..explain import plan_lines
-from ..host import default_host
-from ..learning.checks import check, choose
-from ..learning.drive import configurations, descriptors
-from ..learning.facts import of_device
-from ..learning.known import Knowledge
-from ..learning.ladder import OF_OTHERS, Step, Stick, ladder
-from ..learning.trying import Outcome, Trial
-from ..learning.trying import run as climb
-from ..model import AttachedDevice, UsbId, parse_port
-from ..names import canonical_name
-from ..plan import make_plan
-from ..record import replace
+from ...device_files.syntax import write
+from ...nouns.errors import GoneError, UnchangedError, UnexpectedDeviceError, UsageError
+from ...planning.description import plan_lines
+from ...host.linux import default_host
+from ...learning.checks import check, choose
+from ...learning.drive import configurations, descriptors
+from ...learning.facts import of_device
+from ...learning.known import Knowledge
+from ...learning.ladder import OF_OTHERS, Step, Stick, ladder
+from ...learning.trying import Outcome, Trial
+from ...learning.trying import run as climb
+from ...nouns.model import AttachedDevice, UsbId, parse_port
+from ...device_files.names import canonical_name
+from ...planning.plan import make_plan
+from ...nouns.record import replace
 from ..report import device_data
-from ..scsi import scsi_strings
+from ...transport.inquiry import scsi_strings
 
 MAX_ANSWER = 16  # characters
 ANSWERS = "yes, no (skip it), quit"
@@ -221,7 +221,7 @@ def _file_text(trial: Trial) -> str:
     device_file = trial.device_file
     if trial.after is None:
         return ""
-    from ..learning.privacy import masked
+    from ...learning.privacy import masked
 
     device = trial.device
     comments = [
