@@ -226,7 +226,8 @@ class Catalog:
                 "(give the ID that the stick has before)"
             )
         return NoEntryError(
-            f"no device file for {usb_id} in {', '.join(self.folders)}: see the guide to an unknown stick"
+            f"no device file for {usb_id} in {', '.join(self.folders)}: "
+            f"`pymodeswitch try {usb_id}` finds out what switches it"
         )
 
 

@@ -48,6 +48,9 @@ VERBS = {
     "data": "import and export device files; note where they are",
     "system": "install, check or remove udev rules, systemd units, man pages and completions",
     "doctor": "say what is wrong, and what cures it",
+    "learn": "a device file from a capture of the switch",
+    "try": "find out what switches an unknown stick, one step after the other",
+    "report": "what to tell us of a stick, as a block of text",
 }
 WITH_ACTIONS = ("data", "system")
 

@@ -107,8 +107,8 @@ def check(stick: Stick) -> Iterator[Finding]:
         texts = "; ".join(reason.text for reason in stick.choice.reasons)
         yield stick.finding("entry-none-fits", f"no device file for {device.id} fits: {texts}", explain)
     elif stick.in_storage_mode:
-        text = f"no device file is for {device.id}: docs/unknown-stick.md tells how to make one"
-        yield stick.finding("unknown-stick", text, explain)
+        text = f"no device file is for {device.id}: docs/unknown-stick.md tells how to get one"
+        yield stick.finding("unknown-stick", text, f"pymodeswitch try {device.id} --port {device.port}")
 
 
 def _edit(path: str) -> str:

@@ -147,6 +147,18 @@ class InstallationError(ModeSwitchError, OSError):
     exit_code = 18
 
 
+class NotTriedError(ModeSwitchError, PermissionError):
+    """Nothing is tried on this device: it looks like a drive of somebody's, or is in use."""
+
+    exit_code = 25
+
+
+class CaptureError(ModeSwitchError, ValueError):
+    """A capture of USB traffic that cannot be read, or is of a kind that is not known."""
+
+    exit_code = 24
+
+
 def error_for_code(code: int, message: str) -> ModeSwitchError:
     """The error that a command ends with that exit code for; the root error for a code of none."""
     kinds = (kind for kind in ModeSwitchError.__subclasses__() if kind.exit_code == code)

@@ -7,6 +7,7 @@ pymodeswitch.switch(0x19d2, 0x1201, backend=VirtualBackend(bus))
 
 from .backend import VirtualBackend
 from .bus import Attached, Clock, RealClock, SimulatedClock, VirtualBus
+from .from_file import stick_from
 from .reactions import (
     Request,
     control_stick,
@@ -43,6 +44,7 @@ __all__ = [
     "mf691",
     "mobile_action_stick",
     "modem_mode",
+    "stick_from",
     "storage_interface",
     "storage_mode",
     "two_configurations",

@@ -229,7 +229,7 @@ SCENES = (
         "tree",
         lambda t: (plug_modem(t, 0x1234, 0x5678, (8, 6, 80)), t.storage()),
         "docs/unknown-stick.md",
-        "pymodeswitch explain 1234:5678 --port 1-1",
+        "pymodeswitch try 1234:5678 --port 1-1",
     ),
     Scene("target-driver", "stick", lambda t: None, "19d2:1203, which it switches to, is known to option"),
     Scene(

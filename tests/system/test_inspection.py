@@ -170,9 +170,7 @@ def test_fighting(name: str, installed: Root, places: Layout) -> None:
 
 def test_a_second_rule_of_ours(installed: Root, places: Layout) -> None:
     """As `pymodeswitch rules` prints it, under a name of its own: each stick would start twice."""
-    installed.write(
-        "/etc/udev/rules.d/40-pymodeswitch.rules", rules(IDS, ["/bin/pymodeswitch"]).encode()
-    )
+    installed.write("/etc/udev/rules.d/40-pymodeswitch.rules", rules(IDS, ["/bin/pymodeswitch"]).encode())
     (finding,) = wrong(installed, places)
     assert finding.state == "fighting"
     assert "starts pymodeswitch for 2 of 2 IDs, too" in finding.detail

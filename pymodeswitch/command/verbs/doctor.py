@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from ...catalog.catalog import default_catalog
+from ...catalog.catalog import Catalog, default_catalog
 from ...doctor import Finding, Level, examine, has_problems
-from ...nouns.model import UsbId, parse_port
+from ...host.linux import default_host
+from ...nouns.errors import ModeSwitchError
+from ...nouns.model import Port, UsbId, parse_port
 from ..arguments import add_common, add_data, data_folders
 from ..console import print_json, printable, show
 
@@ -20,20 +22,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
     parser.add_argument("id", nargs="?", metavar="ID", help="sticks with this ID, or a target of it")
     parser.add_argument("--port", help="the device on this port, such as 1-1.2, whatever it is")
+    parser.add_argument(
+        "--report", action="store_true", help="print a report on the stick, too (see report)"
+    )
     add_data(parser)
     add_common(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print all findings; those that are fine only with -v, hints not with -q."""
-    findings = examine(
-        None if options.id is None else UsbId.parse(options.id),
-        None if options.port is None else parse_port(options.port),
-        catalog=default_catalog(data_folders(options)),
-    )
+    usb_id = None if options.id is None else UsbId.parse(options.id)
+    port = None if options.port is None else parse_port(options.port)
+    catalog = default_catalog(data_folders(options))
+    findings = examine(usb_id, port, catalog=catalog)
     code = EXIT_PROBLEMS if has_problems(findings) else 0
+    report = _report(catalog, usb_id, port) if options.report else None
     if options.json:
-        print_json({"findings": list(map(finding_data, findings)), "exit_code": code})
+        more = {} if report is None else {"report": report}
+        print_json({"findings": list(map(finding_data, findings)), "exit_code": code, **more})
         return code
     hidden = {Level.OK} if not options.verbose else set()
     if options.quiet:
@@ -42,7 +48,25 @@ def run(options: argparse.Namespace) -> int:
         show(printable(line))
     if not options.quiet:
         show(_summary(findings))
+    if report is not None:
+        show()
+        for line in report.splitlines():
+            show(printable(line))
     return code
+
+
+def _report(catalog: Catalog, usb_id: UsbId | None, port: Port | None) -> str:
+    """The report on the stick that is meant; a line that says why there is none."""
+    from ...learning.checks import choose
+    from .report import report
+
+    host = default_host()
+    try:
+        return report(host, catalog, choose(host, catalog, usb_id, port))
+    except ModeSwitchError as error:
+        return f"no report: {error}"
+    finally:
+        host.close()
 
 
 def lines(findings: Sequence[Finding]) -> Iterable[str]:
