@@ -10,6 +10,8 @@ release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 html_theme = "furo"
 html_title = f"pymodeswitch {__version__}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 exclude_patterns = ["_build"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -51,6 +53,13 @@ def fill_in_verbs(app: object, page: str, source: list[str]) -> None:
         source[0] = source[0].replace("<!-- verbs -->", "\n".join(lines))
 
 
+def add_filter(app: object, page: str, *context: object) -> None:
+    """Only the page of devices has a filter box."""
+    if page == "devices":
+        app.add_js_file("devices.js")
+
+
 def setup(app: object) -> None:
     """Called by Sphinx."""
     app.connect("source-read", fill_in_verbs)
+    app.connect("html-page-context", add_filter)

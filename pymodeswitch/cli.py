@@ -22,7 +22,7 @@ from .console import (
     verdict,
     warn,
 )
-from .errors import ModeSwitchError
+from .errors import ModeSwitchError, UsageError
 from .log import unheard
 from .quick import read_quickly
 
@@ -39,6 +39,7 @@ VERBS = {
     "scan": "switch everything attached that wants it",
     "watch": "switch everything that comes, for systems without udev",
     "list": "show what is attached",
+    "devices": "show the devices that are known, searched by words",
     "explain": "show an ID's entry and plan",
     "lint": "check device files",
     "rules": "print udev rules",
@@ -80,7 +81,7 @@ def overview() -> str:
         "",
         "options:",
         "  -h, --help  show this text; `pymodeswitch VERB --help` shows the options of a verb",
-        "  --version   show the version",
+        "  --version   show the version, and the date of the device files",
     ]
     return "\n".join(lines)
 
@@ -117,6 +118,10 @@ def _run(words: list[str]) -> int:
     except SystemExit as exit_:  # --help and --version
         code = exit_.code if isinstance(exit_.code, int) else 0
     except ModeSwitchError as error:
+        if isinstance(error, UsageError) or any(":" in word for word in words[1:]):
+            from .hints import add_hint
+
+            add_hint(error, words, VERBS)
         code = _fail(error, as_json=as_json)
     except Terminated:
         code = _tell("Terminated", "terminated", EXIT_TERMINATED, as_json=as_json)
@@ -139,8 +144,9 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if words[0] == "--version":
         from . import __version__
+        from .data_date import DATE
 
-        show(f"pymodeswitch {__version__}")
+        show(f"pymodeswitch {__version__}, device files of {DATE}")
         return 0
     verb = _module(words[0])
     options: Any = read_quickly(verb.arguments, words[1:])

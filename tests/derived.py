@@ -26,6 +26,8 @@ from pymodeswitch.modem_port import link_rules, modem_ids
 from pymodeswitch.sources import shipped_folder
 from pymodeswitch.udev import rules, run_command
 from pymodeswitch.units import PORT_UNIT, SCAN_UNIT, port_unit, scan_unit
+from tools import __main__ as tools
+from tools import metainfo
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,7 +36,7 @@ def generated() -> dict[str, str]:
     """Text by path, all but the man pages."""
     catalog = Catalog((shipped_folder(),))
     ids, vendors = catalog.initial_ids(), catalog.fallback_vendors()
-    grammar = verbs()
+    grammar, known = verbs(), [str(usb_id) for usb_id in ids]
     return {
         f"lib/udev/rules.d/{RULES}": rules(
             ids, run_command(PACKAGE_COMMAND), whole_vendors=vendors, start="auto"
@@ -44,9 +46,10 @@ def generated() -> dict[str, str]:
         ),
         f"lib/systemd/system/{PORT_UNIT}": port_unit(PACKAGE_COMMAND),
         f"lib/systemd/system/{SCAN_UNIT}": scan_unit(PACKAGE_COMMAND),
-        "share/bash-completion/completions/pymodeswitch": completions.bash(grammar),
-        "share/zsh/site-functions/_pymodeswitch": completions.zsh(grammar),
-        "share/fish/vendor_completions.d/pymodeswitch.fish": completions.fish(grammar),
+        "share/bash-completion/completions/pymodeswitch": completions.bash(grammar, known),
+        "share/zsh/site-functions/_pymodeswitch": completions.zsh(grammar, known),
+        "share/fish/vendor_completions.d/pymodeswitch.fish": completions.fish(grammar, known),
+        **metainfo.generated(ids),
     }
 
 
@@ -70,6 +73,7 @@ def main() -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    tools.main()
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ FLOORS = """
     data_import
     data_export
     plan
+    makers
+    supported
     explain
     faults
     usbfs
@@ -77,8 +79,10 @@ FLOORS = """
     inspection
     daemons
     report
+    data_date
     virtual
     console
+    hints
     demo
     doctor
     parser

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
+from tools import metainfo
 
 ROOT = Path(__file__).parent.parent
 
@@ -67,6 +68,7 @@ def test_wheel_has_the_system_s_files_for_packagers(wheel: Path) -> None:
         "share/bash-completion/completions/pymodeswitch",
         "share/zsh/site-functions/_pymodeswitch",
         "share/fish/vendor_completions.d/pymodeswitch.fish",
+        *metainfo.generated([]),
     }
 
 
