@@ -38,6 +38,7 @@ echo "== style and types"
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
+.venv/bin/reuse lint --quiet || .venv/bin/reuse lint
 
 echo "== documentation"
 .venv/bin/sphinx-build -q -W -b html docs docs/_build
