@@ -45,5 +45,6 @@ echo "== documentation"
 
 echo "== tests"
 export PYMODESWITCH_KERNEL=require # a skipped kernel tier is a failure here
+export PYMODESWITCH_TESTS=all # and so is what is skipped where a library is missing
 .venv/bin/coverage run -m pytest "$@"
 .venv/bin/coverage report --skip-covered --fail-under=90

@@ -8,6 +8,7 @@ from pathlib import Path
 from pymodeswitch.installation import LINK_SCRIPT, link_script, shipped_system_folder
 
 from .derived import generated, man_pages
+from .needs import needs
 
 ANEW = "is not what is generated now: run `python -m tests.derived`"
 FOLDER = Path(shipped_system_folder())
@@ -37,6 +38,7 @@ def test_rules_units_and_completions() -> None:
         assert there[path] == text, f"{path} {ANEW}"
 
 
+@needs("myst_parser", "man pages are made by Sphinx")
 def test_man_pages() -> None:
     there = {path: text for path, text in committed().items() if path.startswith("share/man/")}
     now = man_pages()

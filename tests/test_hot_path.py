@@ -24,7 +24,17 @@ PACKAGE = Path(pymodeswitch.__file__).parent
 # Of the standard library, what Python itself has not loaded when it runs a file with -I -S: parts in C,
 # `os`, and `__future__`. By port is how udev and systemd start it.
 BY_PORT = {"__future__", "_ctypes", "errno", "fcntl", "gc"}
-BY_PORT |= {"os", "os.path", "posixpath", "genericpath", "stat", "_stat", "_collections_abc"}  # os itself
+BY_PORT |= {
+    "os",
+    "os.path",
+    "posixpath",
+    "genericpath",
+    "stat",
+    "_stat",
+    "_collections_abc",
+    "abc",
+    "_abc",
+}  # os itself
 # By ID it goes through pyusb, which loads these, and what they load.
 HEAVY = {
     *("construct", "libusb_package", "typing", "dataclasses", "pathlib", "argparse", "json", "tomllib"),

@@ -16,7 +16,15 @@ import pytest
 import pymodeswitch
 from tools import metainfo
 
+from .needs import needs
+
 ROOT = Path(__file__).parent.parent
+
+
+pytestmark = [
+    needs("build", "builds the wheel"),
+    needs("hatchling", "the build system of the wheel"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +32,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist, and the wheel built from that sdist."""
     out = tmp_path_factory.mktemp("dist")
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", str(out), str(ROOT)],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)],
         capture_output=True,
         text=True,
         timeout=300,
@@ -97,6 +105,7 @@ def a_pack(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.network  # pip fetches pyusb and construct
 def test_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env/bin/python"

@@ -77,5 +77,5 @@ def test_argparse_is_not_loaded_for_a_usual_line() -> None:
         "import sys, pymodeswitch.cli; pymodeswitch.cli.main(['-q', 'ffff:fffe']);"
         "print({'argparse', 'gettext', 'dataclasses', 'inspect'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == "set()\n", done.stderr

@@ -26,6 +26,8 @@ from pymodeswitch.plan import typical_device
 from pymodeswitch.transport import fault_of
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 
+from .needs import needs
+
 DEVICE = typical_device(UsbId(0x19D2, 0x1201))
 
 
@@ -119,6 +121,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@needs("libusb_package", "a distribution has its own libusb")
 def test_libusb_of_the_package_is_loaded_without_importing_the_package() -> None:
     done = run_python(
         """
