@@ -5,6 +5,7 @@
 #     sh tests/versions.sh --oldest python3.11              # with the lower bounds of pyproject.toml
 #     sh tests/versions.sh --distribution python3           # with what is installed there: no pip, no network
 #     sh tests/versions.sh --debian sid                     # the same in a fresh Debian, made by debootstrap (as root)
+#     sh tests/versions.sh --debian trixie i386             # of another architecture
 #     sh tests/versions.sh --found                          # what CI runs: newest on each Python found, oldest on one
 #
 # A minute or two for each. PYTEST_ARGUMENTS goes to pytest.
@@ -33,11 +34,11 @@ in_environment() { # newest|oldest PYTHON
     trap - EXIT
 }
 
-in_debian() { # SUITE: with its own Python and libraries, as a packager's build has them
+in_debian() { # SUITE [ARCHITECTURE]: with its own Python and libraries, as a packager's build has them
     folder=$(mktemp -d)
     trap 'umount -q "$folder/proc" "$folder/dev/pts" 2>/dev/null; rm -rf --one-file-system "$folder"' EXIT
     packages=python3,python3-usb,python3-construct,python3-pytest,python3-hypothesis,libusb-1.0-0,udev,systemd
-    debootstrap --variant=minbase --include="$packages" "$1" "$folder" >"$folder.log" 2>&1 || {
+    debootstrap ${2:+--arch="$2"} --variant=minbase --include="$packages" "$1" "$folder" >"$folder.log" 2>&1 || {
         tail -5 "$folder.log" >&2
         exit 1
     }
@@ -68,7 +69,7 @@ case $kind in
     for python in "${@:-python3}"; do (in_environment "${kind#--}" "$python"); done
     ;;
 --distribution) tier "${1:-python3}" ;;
---debian) (in_debian "${1:-sid}") ;;
+--debian) (in_debian "${1:-sid}" ${2:+"$2"}) ;;
 --found)
     (in_environment oldest python3)
     for python in $(pythons); do (in_environment newest "$python"); done
