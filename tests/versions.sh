@@ -4,6 +4,7 @@
 #     sh tests/versions.sh --newest python3.12 python3.13   # each in an environment of its own
 #     sh tests/versions.sh --oldest python3.11              # with the lower bounds of pyproject.toml
 #     sh tests/versions.sh --distribution python3           # with what is installed there: no pip, no network
+#     sh tests/versions.sh --installed python3              # the same against the installed package, not the tree
 #     sh tests/versions.sh --debian sid                     # the same in a fresh Debian, made by debootstrap (as root)
 #     sh tests/versions.sh --debian trixie i386             # of another architecture
 #     sh tests/versions.sh --found                          # what CI runs: newest on each Python found, oldest on one
@@ -14,7 +15,18 @@ cd "$(dirname "$0")/.."
 root=$PWD
 
 tier() { # PYTHON: all but the kernel tier, from the tree
+    # shellcheck disable=SC2086
     PYTHONPATH=$root "$1" -m pytest tests --ignore tests/kernel -q -p no:cacheprovider -m "not network" ${PYTEST_ARGUMENTS:-}
+}
+
+installed() { # PYTHON: what does not compare the tree with what is generated or built
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    cp -r tests bench tools pyproject.toml "$folder"
+    cd "$folder"
+    # shellcheck disable=SC2086
+    "$1" -m pytest tests --ignore tests/kernel --ignore tests/tools --ignore tests/test_derived.py \
+        --ignore tests/test_package.py -q -p no:cacheprovider -m "not network" ${PYTEST_ARGUMENTS:-}
 }
 
 in_environment() { # newest|oldest PYTHON
@@ -69,6 +81,7 @@ case $kind in
     for python in "${@:-python3}"; do (in_environment "${kind#--}" "$python"); done
     ;;
 --distribution) tier "${1:-python3}" ;;
+--installed) (installed "${1:-python3}") ;;
 --debian) (in_debian "${1:-sid}" ${2:+"$2"}) ;;
 --found)
     (in_environment oldest python3)
