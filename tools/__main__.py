@@ -1,13 +1,14 @@
-"""Write what is generated from data/, where it differs: the page of devices and the date of the data."""
+"""Write what differs: the page of devices, the date of the device files, the demo's picture."""
 
 from __future__ import annotations
 
-from . import data_date, devices_page
+from . import data_date, demo_picture, devices_page
 
 
 def main() -> None:
     """Write all of them."""
-    for page, text in {**devices_page.generated(), **data_date.generated()}.items():
+    generated = {**devices_page.generated(), **data_date.generated(), **demo_picture.generated()}
+    for page, text in generated.items():
         if not page.exists() or page.read_text("utf-8") != text:
             page.write_text(text, "utf-8")
 

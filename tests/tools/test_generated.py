@@ -12,13 +12,14 @@ from pymodeswitch.catalog import Catalog
 from pymodeswitch.sources import shipped_folder
 from tools import __main__ as tools
 from tools import data_date as date_tool
-from tools import devices_page, metainfo, project
+from tools import demo_picture, devices_page, metainfo, project
 
 SHIPPED = Catalog((shipped_folder(),))
 
 
-def test_the_page_of_devices_and_the_date_of_the_data() -> None:
-    for path, text in {**devices_page.generated(), **date_tool.generated()}.items():
+def test_page_of_devices_date_and_picture() -> None:
+    generated = {**devices_page.generated(), **date_tool.generated(), **demo_picture.generated()}
+    for path, text in generated.items():
         assert path.read_text("utf-8") == text, (
             f"{path} is not what is generated now: run `python -m tools`"
         )
@@ -61,8 +62,27 @@ def test_only_what_differs_is_written(tmp_path: Path, monkeypatch: pytest.Monkey
     before = same.stat().st_mtime_ns
     monkeypatch.setattr(devices_page, "generated", lambda: {page: "page", same: "same"})
     monkeypatch.setattr(date_tool, "generated", dict)
+    monkeypatch.setattr(demo_picture, "generated", dict)
     tools.main()
     assert (page.read_text(), same.stat().st_mtime_ns) == ("page", before)
+
+
+def test_the_picture_stays_where_only_times_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_picture, "PICTURE", tmp_path / "demo.svg")
+    lines = ["$ pymodeswitch demo", "  0.00 s  claim <0>: ok", "", "Done in 0.3 s"]
+    monkeypatch.setattr(demo_picture, "session", lambda: lines)
+    (text,) = demo_picture.generated().values()
+    root = ET.fromstring(text)
+    shown = [
+        (element.text, element.get("fill")) for element in root.iter("{http://www.w3.org/2000/svg}text")
+    ]
+    assert [text for text, _ in shown] == [line.strip() for line in lines if line]
+    assert len({colour for _, colour in shown}) == 2
+    (tmp_path / "demo.svg").write_text(text)
+    lines[1:] = ["  0.07 s  claim <0>: ok", "", "Done in 0.4 s"]
+    assert demo_picture.generated() == {tmp_path / "demo.svg": text}
+    lines[3] = "Failed in 0.4 s"
+    assert demo_picture.generated() != {tmp_path / "demo.svg": text}
 
 
 def test_metainfo_has_every_id() -> None:
