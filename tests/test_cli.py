@@ -21,6 +21,7 @@ from pymodeswitch.verbs import switch as switch_verb
 from pymodeswitch.virtual import Leave, SimulatedClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 from .conftest import FILES
+from .schema import check_output
 from .test_packs import install
 from .test_scsi import lgx
 from .udev_rules import Event, carry_out
@@ -45,6 +46,7 @@ def run(capsys: Captured) -> Any:
         code = cli.main([str(word) for word in words])
         captured = capsys.readouterr()
         assert "Traceback" not in captured.out + captured.err
+        check_output([str(word) for word in words], captured.out)
         return code, captured.out, captured.err
 
     return run

@@ -12,6 +12,7 @@ import pytest
 from pymodeswitch import cli, daemons
 from pymodeswitch.rooted import Root
 
+from .schema import check_output
 from .udev_rules import Event, carry_out
 
 RULES = "etc/udev/rules.d/41-pymodeswitch.rules"
@@ -27,6 +28,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
         code = cli.main(["system", action, "--root", str(tmp_path), *words])
         captured = capsys.readouterr()
         assert "Traceback" not in captured.out + captured.err
+        check_output(["system", action, *words], captured.out)
         return code, captured.out, captured.err
 
     return run

@@ -17,6 +17,8 @@ from pymodeswitch.host import default_host
 from pymodeswitch.verbs import explain
 from pymodeswitch.virtual import Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
+from ..schema import check_output
+
 
 @pytest.fixture(autouse=True)
 def _virtual_computer(monkeypatch: pytest.MonkeyPatch, backend: VirtualBackend) -> None:
@@ -31,6 +33,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
     def run(*words: object) -> tuple[int, str, str]:
         code = cli.main([str(word) for word in words])
         captured = capsys.readouterr()
+        check_output([str(word) for word in words], captured.out)
         return code, captured.out, captured.err
 
     return run
