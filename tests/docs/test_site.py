@@ -39,10 +39,22 @@ const load = (page, width) => new Promise((done) => {
   frame.src = page;
   document.body.append(frame);
 });
+// Too wide is also what is cut off: an element past the edge that no box around it lets a reader scroll.
+const past = (frame, width) => {
+  const scrolls = (box) => /auto|scroll/.test(frame.contentWindow.getComputedStyle(box).overflowX);
+  const stays = (element) => {
+    if (element.getBoundingClientRect().right <= width + 1) return true;
+    for (let box = element.parentElement; box.closest("article"); box = box.parentElement)
+      if (scrolls(box)) return true;
+    return false;
+  };
+  const elements = [...frame.contentDocument.querySelectorAll("article, article *")];
+  return elements.filter((element) => !stays(element)).map((element) => element.outerHTML.slice(0, 80));
+};
 (async () => {
   for (const page of pages) for (const [name, width] of Object.entries(widths)) {
     const frame = await load(page, width), root = frame.contentDocument.documentElement;
-    found.push({ page, name, width: root.clientWidth, content: root.scrollWidth,
+    found.push({ page, name, width: root.clientWidth, content: root.scrollWidth, past: past(frame, width),
       broken: [...frame.contentDocument.images].filter((i) => !i.naturalWidth).map((i) => i.src) });
     frame.remove();
   }
@@ -153,7 +165,7 @@ def test_no_page_scrolls_sideways(site: Path, seen: list[dict[str, Any]]) -> Non
     pages = [page for page in seen if "page" in page]
     assert len(pages) == len(WIDTHS) * len(list(site.glob("*.html")))
     assert {page["width"] for page in pages if page["name"] == "phone"} <= set(range(370, 391))
-    assert [page for page in pages if page["content"] > page["width"]] == []
+    assert [page for page in pages if page["content"] > page["width"] or page["past"]] == []
 
 
 @in_a_browser
