@@ -31,7 +31,8 @@ fresh() { # NAME PACKAGES: a Debian of its own, with these packages
     inside "$1" "apt-get -qq update; apt-get -y -qq --no-install-recommends install $2" >"$results/$1-root.log" 2>&1
 }
 inside() { # NAME COMMAND
-    chroot "$work/$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    chroot "$work/$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-}" \
+        DEBIAN_FRONTEND=noninteractive \
         sh -euc "$2"
 }
 

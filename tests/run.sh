@@ -44,6 +44,9 @@ echo "== style and types"
 echo "== documentation"
 .venv/bin/sphinx-build -q -W -b html docs docs/_build
 
+echo "== other Pythons and libraries"
+sh tests/versions.sh --found
+
 echo "== tests"
 export PYMODESWITCH_KERNEL=require # a skipped kernel tier is a failure here
 export PYMODESWITCH_TESTS=all # and so is what is skipped where a library is missing

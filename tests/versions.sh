@@ -9,7 +9,7 @@
 #     sh tests/versions.sh --debian trixie i386             # of another architecture
 #     sh tests/versions.sh --found                          # what CI runs: newest on each Python found, oldest on one
 #
-# A minute or two for each. PYTEST_ARGUMENTS goes to pytest.
+# A minute or two for each; --found runs two at a time. PYTEST_ARGUMENTS goes to pytest.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -84,8 +84,18 @@ case $kind in
 --installed) (installed "${1:-python3}") ;;
 --debian) (in_debian "${1:-sid}" ${2:+"$2"}) ;;
 --found)
-    (in_environment oldest python3)
-    for python in $(pythons); do (in_environment newest "$python"); done
+    {
+        echo --oldest python3
+        for python in $(pythons); do echo --newest "$python"; done
+    } | xargs -P 2 -L 1 sh tests/versions.sh --log
+    ;;
+--log) # the same quietly: everything where it fails, else the lines that tell
+    log=$(mktemp)
+    code=0
+    sh tests/versions.sh "$@" >"$log" 2>&1 || code=$?
+    if [ "$code" = 0 ]; then grep -E '^== |^[a-z]+==|passed' "$log"; else cat "$log"; fi
+    rm "$log"
+    exit "$code"
     ;;
 *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" ;;
 esac

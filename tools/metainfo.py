@@ -17,6 +17,7 @@ from pymodeswitch.model import UsbId
 from .project import address
 
 NAME = "pymodeswitch"
+PYPI = f"https://pypi.org/project/{NAME}/"
 FORGES = {"github.com": "io.github", "gitlab.com": "io.gitlab", "codeberg.org": "page.codeberg"}
 SUMMARY = "Switch USB modems and Wi-Fi sticks that show up as a CD-ROM"
 
@@ -44,9 +45,9 @@ def generated(ids: Iterable[UsbId], home: str | None = None) -> dict[str, str]:
 
 
 def metainfo(ids: Iterable[UsbId], home: str) -> str:
-    """Text of the file; without an address it has no homepage."""
+    """Text of the file. Without an address its homepage is the page on PyPI."""
     provided = "\n".join(f"    <modalias>{modalias(usb_id)}</modalias>" for usb_id in ids)
-    urls = f'\n  <url type="homepage">{escape(home)}</url>' if home else ""
+    url = escape(home or PYPI)
     return f"""\
 <?xml version="1.0" encoding="UTF-8"?>
 <!-- Written by `python -m tests.derived` from data/; a test compares. -->
@@ -69,7 +70,8 @@ def metainfo(ids: Iterable[UsbId], home: str) -> str:
   <categories>
     <category>System</category>
     <category>HardwareSettings</category>
-  </categories>{urls}
+  </categories>
+  <url type="homepage">{url}</url>
   <content_rating type="oars-1.1"/>
   <provides>
     <binary>pymodeswitch</binary>

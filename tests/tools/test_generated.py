@@ -92,7 +92,7 @@ def test_metainfo_has_every_id() -> None:
     found = [element.text for element in root.iter("modalias")]
     assert found == [f"usb:v{i.vendor:04X}p{i.product:04X}d*" for i in ids]
     assert path == f"share/metainfo/{root.findtext('id')}.metainfo.xml"
-    assert root.find("url") is None
+    assert root.findtext("url") == metainfo.PYPI
 
 
 @pytest.mark.parametrize(
