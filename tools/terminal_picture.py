@@ -36,7 +36,7 @@ def picture(
 <title>{escape(title)}</title>
 <rect width="{width}" height="{height}" rx="10" fill="#0d1117"/>
 {dots}
-<g style="font: 14px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; white-space: pre">
+<g style="font: 14px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace">
 {chr(10).join(rows)}
 </g>
 </svg>
@@ -52,7 +52,8 @@ def _colour(line: str, good: Sequence[str], faint: Sequence[str]) -> str:
 
 
 def _row(line: str, y: int, colour: str) -> str:
-    text = line.lstrip(" ")
+    # Spaces side by side are one in SVG, unless one of them does not break.
+    text = line.lstrip(" ").replace("  ", "\N{NO-BREAK SPACE} ")
     x = MARGIN + (len(line) - len(text)) * CHARACTER
     length = f'textLength="{len(text) * CHARACTER:.1f}"'
     return f'<text x="{x:.1f}" y="{y}" fill="{colour}" {length}>{escape(text)}</text>'
