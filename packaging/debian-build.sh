@@ -51,7 +51,7 @@ inside build "cd $source; dpkg-buildpackage -us -uc" >"$results/build.log" 2>&1 
     tail -30 "$results/build.log"
     exit 1
 }
-cp "$work/build/build"/pymodeswitch*.* "$results"
+find "$work/build/build" -maxdepth 1 -type f -exec cp {} "$results" \;
 grep -E '[0-9]+ passed' "$results/build.log" || :
 
 echo "== lintian"
