@@ -22,10 +22,13 @@ tier() { # PYTHON: all but the kernel tier, from the tree
 installed() { # PYTHON: what does not compare the tree with what is generated or built
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
-    cp -r tests bench tools pyproject.toml "$folder"
+    cp -r tests bench tools data docs pyproject.toml "$folder"
     cd "$folder"
+    # For tests that start a Python without its site-packages.
+    PYTHONPATH=$("$1" -c 'import os, pymodeswitch; print(os.path.dirname(os.path.dirname(pymodeswitch.__file__)))')
+    export PYTHONPATH
     # shellcheck disable=SC2086
-    "$1" -m pytest tests --ignore tests/kernel --ignore tests/tools --ignore tests/test_derived.py \
+    "$1" -m pytest tests --ignore tests/kernel --ignore tests/tools --ignore tests/docs --ignore tests/test_hot_path.py --ignore tests/test_derived.py \
         --ignore tests/test_package.py -q -p no:cacheprovider -m "not network" ${PYTEST_ARGUMENTS:-}
 }
 
