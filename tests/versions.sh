@@ -28,7 +28,8 @@ installed() { # PYTHON: what does not compare the tree with what is generated or
     PYTHONPATH=$("$1" -c 'import os, pymodeswitch; print(os.path.dirname(os.path.dirname(pymodeswitch.__file__)))')
     export PYTHONPATH
     # shellcheck disable=SC2086
-    "$1" -m pytest tests --ignore tests/kernel --ignore tests/tools --ignore tests/docs --ignore tests/test_hot_path.py --ignore tests/test_derived.py \
+    "$1" -m pytest tests --ignore tests/kernel --ignore tests/tools --ignore tests/docs \
+        --ignore tests/test_hot_path.py --ignore tests/test_derived.py \
         --ignore tests/test_package.py -q -p no:cacheprovider -m "not network" ${PYTEST_ARGUMENTS:-}
 }
 
