@@ -84,7 +84,13 @@ def test_sdist_holds_tests_and_docs(built: Path) -> None:
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = archive.getnames()
     inside = {name.partition("/")[2] for name in names}
-    for name in ("README.md", "docs/conf.py", "tests/test_package.py", "data/19d2-1201"):
+    for name in (
+        "README.md",
+        "docs/conf.py",
+        "tests/test_package.py",
+        "data/19d2-1201",
+        "packaging/README.md",
+    ):
         assert name in inside
 
 
