@@ -61,13 +61,13 @@ echo "== installed, checked, autopkgtest, removed"
 fresh try "systemd udev python3-pytest python3-hypothesis autopkgtest dpkg-dev"
 mkdir "$work/try/build"
 cp "$work/build/build"/*.deb "$work/build/build"/*.dsc "$work/build/build"/*.tar.* "$work/try/build"
-inside try 'find / -xdev \( -path /proc -o -path /build -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/log -o -path /var/cache -o -path /usr/share/autopkgtest \) -prune -o -print | sort >/build/before
+inside try 'find / -xdev \( -path /proc -o -path /build -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/log -o -path /var/cache -o -path /usr/share/autopkgtest -o -path /tmp \) -prune -o -print | sort >/build/before
 apt-get -y -qq --no-install-recommends install /build/*.deb' >"$results/install.log" 2>&1
 inside try 'pymodeswitch system check; pymodeswitch --version; usb_modeswitch -e | head -3' | tee "$results/check.log" || :
 inside try 'cd /build; autopkgtest --no-built-binaries *.deb *.dsc -- null' >"$results/autopkgtest.log" 2>&1 || :
 grep -E '^autopkgtest|PASS|FAIL' "$results/autopkgtest.log" | tail -5
 inside try 'apt-get -y -qq purge --autoremove pymodeswitch pymodeswitch-usb-modeswitch
-find / -xdev \( -path /proc -o -path /build -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/log -o -path /var/cache -o -path /usr/share/autopkgtest \) -prune -o -print | sort >/build/after
+find / -xdev \( -path /proc -o -path /build -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/log -o -path /var/cache -o -path /usr/share/autopkgtest -o -path /tmp \) -prune -o -print | sort >/build/after
 diff /build/before /build/after >/build/left || :' >"$results/remove.log" 2>&1
 cp "$work/try/build/left" "$results/left.log"
 echo "== left behind: $(grep -c '^>' "$results/left.log" || :) files"
