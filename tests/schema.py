@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pymodeswitch
-from pymodeswitch.cli import VERBS, with_verb
+from pymodeswitch.command.cli import VERBS, with_verb
 
-from .needs import ALL
+from tests.needs import ALL
 
 PATH = Path(pymodeswitch.__file__).parent / "schema.json"
 SCHEMA = json.loads(PATH.read_text("utf-8"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import data_date, demo_picture, devices_page
+from tools import data_date, demo_picture, devices_page
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from .project import ROOT
+from tools.project import ROOT
 
 MODULE = ROOT / "pymodeswitch/data_date.py"
 

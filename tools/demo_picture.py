@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pymodeswitch.sources import shipped_folder
+from pymodeswitch.catalog.sources import shipped_folder
 
-from .project import ROOT
-from .terminal_picture import picture
+from tools.project import ROOT
+from tools.terminal_picture import picture
 
 PICTURE = ROOT / "docs/_static/demo.svg"
 TIMES = re.compile(r"\d+\.\d+ s")  # measured, so they differ each time

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pymodeswitch.catalog import Catalog
-from pymodeswitch.names import SCSI_QUALIFIERS, USB_QUALIFIERS
-from pymodeswitch.sources import shipped_folder
-from pymodeswitch.supported import SupportedDevice, supported_devices
+from pymodeswitch.catalog.catalog import Catalog
+from pymodeswitch.device_files.names import SCSI_QUALIFIERS, USB_QUALIFIERS
+from pymodeswitch.catalog.sources import shipped_folder
+from pymodeswitch.catalog.supported import SupportedDevice, supported_devices
 
-from .project import ROOT
+from tools.project import ROOT
 
 PAGE = ROOT / "docs/devices.md"
 

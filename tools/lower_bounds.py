@@ -10,7 +10,7 @@ import re
 import sys
 import tomllib
 
-from .project import ROOT
+from tools.project import ROOT
 
 
 def lower_bounds() -> list[str]:

@@ -1,6 +1,6 @@
 """AppStream metainfo: software centres and isenkram suggest pymodeswitch for a stick by its modalias.
 
-Written by `python -m tests.derived` with the other files below pymodeswitch/system/. Format: AppStream 1.0,
+Written by `python -m tools.derived` with the other files below pymodeswitch/system/. Format: AppStream 1.0,
 "Generic component" and `provides/modalias`; a modalias is the kernel's, `usb:vVVVVpPPPPd*` in capitals.
 """
 
@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
-from pymodeswitch.cli import DESCRIPTION
-from pymodeswitch.model import UsbId
+from pymodeswitch.command.cli import DESCRIPTION
+from pymodeswitch.nouns.model import UsbId
 
-from .project import address
+from tools.project import address
 
 NAME = "pymodeswitch"
 PYPI = f"https://pypi.org/project/{NAME}/"
@@ -50,7 +50,7 @@ def metainfo(ids: Iterable[UsbId], home: str) -> str:
     url = escape(home or PYPI)
     return f"""\
 <?xml version="1.0" encoding="UTF-8"?>
-<!-- Written by `python -m tests.derived` from data/; a test compares. -->
+<!-- Written by `python -m tools.derived` from data/; a test compares. -->
 <component type="console-application">
   <id>{component(home)}</id>
   <metadata_license>MIT</metadata_license>

@@ -6,8 +6,8 @@ import re
 import sys
 from pathlib import Path
 
-from .data_date import today
-from .project import ROOT
+from tools.data_date import today
+from tools.project import ROOT
 
 UNRELEASED = "## Unreleased\n"
 

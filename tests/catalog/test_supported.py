@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch.catalog import Catalog
-from pymodeswitch.makers import MAKERS, maker
-from pymodeswitch.sources import shipped_folder
-from pymodeswitch.supported import SupportedDevice, supported_devices, table
+from pymodeswitch.catalog.catalog import Catalog
+from pymodeswitch.catalog.makers import MAKERS, maker
+from pymodeswitch.catalog.sources import shipped_folder
+from pymodeswitch.catalog.supported import SupportedDevice, supported_devices, table
 
 
 def catalog(folder: Path, **files: str) -> Catalog:

@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import UsbId, cli, data_date, hints, switching
-from pymodeswitch.catalog import default_catalog
-from pymodeswitch.errors import NoLibusbError
-from pymodeswitch.hints import near_ids
-from pymodeswitch.host import default_host
-from pymodeswitch.verbs import explain
+from pymodeswitch import UsbId
+from pymodeswitch.command import cli, hints
+from pymodeswitch.catalog import data_date
+from pymodeswitch.switching import switch as switching
+from pymodeswitch.catalog.catalog import default_catalog
+from pymodeswitch.nouns.errors import NoLibusbError
+from pymodeswitch.command.hints import near_ids
+from pymodeswitch.host.linux import default_host
+from pymodeswitch.command.verbs import explain
 from pymodeswitch.virtual import Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
-from ..schema import check_output
+from tests.schema import check_output
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch.cli import VERBS
+from pymodeswitch.command.cli import VERBS
 
-from ..needs import needs
-from ..schema import SCHEMA, check
+from tests.needs import needs
+from tests.schema import SCHEMA, check
 
 pytestmark = needs("jsonschema", "looks whether JSON is as the schema says")
 

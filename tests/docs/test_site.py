@@ -17,11 +17,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from pymodeswitch.catalog import Catalog
-from pymodeswitch.sources import shipped_folder
+from pymodeswitch.catalog.catalog import Catalog
+from pymodeswitch.catalog.sources import shipped_folder
 from tools.project import ROOT
 
-from ..needs import ALL, needs
+from tests.needs import ALL, needs
 
 CHROMIUM = shutil.which("chromium")
 WIDTHS = {"phone": 390, "desktop": 1280}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import UsbId, data_date
-from pymodeswitch.catalog import Catalog
-from pymodeswitch.sources import shipped_folder
+from pymodeswitch import UsbId
+from pymodeswitch.catalog import data_date
+from pymodeswitch.catalog.catalog import Catalog
+from pymodeswitch.catalog.sources import shipped_folder
 from tools import __main__ as tools
 from tools import data_date as date_tool
 from tools import demo_picture, devices_page, metainfo, project

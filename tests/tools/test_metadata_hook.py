@@ -10,7 +10,7 @@ import pytest
 
 from tools.project import ROOT
 
-from ..needs import ALL
+from tests.needs import ALL
 
 if not ALL:
     pytest.importorskip("hatchling", reason="without hatchling: it builds the package and calls the hook")

@@ -6,11 +6,11 @@ import argparse
 from typing import Any
 
 from ..arguments import add_common, add_data, data_folders
-from ..catalog import default_catalog
+from ...catalog.catalog import default_catalog
 from ..console import note, print_json, printable, show
-from ..errors import NoEntryError
+from ...nouns.errors import NoEntryError
 from ..report import entry_data
-from ..supported import SupportedDevice, supported_devices, table
+from ...catalog.supported import SupportedDevice, supported_devices, table
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
-from .catalog import default_catalog
-from .errors import ModeSwitchError, NoEntryError, NotAttachedError, UsageError
-from .host import default_host
-from .model import UsbId
+from ..catalog.catalog import default_catalog
+from ..nouns.errors import ModeSwitchError, NoEntryError, NotAttachedError, UsageError
+from ..host.linux import default_host
+from ..nouns.model import UsbId
 
 MOST = 3  # a longer list is no hint
 

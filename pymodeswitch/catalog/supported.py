@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .catalog import Catalog
-from .errors import ModeSwitchError
+from ..nouns.errors import ModeSwitchError
 from .makers import maker
-from .model import Entry
-from .plan import make_plan, typical_device
+from ..nouns.model import Entry
+from ..planning.plan import make_plan, typical_device
 
 
 class SupportedDevice(NamedTuple):
