@@ -8,5 +8,5 @@
     start.py        the command against a virtual stick that lives in another process
     table.py        figures -> Markdown
 
-No tests: timed tests fail on busy machines. What makes it fast is asserted in tests/test_hot_path.py.
+No tests: timed tests fail on busy machines. What makes it fast is asserted in tests/behaviour/test_hot_path.py.
 """

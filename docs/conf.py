@@ -1,5 +1,10 @@
 """Sphinx: pages from Markdown, the API from docstrings."""
 
+import inspect
+import re
+
+from docutils import nodes
+
 from pymodeswitch import __version__
 from tools.grammar import Option, Verb, verbs
 
@@ -8,11 +13,15 @@ copyright = "2026, the pymodeswitch authors"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
+pygments_style, pygments_dark_style = "default", "github-dark"  # furo's own has no colour for a prompt
 html_theme = "furo"
 html_title = f"pymodeswitch {__version__}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 exclude_patterns = ["_build"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True  # as they are written: a lambda is no address in memory
 myst_heading_anchors = 3
 myst_enable_extensions = ["deflist"]
 
@@ -51,6 +60,51 @@ def fill_in_verbs(app: object, page: str, source: list[str]) -> None:
         source[0] = source[0].replace("<!-- verbs -->", "\n".join(lines))
 
 
+def list_parameters(
+    app: object, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """A paragraph of a docstring that says `one, other: ... third: ...` of its parameters is a list."""
+    if what in ("function", "method"):
+        names = set(inspect.signature(obj).parameters)
+    else:
+        names = set(getattr(obj, "__annotations__", ()))
+    paragraphs = "\n".join(lines).split("\n\n")
+    lines[:] = "\n\n".join(as_list(paragraph, names) for paragraph in paragraphs).split("\n")
+
+
+def as_list(paragraph: str, names: set[str]) -> str:
+    """The paragraph, with a line for each part that begins with some of the names and a colon."""
+    text = " ".join(paragraph.split())
+    starts = [
+        found
+        for found in re.finditer(r"(?:^|(?<=[.)] ))((?:\w+, )*\w+): ", text)
+        if names.issuperset(found[1].split(", "))
+    ]
+    if not starts or starts[0].start() > 0:
+        return paragraph
+    ends = [found.start() for found in starts[1:]] + [len(text)]
+    return "\n".join(
+        f"* {', '.join(f'``{word}``' for word in found[1].split(', '))}: {text[found.end() : end].strip()}"
+        for found, end in zip(starts, ends, strict=True)
+    )
+
+
+def highlight_sessions(app: object, doctree: nodes.document) -> None:
+    """Indented code of Markdown names no language: where it shows a prompt, it is a session."""
+    for block in doctree.findall(nodes.literal_block):
+        if block.get("language") == "none" and re.search(r"(?m)^[$#] ", block.astext()):
+            block["language"] = "console"
+
+
+def add_filter(app: object, page: str, *context: object) -> None:
+    """Only the page of devices has a filter box."""
+    if page == "devices":
+        app.add_js_file("devices.js")
+
+
 def setup(app: object) -> None:
     """Called by Sphinx."""
     app.connect("source-read", fill_in_verbs)
+    app.connect("html-page-context", add_filter)
+    app.connect("doctree-read", highlight_sessions)
+    app.connect("autodoc-process-docstring", list_parameters)

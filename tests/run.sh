@@ -14,6 +14,7 @@ need cpio cpio
 need /lib/systemd/systemd-udevd udev
 need /lib/systemd/systemd systemd
 need lsusb usbutils
+need chromium chromium
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 # The rig downloads Debian's kernel (it does not install it), for which apt has to know the packages.
 kernel_known() { apt-cache policy linux-image-amd64 2>/dev/null | grep -q 'Candidate: [0-9]'; }
@@ -38,11 +39,16 @@ echo "== style and types"
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
+.venv/bin/reuse lint --quiet || .venv/bin/reuse lint
 
 echo "== documentation"
 .venv/bin/sphinx-build -q -W -b html docs docs/_build
 
+echo "== other Pythons and libraries"
+sh tests/versions.sh --found
+
 echo "== tests"
 export PYMODESWITCH_KERNEL=require # a skipped kernel tier is a failure here
+export PYMODESWITCH_TESTS=all # and so is what is skipped where a library is missing
 .venv/bin/coverage run -m pytest "$@"
 .venv/bin/coverage report --skip-covered --fail-under=90

@@ -1,1 +1,1 @@
-"""Generators of what is derived from the code; not in the wheel."""
+"""Generators of what comes with pymodeswitch; not in the wheel. `python -m tools` runs those for data/."""

@@ -1,10 +1,12 @@
 """Completions for bash, zsh and fish, generated from the grammar of the command line.
 
-Ports are completed from what is attached: their names in /sys/bus/usb/devices.
+Ports are completed from what is attached: their names in /sys/bus/usb/devices. So are IDs; once a part of
+one is typed, from all device files that come with pymodeswitch, too.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from tools.grammar import Option, Verb
@@ -24,11 +26,16 @@ def _value(option: Option) -> str:
     return (option.kind or "any") if option.value else ""
 
 
+def _lines(ids: Iterable[str], indent: int) -> str:
+    """The IDs in lines of about 100 characters, the first one not indented."""
+    return textwrap.fill(" ".join(ids), 100 - indent).replace("\n", "\n" + " " * indent)
+
+
 # bash
 
 
-def bash(verbs: Sequence[Verb]) -> str:
-    """For share/bash-completion/completions/pymodeswitch."""
+def bash(verbs: Sequence[Verb], ids: Iterable[str] = ()) -> str:
+    """For share/bash-completion/completions/pymodeswitch. ids: the IDs that there are device files for."""
     values = [
         f"        {_or(f'{verb.name}:{flag}' for flag in option.flags)}) {_bash_value(option)} ;;"
         for verb in _with_actions(verbs)
@@ -40,6 +47,9 @@ def bash(verbs: Sequence[Verb]) -> str:
     first = " ".join([*(verb.name for verb in verbs), "--version", *_flags(switch)])
     actions = [action.name for verb in verbs for action in verb.actions]
     return f"""{HEAD.format(shell="bash")}
+_pymodeswitch_ids="
+{_lines(ids, 0)}
+"
 _pymodeswitch() {{
     local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}}
     local verb="" kind=words words="" word
@@ -52,7 +62,7 @@ _pymodeswitch() {{
         esac
     done
     case $verb in
-    "") words="{first}" ;;
+    "") words="{first}" kind=id ;;
 {_indented(words)}
     esac
     case ${{verb:-{OPTIONAL_VERB}}}:$prev in
@@ -60,6 +70,19 @@ _pymodeswitch() {{
     esac
     COMPREPLY=()
     case $kind in
+    id)
+        # bash takes `:` for a word of its own: what stands before it is not completed again.
+        local before="" attached=""
+        [[ $cur != : ]] || before=$prev: cur=""
+        [[ $prev != : ]] || before=${{COMP_WORDS[COMP_CWORD - 2]}}:
+        for word in {PORTS}/*-*/idVendor; do
+            [[ ! -r $word ]] || attached+=" $(<"$word"):$(<"${{word%Vendor}}Product")"
+        done
+        [[ -z $before$cur || $cur == -* ]] || attached+=" $_pymodeswitch_ids"
+        mapfile -t COMPREPLY < <(compgen -W "$attached" -- "$before$cur")
+        COMPREPLY=("${{COMPREPLY[@]#"$before"}}")
+        [[ -z $before ]] || words=""
+        ;;
     port)
         for word in {PORTS}/*-*; do
             [[ $word == *:* || ! -e $word ]] || words+=" ${{word##*/}}"
@@ -103,8 +126,8 @@ def _flags(verb: Verb) -> list[str]:
 # zsh
 
 
-def zsh(verbs: Sequence[Verb]) -> str:
-    """For share/zsh/site-functions/_pymodeswitch."""
+def zsh(verbs: Sequence[Verb], ids: Iterable[str] = ()) -> str:
+    """For share/zsh/site-functions/_pymodeswitch. ids: as for bash."""
     with_actions = [line for verb in verbs if verb.actions for line in _zsh_actions(verb)]
     leaves = [line for verb in _with_actions(verbs) if not verb.actions for line in _zsh_leaf(verb)]
     newline = "\n"
@@ -116,6 +139,17 @@ _pymodeswitch_ports() {{
     ports=({PORTS}/*-*~*:*(N:t))
     compadd -a ports
 }}
+_pymodeswitch_ids() {{
+    local -a ids
+    local port
+    for port in {PORTS}/*-*(N); do
+        [[ ! -r $port/idVendor ]] || ids+=("$(<$port/idVendor):$(<$port/idProduct)")
+    done
+    [[ -z $PREFIX ]] || ids+=(
+        {_lines(ids, 8)}
+    )
+    compadd -a ids
+}}
 _pymodeswitch() {{
     local curcontext=$curcontext verb={OPTIONAL_VERB}
     local -a verbs
@@ -124,6 +158,7 @@ _pymodeswitch() {{
     )
     if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then
         _describe -t verbs verb verbs
+        _pymodeswitch_ids
         return
     fi
     case $words[2] in
@@ -168,7 +203,7 @@ def _zsh_leaf(verb: Verb) -> list[str]:
 def _zsh_arguments(verb: Verb, indent: int) -> list[str]:
     specs = [_zsh_option(option) for option in verb.options]
     for positional in verb.positionals:
-        action = "_files" if positional.kind == "file" else " "
+        action = ZSH_VALUES[positional.kind or "any"]
         place = "*:" if positional.repeats else "::" if positional.optional else ":"
         specs.append(_zsh_quoted(f"{place}{_zsh_text(positional.name)}:{action}"))
     blank = " " * indent
@@ -176,7 +211,8 @@ def _zsh_arguments(verb: Verb, indent: int) -> list[str]:
     return [f"{blank}{line} \\" for line in lines[:-1]] + [f"{blank}{lines[-1]}"]
 
 
-ZSH_VALUES = {"file": "_files", "folder": "_files -/", "port": "_pymodeswitch_ports", "any": " "}
+ZSH_VALUES = {"file": "_files", "folder": "_files -/", "port": "_pymodeswitch_ports"}
+ZSH_VALUES |= {"id": "_pymodeswitch_ids", "any": " "}
 
 
 def _zsh_option(option: Option) -> str:
@@ -205,8 +241,8 @@ def _zsh_quoted(text: str) -> str:
 # fish
 
 
-def fish(verbs: Sequence[Verb]) -> str:
-    """For share/fish/vendor_completions.d/pymodeswitch.fish."""
+def fish(verbs: Sequence[Verb], ids: Iterable[str] = ()) -> str:
+    """For share/fish/vendor_completions.d/pymodeswitch.fish. ids: as for bash."""
     others = " ".join(verb.name for verb in verbs if verb.name != OPTIONAL_VERB)
     lines = [
         HEAD.format(shell="fish"),
@@ -215,7 +251,16 @@ def fish(verbs: Sequence[Verb]) -> str:
         "        string match -q '*:*' $port; or string replace -r '.*/' '' $port",
         "    end",
         "end",
+        "function __pymodeswitch_ids",
+        f"    for port in {PORTS}/*-*",
+        "        test -r $port/idVendor; and echo (cat $port/idVendor):(cat $port/idProduct)",
+        "    end",
+        "    set -l word (commandline -ct)",
+        '    test -n "$word"; or return',
+        f"    string split -n ' ' '{_lines(ids, 4)}' | string trim",
+        "end",
         "complete -c pymodeswitch -f",
+        _fish("__fish_use_subcommand", "-a '(__pymodeswitch_ids)'"),
         _fish("__fish_use_subcommand", "-l version", "show the version"),
     ]
     for verb in verbs:
@@ -237,6 +282,7 @@ FISH_VALUES = {
     "file": "-r -F",
     "folder": "-x -a '(__fish_complete_directories)'",
     "port": "-x -a '(__pymodeswitch_ports)'",
+    "id": "-x -a '(__pymodeswitch_ids)'",
     "any": "-x",
 }
 
@@ -249,8 +295,11 @@ def _fish_arguments(verb: Verb, condition: str) -> list[str]:
         if option.value and not value:
             value = f" {FISH_VALUES[_value(option)]}"
         lines.append(_fish(condition, f"{flags}{value}", option.text))
-    if any(positional.kind == "file" for positional in verb.positionals):
+    kinds = {positional.kind for positional in verb.positionals}
+    if "file" in kinds:
         lines.append(_fish(condition, "-F"))
+    if "id" in kinds:
+        lines.append(_fish(condition, "-a '(__pymodeswitch_ids)'"))
     return lines
 
 

@@ -25,7 +25,8 @@ from pymodeswitch.system.installation import (
 from pymodeswitch.system.link_rules import link_rules
 from pymodeswitch.system.udev_rules import rules
 from pymodeswitch.system.units import JUDGE_UNIT, PATH_UNIT, judge_unit, path_unit
-from tools import completions
+from tools import __main__ as tools
+from tools import completions, metainfo
 from tools.grammar import verbs
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +36,7 @@ def generated() -> dict[str, str]:
     """Text by path, all but the man pages."""
     catalog = Catalog((shipped_folder(),))
     ids, vendors = catalog.initial_ids(), catalog.fallback_vendors()
-    grammar = verbs()
+    grammar, known = verbs(), [str(usb_id) for usb_id in ids]
     return {
         f"lib/udev/rules.d/{RULES}": rules(ids, PACKAGE_COMMAND, whole_vendors=vendors),
         f"lib/udev/rules.d/{LINK_RULES}": link_rules(
@@ -43,9 +44,10 @@ def generated() -> dict[str, str]:
         ),
         f"lib/systemd/system/{JUDGE_UNIT}": judge_unit(PACKAGE_COMMAND),
         f"lib/systemd/system/{PATH_UNIT}": path_unit(),
-        "share/bash-completion/completions/pymodeswitch": completions.bash(grammar),
-        "share/zsh/site-functions/_pymodeswitch": completions.zsh(grammar),
-        "share/fish/vendor_completions.d/pymodeswitch.fish": completions.fish(grammar),
+        "share/bash-completion/completions/pymodeswitch": completions.bash(grammar, known),
+        "share/zsh/site-functions/_pymodeswitch": completions.zsh(grammar, known),
+        "share/fish/vendor_completions.d/pymodeswitch.fish": completions.fish(grammar, known),
+        **metainfo.generated(ids),
     }
 
 
@@ -69,6 +71,7 @@ def main() -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    tools.main()
 
 
 if __name__ == "__main__":

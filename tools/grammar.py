@@ -9,11 +9,11 @@ from typing import NamedTuple
 from pymodeswitch.command.cli import VERBS, parser_for
 
 # What a value is, by the name that help gives it; any other is for the user to know.
-KINDS = {"FILE": "file", "SOURCE": "file", "DIR": "folder", "PORT": "port"}
+KINDS = {"FILE": "file", "SOURCE": "file", "DIR": "folder", "PORT": "port", "ID": "id"}
 
 
 class Option(NamedTuple):
-    """An option. value: its name, empty if it takes none. kind: file, folder, port, choice, or empty."""
+    """An option. value: its name, empty if it takes none. kind: file, folder, port, id, choice, or none."""
 
     flags: tuple[str, ...]
     text: str

@@ -40,6 +40,7 @@ VERBS = {
     "watch": "switch everything that comes, for systems without udev",
     "judge": "see what comes of sticks that udev has had switched (started by systemd)",
     "list": "show what is attached",
+    "devices": "show the devices that are known, searched by words",
     "explain": "show an ID's entry and plan",
     "lint": "check device files",
     "rules": "print udev rules",
@@ -84,7 +85,7 @@ def overview() -> str:
         "",
         "options:",
         "  -h, --help  show this text; `pymodeswitch VERB --help` shows the options of a verb",
-        "  --version   show the version",
+        "  --version   show the version, and the date of the device files",
     ]
     return "\n".join(lines)
 
@@ -121,6 +122,10 @@ def _run(words: list[str]) -> int:
     except SystemExit as exit_:  # --help and --version
         code = exit_.code if isinstance(exit_.code, int) else 0
     except ModeSwitchError as error:
+        if isinstance(error, UsageError) or any(":" in word for word in words[1:]):
+            from .hints import add_hint
+
+            add_hint(error, words, VERBS)
         code = _fail(error, as_json=as_json)
     except ImportError as error:
         known = missing_package(error)
@@ -165,8 +170,9 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if words[0] == "--version":
         from .. import __version__
+        from ..catalog.data_date import DATE
 
-        show(f"pymodeswitch {__version__}")
+        show(f"pymodeswitch {__version__}, device files of {DATE}")
         return 0
     verb = _module(words[0])
     options: Any = read_quickly(verb.arguments, words[1:])

@@ -25,6 +25,7 @@ UNIT_FOLDERS = tuple(
     f"{folder}/systemd/system" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 )
 SHARE_FOLDERS = ("/usr/local/share", "/usr/share")
+ZSH_OF_DEBIAN = "/usr/share/zsh/vendor-completions"  # where packages have theirs
 OF_PACKAGES = ("/usr/lib", "/lib", "/usr/share")
 
 
@@ -79,7 +80,8 @@ def _folders(places: Layout, path: str) -> list[str]:
             return list(folders)
     below = os.path.relpath(folder, places.share)
     others = [share for share in SHARE_FOLDERS if share != places.share]
-    return [os.path.join(share, below) for share in (places.share, *others)]
+    elsewhere = [ZSH_OF_DEBIAN] if below == "zsh/site-functions" else []
+    return [os.path.join(share, below) for share in (places.share, *others)] + elsewhere
 
 
 def _compared(

@@ -46,7 +46,7 @@ class SystemFile(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Folders of the installed system, and the list of what is in them."""
+    """Folders of the installed system, and the list of what is in them: empty where none is kept."""
 
     rules: str
     units: str
@@ -61,16 +61,22 @@ class Change(NamedTuple):
     what: str
 
 
-def layout(root: Root, prefix: str) -> Layout:
-    """Where the files go. prefix: /usr, /usr/local, or any other; rules and units then lie in /etc."""
-    if not os.path.isabs(prefix):
-        raise UsageError(f"bad prefix {prefix!r}: it has to be an absolute path")
+def layout(
+    root: Root, prefix: str, rules_folder: str | None = None, unit_folder: str | None = None
+) -> Layout:
+    """Where the files go. prefix: /usr, /usr/local, or any other; rules and units then lie in /etc.
+
+    rules_folder, unit_folder: where they lie instead. UsageError for a path that is not absolute.
+    """
+    for what, path in (("prefix", prefix), ("rules folder", rules_folder), ("unit folder", unit_folder)):
+        if path is not None and not os.path.isabs(path):
+            raise UsageError(f"bad {what} {path!r}: it has to be an absolute path")
     prefix = os.path.normpath(prefix)
     read = prefix in ("/usr", "/usr/local")
     udev_reads = read and (prefix == "/usr" or any(root.exists(path) for path in UDEVD))
     return Layout(
-        rules=f"{prefix}/lib/udev/rules.d" if udev_reads else "/etc/udev/rules.d",
-        units=f"{prefix}/lib/systemd/system" if read else "/etc/systemd/system",
+        rules=rules_folder or (f"{prefix}/lib/udev/rules.d" if udev_reads else "/etc/udev/rules.d"),
+        units=unit_folder or (f"{prefix}/lib/systemd/system" if read else "/etc/systemd/system"),
         share=f"{prefix}/share",
         list=f"{prefix}/lib/pymodeswitch/installed",
     )
@@ -270,6 +276,8 @@ def _digest(content: bytes) -> str:
 def _read_list(root: Root, places: Layout) -> dict[str, set[str]]:
     """Digests by path; two of a path while an installation is under way, or was interrupted."""
     known: dict[str, set[str]] = {}
+    if not places.list:
+        return known
     for line in (root.read(places.list) or b"").decode("utf-8", "replace").splitlines():
         digest, _, path = line.partition("  ")
         if os.path.isabs(path):
@@ -280,5 +288,5 @@ def _read_list(root: Root, places: Layout) -> dict[str, set[str]]:
 def _write_list(root: Root, places: Layout, known: dict[str, set[str]]) -> None:
     lines = [f"{digest}  {path}\n" for path in sorted(known) for digest in sorted(known[path])]
     data = "".join(lines).encode()
-    if root.read(places.list) != data:
+    if places.list and root.read(places.list) != data:
         root.write(places.list, data)

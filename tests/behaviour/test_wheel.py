@@ -14,8 +14,16 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
+from tests.support.needs import needs
+from tools import metainfo
 
 ROOT = Path(__file__).parents[2]
+
+
+pytestmark = [
+    needs("build", "builds the wheel"),
+    needs("hatchling", "the build system of the wheel"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +31,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist, and the wheel built from that sdist."""
     out = tmp_path_factory.mktemp("dist")
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", str(out), str(ROOT)],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)],
         capture_output=True,
         text=True,
         timeout=300,
@@ -67,6 +75,7 @@ def test_wheel_has_the_system_s_files_for_packagers(wheel: Path) -> None:
         "share/bash-completion/completions/pymodeswitch",
         "share/zsh/site-functions/_pymodeswitch",
         "share/fish/vendor_completions.d/pymodeswitch.fish",
+        *metainfo.generated([]),
     }
 
 
@@ -74,7 +83,13 @@ def test_sdist_holds_tests_and_docs(built: Path) -> None:
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = archive.getnames()
     inside = {name.partition("/")[2] for name in names}
-    for name in ("README.md", "docs/conf.py", "tests/behaviour/test_wheel.py", "data/19d2-1201"):
+    for name in (
+        "README.md",
+        "docs/conf.py",
+        "tests/behaviour/test_wheel.py",
+        "data/19d2-1201",
+        "packaging/README.md",
+    ):
         assert name in inside
 
 
@@ -95,6 +110,7 @@ def a_pack(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.network  # pip fetches pyusb and construct
 def test_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env/bin/python"

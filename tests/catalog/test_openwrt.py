@@ -162,7 +162,7 @@ def test_bad_qualifiers(match: str) -> None:
     ("text", "message"),
     [
         (b"", "file:1:1: Expecting value"),
-        (b'{"messages": [],\n "devices": {},}', "file:2:16: "),
+        (b'{"messages": [],\n "devices": {},}', "file:2:1"),
         (b"[]", "not a usb-mode.json"),
         (b'{"messages": []}', "it has to have `messages` and `devices`"),
         (b'{"messages": {}, "devices": {}}', "`messages` has to be a list"),

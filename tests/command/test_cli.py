@@ -23,9 +23,11 @@ from pymodeswitch.switching import switch as switching
 from pymodeswitch.virtual import Leave, SimulatedClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 from tests.catalog.test_packs import install
 from tests.conftest import FILES
+from tests.support.schema import check_output
 from tests.support.udev_rules import Event, carry_out
 from tests.transport.test_inquiry import lgx
 
+SHIPPED = len(os.listdir(shipped_folder()))
 Captured = pytest.CaptureFixture[str]
 
 
@@ -44,6 +46,7 @@ def run(capsys: Captured) -> Any:
         code = cli.main([str(word) for word in words])
         captured = capsys.readouterr()
         assert "Traceback" not in captured.out + captured.err
+        check_output([str(word) for word in words], captured.out)
         return code, captured.out, captured.err
 
     return run

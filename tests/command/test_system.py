@@ -13,6 +13,7 @@ from pymodeswitch.command import cli
 from pymodeswitch.command.verbs import system as system_verb
 from pymodeswitch.system import daemons
 from pymodeswitch.system.root import Root
+from tests.support.schema import check_output
 from tests.support.udev_rules import Event, carry_out
 
 RULES = "etc/udev/rules.d/41-pymodeswitch.rules"
@@ -28,6 +29,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
         code = cli.main(["system", action, "--root", str(tmp_path), *words])
         captured = capsys.readouterr()
         assert "Traceback" not in captured.out + captured.err
+        check_output(["system", action, *words], captured.out)
         return code, captured.out, captured.err
 
     return run
@@ -245,3 +247,43 @@ def test_what_root_could_not_start_is_not_installed(
     assert (code, out) == (18, "")
     assert "`python` cannot be started: none: nothing is installed" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_for_a_package(run: Any, tmp_path: Path) -> None:
+    """Nothing that a package would have to delete again: no link that enables, no list, nothing in /etc."""
+    words = ("--package", "--prefix", "/usr", "--command", "/usr/bin/pymodeswitch")
+    code, out, err = run("install", *words)
+    assert (code, err) == (0, "")
+    files = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if not path.is_dir()]
+    assert len(files) == len(out.splitlines()) > 8
+    assert [path for path in files if path.parts[0] != "usr"] == []
+    assert not (tmp_path / "usr/lib/pymodeswitch").exists()
+    assert run("uninstall", "--prefix", "/usr")[1] == "nothing was installed\n"
+
+
+def test_rules_and_units_elsewhere(run: Any, tmp_path: Path) -> None:
+    store = "/store/abc-pymodeswitch"
+    words = (
+        "--prefix",
+        store,
+        "--rules-dir",
+        f"{store}/lib/udev/rules.d",
+        "--unit-dir",
+        f"{store}/lib/units",
+    )
+    code, _, _ = run("install", "--package", *words, "--command", f"{store}/bin/pymodeswitch")
+    assert code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    rules = (tmp_path / store[1:] / "lib/udev/rules.d/42-pymodeswitch-gsmmodem.rules").read_text()
+    assert f"/bin/sh {store}/lib/udev/pymodeswitch-modem-port.sh" in rules
+    assert (tmp_path / store[1:] / "lib/units/pymodeswitch.service").exists()
+
+
+def test_for_a_package_of_this_system(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["system", "install", "--package", "--dry-run"]) == 2
+    assert "--package goes with --root" in capsys.readouterr().err
+
+
+def test_folders_have_to_be_absolute(run: Any) -> None:
+    code, _, err = run("install", "--rules-dir", "rules.d")
+    assert (code, err) == (2, "pymodeswitch: bad rules folder 'rules.d': it has to be an absolute path\n")

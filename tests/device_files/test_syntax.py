@@ -250,7 +250,7 @@ def ways(draw: st.DrawFn) -> dict[str, object]:
 
 @st.composite
 def device_files(draw: st.DrawFn) -> DeviceFile:
-    text = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)
+    text = st.text(st.characters(blacklist_categories=("C", "Z")), min_size=1, max_size=20)
     comments = tuple(draw(st.lists(text, max_size=2)))
     name = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
     names = draw(st.lists(name, max_size=3, unique=True))

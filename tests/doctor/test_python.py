@@ -24,7 +24,8 @@ def package(tmp_path: Path) -> Path:
     (folder / "below").mkdir(parents=True)
     for path in (folder / "__init__.py", folder / "below/part.py"):
         path.write_text("x = 1\n")
-        py_compile.compile(str(path))
+        # As Python itself does; where SOURCE_DATE_EPOCH is set, py_compile alone would take checksums.
+        py_compile.compile(str(path), invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP)
     return folder
 
 

@@ -70,7 +70,8 @@ def test_the_lock_ends_with_its_process(host: Host, tmp_path: Path) -> None:
     code = (
         "import os, sys; from pymodeswitch.switching.port_state import Guard;"
         "from pymodeswitch.host.linux import LinuxHost;"
-        f"print(Guard(LinuxHost(state_folder={host.state_folder!r}), '1-1').lock(0)); os._exit(9)"
+        f"print(Guard(LinuxHost(state_folder={host.state_folder!r}), '1-1').lock(0), flush=True);"
+        "os._exit(9)"
     )
     words = [sys.executable, "-c", code]
     assert subprocess.run(words, capture_output=True, text=True, timeout=60).stdout == "False\n"

@@ -181,3 +181,13 @@ def test_one_folder_under_two_names(installed: Root, places: Layout) -> None:
     installed.link("/lib", "usr/lib")
     installed.write("/usr/lib/udev/rules.d/40-usb_modeswitch.rules", THEIRS)
     assert len(wrong(installed, places)) == 1
+
+
+def test_zsh_of_debian_has_its_completions_elsewhere(root: Root, places: Layout) -> None:
+    name = "_pymodeswitch"
+    own = SystemFile(f"{places.share}/zsh/site-functions/{name}", b"#compdef")
+    (finding,) = inspect(root, places, [own], [], [])
+    assert finding.state == "missing"
+    root.write(f"/usr/share/zsh/vendor-completions/{name}", b"#compdef")
+    (finding,) = inspect(root, places, [own], [], [])
+    assert finding == Finding(f"/usr/share/zsh/vendor-completions/{name}", "ok")

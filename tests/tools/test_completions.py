@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def complete(script: Path, *words: str, cwd: Path | None = None) -> list[str]:
     [
         (("sys",), ["system"]),
         (("system", ""), ["install", "check", "uninstall", "-h", "--help"]),
-        (("system", "check", "--r"), ["--root"]),
+        (("system", "check", "--roo"), ["--root"]),
         (("data", "export", "--format", ""), ["classic", "openwrt"]),
         (("data", "export", "--format", "o"), ["openwrt"]),
         (("--no-w",), ["--no-wait"]),
@@ -84,6 +85,49 @@ def test_bash_offers_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert complete(tmp_path / "script", "--port", "") == offered
 
 
+IDS = ("19d2:1201", "19d2:1207", "12d1:1f01")
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("19d2:12",), ["19d2:1201", "19d2:1207"]),  # where ":" breaks no words
+        (("12",), ["12d1:1f01"]),
+        (("19d2", ":"), ["1201", "1207"]),  # as bash breaks them
+        (("19d2", ":", "1207"), ["1207"]),
+        (("explain", "12d1", ":", "1"), ["1f01"]),
+        (("explain", ""), ["0bda:1a2b", "-h"]),
+        (("",), ["0bda:1a2b", "switch"]),
+        (("0b",), ["0bda:1a2b"]),
+        (("list", "19"), []),
+    ],
+)
+def test_bash_offers_ids(
+    words: tuple[str, ...], offered: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those attached; once something is typed, all that are known."""
+    port = tmp_path / "devices/1-1"
+    port.mkdir(parents=True)
+    (port / "idVendor").write_text("0bda\n")
+    (port / "idProduct").write_text("1a2b\n")
+    (tmp_path / "devices/1-1:1.0").mkdir()
+    monkeypatch.setattr(completions, "PORTS", str(tmp_path / "devices"))
+    (tmp_path / "script").write_text(completions.bash(verbs(), IDS))
+    found = complete(tmp_path / "script", *words)
+    assert (found[:2] if words[-1] == "" else found) == offered
+
+
+@pytest.mark.parametrize("shell", [completions.zsh, completions.fish])
+def test_the_other_shells_have_the_ids_where_an_id_stands(shell: Any) -> None:
+    text = shell(verbs(), IDS)
+    assert " ".join(IDS) in text
+    takers = [verb for verb in verbs() if any(place.kind == "id" for place in verb.positionals)]
+    options = [option for verb in leaves() for option in verb.options if option[3] == "id"]
+    # Beside them, where it is made; the first word.
+    assert text.count("_pymodeswitch_ids") == 2 + len(takers) + len(options)
+    assert " ".join(IDS) not in shell(verbs())
+
+
 def leaves() -> Iterator[Verb]:
     for verb in verbs():
         yield from verb.actions or (verb,)
@@ -122,7 +166,7 @@ def test_the_grammar() -> None:
     assert flags["--port"] == Option(("--port",), flags["--port"].text, "PORT", "port", (), False)
     assert flags["--data"][2:] == ("DIR", "folder", (), True)
     assert flags["--no-wait"][2:] == ("", "", (), False)
-    assert switch.positionals == (Positional("ID", switch.positionals[0].text, "", True, False),)
+    assert switch.positionals == (Positional("ID", switch.positionals[0].text, "id", True, False),)
     install = by_name["system"].actions[0]
     assert (install.name, install.words) == ("system install", ("system", "install"))
     export = next(action for action in by_name["data"].actions if action.name == "data export")

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from pymodeswitch.system.installation import LINK_SCRIPT, link_script, shipped_system_folder
+from tests.support.needs import needs
 from tools.derived import generated, man_pages
 
 ANEW = "is not what is generated now: run `python -m tools.derived`"
@@ -36,6 +37,7 @@ def test_rules_units_and_completions() -> None:
         assert there[path] == text, f"{path} {ANEW}"
 
 
+@needs("myst_parser", "man pages are made by Sphinx")
 def test_man_pages() -> None:
     there = {path: text for path, text in committed().items() if path.startswith("share/man/")}
     now = man_pages()

@@ -25,6 +25,7 @@ from pymodeswitch.transport import libusb as transport
 from pymodeswitch.transport.faults import Fault, UsbFault, error_for
 from pymodeswitch.transport.libusb import fault_of
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
+from tests.support.needs import needs
 
 DEVICE = typical_device(UsbId(0x19D2, 0x1201))
 
@@ -119,6 +120,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@needs("libusb_package", "a distribution has its own libusb")
 def test_libusb_of_the_package_is_loaded_without_importing_the_package() -> None:
     done = run_python(
         """

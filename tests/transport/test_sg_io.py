@@ -19,6 +19,7 @@ from pymodeswitch.transport.sg_io import SG_IO, open_unit, send
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 from tests.host.test_sysfs import bind, put
 
+POINTER = ctypes.sizeof(ctypes.c_void_p)
 EJECT = bytes.fromhex("1b0000000200")
 NULL = os.stat(os.devnull).st_rdev
 NULL_NUMBER = f"{os.major(NULL)}:{os.minor(NULL)}"
@@ -36,19 +37,19 @@ def word(header: bytes, at: int, kind: type[ctypes._SimpleCData[int]]) -> int:
 
 @pytest.mark.parametrize(("length", "direction"), [(0, -1), (36, -3)])
 def test_the_header(length: int, direction: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Offsets of struct sg_io_hdr with pointers of 8 bytes, from include/scsi/sg.h."""
+    """Offsets of struct sg_io_hdr, from include/scsi/sg.h: 16 bytes, three pointers, the timeout."""
     seen: list[bytes] = []
 
     def ioctl(file: int, request: int, header: object) -> int:
         raw = bytes(header)  # type: ignore[call-overload]
         assert (file, request) == (7, SG_IO)
-        assert ctypes.sizeof(header) == 88  # type: ignore[arg-type]
-        seen.append(ctypes.string_at(word(raw, 24, ctypes.c_uint64), raw[8]))
-        ctypes.memset(word(raw, 16, ctypes.c_uint64), 0xFF, length)  # the data phase
-        ctypes.memset(word(raw, 32, ctypes.c_uint64), 0xFF, raw[9])  # the sense data
+        assert ctypes.sizeof(header) == {4: 64, 8: 88}[POINTER]  # type: ignore[arg-type]
+        seen.append(ctypes.string_at(word(raw, 16 + POINTER, ctypes.c_size_t), raw[8]))
+        ctypes.memset(word(raw, 16, ctypes.c_size_t), 0xFF, length)  # the data phase
+        ctypes.memset(word(raw, 16 + 2 * POINTER, ctypes.c_size_t), 0xFF, raw[9])  # the sense data
         head = [word(raw, at, ctypes.c_int) for at in (0, 4)]
         assert head == [ord("S"), direction]
-        assert [word(raw, at, ctypes.c_uint) for at in (12, 40)] == [length, 3000]
+        assert [word(raw, at, ctypes.c_uint) for at in (12, 16 + 3 * POINTER)] == [length, 3000]
         return 0
 
     answer(monkeypatch, ioctl)

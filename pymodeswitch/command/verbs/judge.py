@@ -16,7 +16,8 @@ from ...switching.fleet import Outcome, put_off_storage_scan
 from ...switching.judge import Judge
 from ..arguments import add_common, settings_for
 from ..console import complain, flush
-from .scan import observer, tell_outcome
+from .scan import observer, outcome_data, tell_outcome
+from .watch import show_line
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +32,10 @@ def run(options: argparse.Namespace) -> int:
     host = LinuxHost()
 
     def tell(outcome: Outcome) -> None:
-        tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
+        if options.json:
+            show_line(outcome_data(outcome))
+        else:
+            tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
         flush()
 
     judge = Judge(

@@ -43,6 +43,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument(
             "--prefix", default=PREFIX, metavar="DIR", help=f"where in it (default: {PREFIX})"
         )
+        action.add_argument("--rules-dir", metavar="DIR", help="where udev's rules are, if not there")
+        action.add_argument("--unit-dir", metavar="DIR", help="where systemd's units are, if not there")
+        if name == "install":
+            action.add_argument(
+                "--package",
+                action="store_true",
+                help="for packagers, with --root: nothing is enabled, no list is kept",
+            )
         if name != "uninstall":
             action.add_argument("--command", metavar="CMD", help="how pymodeswitch is started there")
         if name != "check":
@@ -58,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     root = Root(options.root)
     if options.action != "install" and not root.exists("/"):
         raise UsageError(f"--root {options.root}: no such folder")
-    places = layout(root, options.prefix)
+    places = layout(root, options.prefix, options.rules_dir, options.unit_dir)
     if options.action == "uninstall":
         return _uninstall(options, root, places)
     try:
@@ -72,6 +80,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _install(options: argparse.Namespace, root: Root, places: Layout, command: tuple[str, ...]) -> int:
     files = system_files(root, places, command)
+    if options.package:
+        if root.is_this_system:
+            raise UsageError(
+                "--package goes with --root: in a running system a list says what can be removed"
+            )
+        files = [file for file in files if file.target is None]
+        places = places._replace(list="")
     here = root.is_this_system and not options.dry_run
     if here and (problem := daemons.start_problem(command)):
         raise InstallationError(

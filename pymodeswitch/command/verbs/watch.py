@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
     def tell(outcome: Outcome) -> None:
         if options.json:
-            _show_line(outcome_data(outcome))
+            show_line(outcome_data(outcome))
         elif options.verbose or outcome.result is None or outcome.result.status is not Status.ALREADY:
             tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
         flush()
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show_line(data: dict[str, Any]) -> None:
+def show_line(data: dict[str, Any]) -> None:
     """One JSON object a line: this verb has no end at which it could print one for all."""
     import json
 

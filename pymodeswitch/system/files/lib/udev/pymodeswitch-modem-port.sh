@@ -1,4 +1,3 @@
-#!/bin/sh
 # The name of the link to a serial port, if it is the one of its modem to dial with: started by the rules in
 # 42-pymodeswitch-gsmmodem.rules for each port, with its path in sysfs (%p) and the words that start
 # `pymodeswitch symlink --known`, which is started where it is not as simple; Python alone takes longer than

@@ -1,0 +1,82 @@
+"""Makers by vendor ID, for searching: who a vendor ID was given to, in the short form that people use.
+
+Only vendors that there are device files for. A vendor that sells chips has its ID in sticks of many brands;
+the brand is in the name of the product. Source: the USB-IF's list, as usb.ids has it.
+"""
+
+from __future__ import annotations
+
+MAKERS = {
+    0x03F0: "HP",
+    0x0408: "Quanta",
+    0x0421: "Nokia",
+    0x046D: "Logitech",
+    0x0471: "Philips",
+    0x0482: "Kyocera",
+    0x04BB: "I-O Data",
+    0x04CC: "ST-Ericsson",
+    0x04E8: "Samsung",
+    0x04FC: "Sunplus",
+    0x057C: "AVM",
+    0x0586: "ZyXEL",
+    0x05C6: "Qualcomm",
+    0x05C7: "Qtronix",
+    0x0685: "ZD",
+    0x072F: "Advanced Card Systems",
+    0x07D1: "D-Link",
+    0x0846: "Netgear",
+    0x0922: "Dymo",
+    0x0930: "Toshiba",
+    0x0ACE: "ZyDAS",
+    0x0AF0: "Option",
+    0x0B3C: "Olivetti",
+    0x0BDA: "Realtek",
+    0x0BDB: "Ericsson",
+    0x0CF3: "Qualcomm Atheros",
+    0x0D46: "Kobil",
+    0x0DF7: "Mobile Action",
+    0x0E8D: "MediaTek",
+    0x0FCA: "BlackBerry",
+    0x0FCE: "Sony Ericsson",
+    0x0FD1: "Giant Electronics",
+    0x1004: "LG",
+    0x106C: "Curitel",
+    0x1076: "GCT",
+    0x109B: "Hisense",
+    0x10A9: "SK Teletech",
+    0x1199: "Sierra Wireless",
+    0x1266: "Pirelli",
+    0x12D1: "Huawei",
+    0x1307: "Transcend",
+    0x1410: "Novatel Wireless",
+    0x148F: "Ralink",
+    0x1614: "Amoi",
+    0x161C: "Digitech",
+    0x16D5: "AnyDATA",
+    0x16D8: "C-motech",
+    0x1726: "Axesstel",
+    0x1782: "Spreadtrum",
+    0x198F: "Beceem",
+    0x19D2: "ZTE",
+    0x1A8D: "BandRich",
+    0x1BBB: "T & A Mobile Phones",
+    0x1C9E: "Omega Technology",
+    0x1D09: "TechFaith",
+    0x1DE1: "Actions Microelectronics",
+    0x1E0E: "Qualcomm / Option",
+    0x1EE8: "Onda",
+    0x1F28: "Cal-Comp",
+    0x1FAC: "Franklin Wireless",
+    0x2001: "D-Link",
+    0x201E: "Haier",
+    0x2077: "T&W Electronics",
+    0x22DE: "WeTelecom",
+    0x230D: "Teracom",
+    0x2357: "TP-Link",
+    0x413C: "Dell",
+}
+
+
+def maker(vendor: int) -> str:
+    """Short name of the maker that has a vendor ID (idVendor, 16 bits); empty where it is not known."""
+    return MAKERS.get(vendor, "")

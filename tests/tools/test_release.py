@@ -1,0 +1,50 @@
+"""Preparing a release, and the one place of the version; what comes with the repository is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.project import ROOT
+from tools.release import prepare
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "pymodeswitch").mkdir()
+    (tmp_path / "pymodeswitch/__init__.py").write_text('a = 1\n__version__ = "0.1.0"\n')
+    (tmp_path / "CHANGELOG.md").write_text(
+        "# Changelog\n\n## Unreleased\n\n- News\n\n## 0.1.0 - 2026-01-01\n"
+    )
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    return tmp_path
+
+
+def test_prepare(tree: Path) -> None:
+    prepare("1.2.3rc1", tree)
+    assert (tree / "pymodeswitch/__init__.py").read_text() == 'a = 1\n__version__ = "1.2.3rc1"\n'
+    assert (tree / "CHANGELOG.md").read_text() == (
+        "# Changelog\n\n## Unreleased\n\n## 1.2.3rc1 - 1970-01-02\n\n- News\n\n## 0.1.0 - 2026-01-01\n"
+    )
+    with pytest.raises(ValueError, match="nothing below"):
+        prepare("1.2.3", tree)
+
+
+@pytest.mark.parametrize(("version", "problem"), [("1.2", "bad version"), ("0.1.0", "is there already")])
+def test_no_release(version: str, problem: str, tree: Path) -> None:
+    with pytest.raises(ValueError, match=problem):
+        prepare(version, tree)
+    assert "## Unreleased\n\n- News" in (tree / "CHANGELOG.md").read_text()
+
+
+def test_the_version_is_in_one_place() -> None:
+    version = (ROOT / "pymodeswitch/__init__.py").read_text("utf-8").partition('__version__ = "')[2]
+    line = f'"{version.partition(chr(34))[0]}"'
+    for path in (*ROOT.glob("*.toml"), *ROOT.glob("*.cff"), *ROOT.glob("pymodeswitch/*.py")):
+        if path.name != "__init__.py":
+            assert line not in path.read_text("utf-8"), path
+
+
+def test_the_changelog_has_a_section_for_what_comes() -> None:
+    assert "\n## Unreleased\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
