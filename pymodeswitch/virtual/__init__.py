@@ -7,6 +7,11 @@ pymodeswitch.switch(0x19d2, 0x1201, backend=VirtualBackend(bus))
 
 from .backend import VirtualBackend
 from .bus import Attached, Clock, RealClock, SimulatedClock, VirtualBus
+from .mbim import MbimModem, mbim_mode
+from .modem import AcmPort
+from .network import Router
+from .network_card import EcmCard, network_card_mode
+from .radio import Call, Context, Radio
 from .reactions import (
     Request,
     control_stick,
@@ -21,16 +26,23 @@ from .sticks import is_eject, mf691, modem_mode, storage_interface
 from .storage import Command, MassStorage, Reply
 
 __all__ = [
+    "AcmPort",
     "Attached",
+    "Call",
     "Clock",
     "Command",
+    "Context",
+    "EcmCard",
     "Function",
     "Leave",
     "MassStorage",
+    "MbimModem",
     "Mode",
+    "Radio",
     "RealClock",
     "Reply",
     "Request",
+    "Router",
     "Setup",
     "SimulatedClock",
     "Stall",
@@ -39,10 +51,12 @@ __all__ = [
     "VirtualBus",
     "control_stick",
     "is_eject",
+    "mbim_mode",
     "message_stick",
     "mf691",
     "mobile_action_stick",
     "modem_mode",
+    "network_card_mode",
     "storage_interface",
     "storage_mode",
     "two_configurations",
