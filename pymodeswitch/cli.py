@@ -46,6 +46,7 @@ VERBS = {
     "demo": "the whole job on a virtual stick",
     "data": "import and export device files; note where they are",
     "system": "install, check or remove udev rules, systemd units, man pages and completions",
+    "modem": "ask a switched modem how it is, and say what cures it; print what to dial with",
     "doctor": "say what is wrong, and what cures it",
 }
 WITH_ACTIONS = ("data", "system")

@@ -127,7 +127,7 @@ class Radio:
     act: int = 2
     apns: frozenset[str] | None = None
     functionality: int = 1
-    contexts: dict[int, Context] = field(default_factory=lambda: {1: Context()})
+    contexts: dict[int, Context] = field(default_factory=lambda: {1: Context(apn="internet")})
     active: set[int] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
     on_call: Callable[[Call], object] | None = None

@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,13 +152,11 @@ def _module_files(kit: Kit, modules: Sequence[str]) -> list[Path]:
 
 def _dialling(cache: Path) -> Path:
     """What DIALLING needs and this host, whose files the guest sees, does not have; unpacked."""
-    words = ("install", "-qq", "--print-uris", "--no-install-recommends", "-o", "Debug::NoLocking=1")
-    # 'http://.../ppp_2.4.9-1%2b1.1%2bb1_amd64.deb' ppp_2.4.9-1+1.1+b1_amd64.deb 365884 MD5Sum:...
-    lines = _output(["apt-get", *words, *DIALLING]).splitlines()
-    files = [line.split()[1] for line in lines if line.startswith("'")]
-    names = [urllib.parse.unquote(file).split("_")[:2] for file in files]
-    digest = hashlib.sha256("\n".join(files).encode()).hexdigest()[:12]
-    versions = dict(names)
+    words = ("install", "--simulate", "--no-install-recommends", "-o", "Debug::NoLocking=1")
+    # Inst ppp (2.4.9-1+1.1+b1 Debian:12.11/stable [amd64]); an installed version comes in brackets first
+    lines = _output(["apt-get", *words, *DIALLING])
+    versions = dict(re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", lines, re.MULTILINE))
+    digest = hashlib.sha256(repr(sorted(versions.items())).encode()).hexdigest()[:12]
     return _unpacked(cache, list(versions), _merge_usr, versions, name=f"dialling_{digest}")
 
 
