@@ -69,6 +69,7 @@ FLOORS = """
     journal
     udev
     modem_port
+    modem
     units
     start
     bundle

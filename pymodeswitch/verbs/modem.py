@@ -60,9 +60,7 @@ def _print_configuration(options: argparse.Namespace, report: Report) -> int:
     else:
         show(text, end="")
         if report.link is None and not options.quiet:
-            note(
-                f"{report.tty} may get another number; `pymodeswitch system install` makes a link that stays"
-            )
+            note(f"{report.tty} may be another one later; `pymodeswitch system install` makes a link")
     return 0
 
 

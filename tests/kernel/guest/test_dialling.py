@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch.virtual import Radio, mf691
+from pymodeswitch.virtual import Radio, mbim_mode, mf691, two_configurations
 from tests.kernel.guest import dialling, linux
 from tests.kernel.guest.conftest import Plug
 from tests.kernel.guest.dialling import (
+    INTERNET,
     NAMED,
     WVDIAL_ENVIRONMENT,
     Operator,
@@ -99,3 +100,95 @@ def test_wvdial_as_in_2011(modem: SwitchedModem, operator: Operator) -> None:
     linux.wait_for("no pppd", lambda: not pppd_runs())
     assert operator.calls[2].ended
     assert dialling.addresses("ppp0") == ""
+
+
+def configured(kind: str, which: str) -> str:
+    """What `modem --conf` prints for the operator's `user` and `pass`."""
+    words = ("--apn", "internet", "--user", "user", "--password", "pass")
+    done = linux.pymodeswitch("modem", which, "--conf", kind, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def dialled(peer: str, text: str, interface: str) -> str:
+    """Have pppd dial by a file of its options; what `ip` says of the interface then."""
+    (Path("/etc/ppp/peers") / peer).write_text(text)
+    done = linux.run_command("pppd", "call", peer, "logfile", f"/run/{peer}.log")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return linux.wait_for("an address", lambda: "10.64.64" in (a := dialling.addresses(interface)) and a)
+
+
+def test_pppd_and_chat_by_the_printed_text(
+    plug: Plug, usb: UsbipServer, operator: Operator, link_rules: None
+) -> None:
+    """On the link of the port; the name servers are where it says."""
+    modem = plug_modem(plug, usb, operator)
+    text = configured("pppd", modem.plugged.port)
+    assert "\n/dev/gsmmodem 460800\n" in text
+    assert "10.64.64.65 peer 10.64.64.64" in dialled("internet", text, "ppp0")
+    dialling.ping("ppp0")
+    assert f"nameserver {INTERNET}" in Path("/etc/ppp/resolv.conf").read_text()
+    assert operator.calls[0].apn == "internet"
+    held = linux.pymodeswitch("modem", modem.plugged.port)
+    assert held.returncode == 9
+    assert "pppd (process " in held.stdout
+    linux.run_command("pkill", "pppd")
+    linux.wait_for("the call's end", lambda: operator.calls[0].ended)
+
+
+def test_wvdial_by_the_printed_text(modem: SwitchedModem, operator: Operator) -> None:
+    modem.radio.contexts.clear()
+    modem.radio.apns = frozenset({"internet"})
+    WVDIAL_CONF.write_text(configured("wvdial", modem.ttys[0]))
+    with Terminal("wvdial", environment=WVDIAL_ENVIRONMENT) as wvdial:
+        wvdial.wait_for(r"local  IP address 10\.64\.64\.65")
+        dialling.ping("ppp0")
+        wvdial.type("\x03")
+        wvdial.ended()
+
+
+def test_two_modems_at_once(plug: Plug, usb: UsbipServer, operator: Operator) -> None:
+    modems = [plug_modem(plug, usb, operator, slot) for slot in (0, 1)]
+    for number, modem in enumerate(modems):
+        text = configured("pppd", modem.ttys[0]).replace("defaultroute\n", "")
+        dialled(f"modem{number}", text, f"ppp{number}")
+    for interface in ("ppp0", "ppp1", "ppp0"):
+        dialling.ping(interface)
+    usb.unplug(modems[0].plugged.slot)
+    linux.wait_for("the end of ppp0", lambda: not dialling.addresses("ppp0"))
+    dialling.ping("ppp1")
+    linux.run_command("pkill", "pppd")
+    linux.wait_for("no pppd", lambda: not pppd_runs())
+
+
+STATES = (
+    ({}, 0, 'registered with Test Network (at home), signal -71 dBm; APN "internet": dial *99***1#'),
+    ({"sim": "SIM PIN"}, 23, "the SIM wants its PIN"),
+    ({"sim": ""}, 22, "no SIM"),
+    ({"sim": "READY", "registration": 2, "rssi": 99}, 25, "no signal"),
+    ({"rssi": 12}, 26, "no network has taken the modem, which is searching"),
+    ({"registration": 5, "contexts": {}}, 27, "(roaming), signal -89 dBm; no APN is set"),
+    ({"answers": False}, 21, "/dev/ttyACM0 does not answer AT"),
+)
+
+
+def test_the_verb_tells_the_states_apart(plug: Plug, usb: UsbipServer) -> None:
+    """One after the other on a real tty, each by its exit code and in words."""
+    modem = plug_modem(plug, usb, None)
+    for changes, code, text in STATES:
+        modem.radio.change(**changes)
+        done = linux.pymodeswitch("modem", modem.plugged.port)
+        assert (done.returncode, text in done.stdout) == (code, True), done.stdout + done.stderr
+
+
+def test_mbim_as_far_as_its_tool_asks(plug: Plug) -> None:
+    """`--mode mbim`, the kernel's driver, and the command that `modem` names."""
+    plugged = plug(two_configurations(0x12D1, 0x14FE, mbim_mode(0x12D1, 0x14FE)), bound=False)
+    done = linux.pymodeswitch("12d1:14fe", "--mode", "mbim")
+    assert done.returncode == 0, done.stderr
+    assert "cdc-wdm0 (cdc_mbim)" in done.stdout
+    said = linux.pymodeswitch("modem", plugged.port)
+    assert said.returncode == 0, said.stdout + said.stderr
+    (line,) = [line for line in said.stdout.splitlines() if "mbimcli" in line]
+    asked = linux.run_command(*line.partition(": ")[2].split())
+    assert "Device ID: '004999010640000'" in asked.stdout, asked.stdout + asked.stderr
