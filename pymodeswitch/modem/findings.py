@@ -23,7 +23,7 @@ OUTCOMES = {
     "no-apn": (27, "registered, and no APN is set"),
     "no-link": (28, "a network card without a link"),
     "no-address": (29, "a network card without an address"),
-    "no-port": (30, "a modem without a port: no driver has made one"),
+    "no-port": (30, "no driver has made a port"),
 }
 HOME, SEARCHING, DENIED = 1, 2, 3  # <stat> of 7.2
 WEAK_DBM = -105  # below it, calls drop (27.007 has -113 as its lowest value)

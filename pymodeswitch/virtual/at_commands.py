@@ -55,7 +55,7 @@ def execute(port: AtInterpreter, name: str, kind: str, values: list[str]) -> Ans
     if command is None:
         raise CommandError(NOT_SUPPORTED)
     if command.needs_sim and kind != "test" and port.radio.sim != READY:
-        raise CommandError(SIM_ERRORS[port.radio.sim])
+        raise CommandError(SIM_ERRORS.get(port.radio.sim, NOT_ALLOWED))
     return command.handler(port, kind, values)
 
 
@@ -93,7 +93,8 @@ def _keeps(name: str, range_text: str, default: list[str]) -> None:
                     raise CommandError(BAD_PARAMETER)
             if len(values) > len(ranges):
                 raise CommandError(BAD_PARAMETER)
-            port.parameters[name] = values + default[len(values) :]
+            padded = values + [""] * len(default)
+            port.parameters[name] = [value or kept for value, kept in zip(padded, default, strict=False)]
             return []
         text = ",".join(port.parameters.get(name, default))
         if name in ("+CREG", "+CGREG", "+CEREG"):
@@ -144,7 +145,7 @@ def _pin(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
     if kind != "set" or radio.sim == READY or not 1 <= len(values) <= 2:
         raise CommandError(NOT_ALLOWED)
     if not radio.enter_pin(*values):
-        raise CommandError(SIM_ERRORS[radio.sim] if radio.sim != SIM_PIN else WRONG_PASSWORD)
+        raise CommandError(WRONG_PASSWORD if radio.sim == SIM_PIN else SIM_ERRORS[radio.sim])
     return []
 
 

@@ -127,10 +127,13 @@ def test_a_network_card_gets_its_address_by_networkmanager_alone(
     target = network_card_mode(0x12D1, 0x14DC, card)
     stick = plug(message_stick(0x12D1, 0x1F01, HUAWEI_NEW, target, Leave(0.5)), bound=False)
     linux.wait_for("the network card", lambda: linux.usb_id(stick.port) == "12d1:14dc")
-    name = linux.wait_for(
-        "its interface", lambda: next((p.name for p in linux.DEVICES.glob(f"{stick.port}:*/net/*")), "")
-    )
-    linux.wait_for("an address", lambda: "192.168.8.100/24" in dialling.addresses(name))
+
+    def addressed() -> str:
+        """The name of its interface, which udev changes once, as soon as that has its address."""
+        names = [path.name for path in linux.DEVICES.glob(f"{stick.port}:*/net/*")]
+        return next((name for name in names if "192.168.8.100/24" in dialling.addresses(name)), "")
+
+    name = linux.wait_for("an address", addressed)
     dialling.ping(name)
     said = linux.pymodeswitch("modem", stick.port)
     assert said.returncode == 0, said.stdout + said.stderr
