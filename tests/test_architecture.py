@@ -80,6 +80,7 @@ FLOORS = """
     report
     virtual
     console
+    demo_session
     demo
     doctor
     parser

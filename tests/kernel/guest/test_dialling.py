@@ -178,6 +178,15 @@ def test_the_verb_tells_the_states_apart(plug: Plug, usb: UsbipServer) -> None:
         assert (done.returncode, text in done.stdout) == (code, True), done.stdout + done.stderr
 
 
+def test_the_demo_goes_on_to_a_session() -> None:
+    """Its own virtual modem between two pppd; afterwards nothing is left of them."""
+    done = linux.pymodeswitch("demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "    local  IP address 10.64.64.65\n    remote IP address 10.64.64.64\n" in done.stdout
+    assert "The line was up, and has been hung up again." in done.stdout
+    assert not pppd_runs()
+
+
 def test_mbim_as_far_as_its_tool_asks(plug: Plug) -> None:
     """`--mode mbim`, the kernel's driver, and the command that `modem` names."""
     plugged = plug(two_configurations(0x12D1, 0x14FE, mbim_mode(0x12D1, 0x14FE)), bound=False)
