@@ -52,14 +52,15 @@ Stupid Mode = 1
 
 def _pppd(port: str, apn: str, user: str | None, password: str | None) -> str:
     chat = (
-        "/usr/sbin/chat -t 30 ABORT BUSY ABORT 'NO CARRIER' ABORT ERROR '' ATZ OK 'ATE1V1&C1&D2' "
-        f"""OK 'AT+CGDCONT=1,"IP","{apn}"' OK 'ATD*99***1#' CONNECT ''"""
+        "/usr/sbin/chat -t 30 ABORT BUSY ABORT 'NO CARRIER' ABORT ERROR '' ATZ OK 'ATE1V1&C1&D2'",
+        f"""OK 'AT+CGDCONT=1,"IP","{apn}"' OK 'ATD*99***1#' CONNECT ''""",
     )
+    connect = " \\\n  ".join(_escaped(line) for line in chat)  # a backslash at its end continues a line
     return f"""\
 # /etc/ppp/peers/{NAME} -- then, as root: pppd call {NAME}
 # `pkill pppd` ends the connection; the name servers are in /etc/ppp/resolv.conf.
 {port} 460800
-connect {_quoted(chat)}
+connect "{connect}"
 modem
 crtscts
 noauth
@@ -73,8 +74,11 @@ usepeerdns
 
 def _quoted(text: str) -> str:
     """A word of a file of pppd's options."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f'"{_escaped(text)}"'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _nmcli(port: str, apn: str, user: str | None, password: str | None) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
+from pathlib import Path
 
 import pytest
 
 from pymodeswitch.errors import UsageError
+from pymodeswitch.model import AttachedDevice, Port, UsbId
 from pymodeswitch.modem import KINDS, configuration
+from pymodeswitch.modem.examination import keep_away_rule
+
+GUIDE = Path(__file__).parents[2] / "docs/first-stick.md"
 
 
 def test_wvdial() -> None:
@@ -22,7 +28,7 @@ def test_wvdial() -> None:
 def test_pppd() -> None:
     text = configuration("pppd", "/dev/gsmmodem", "web", "me", 'a"b\\c')
     assert 'password "a\\"b\\\\c"\n' in text
-    (connect,) = [line for line in text.splitlines() if line.startswith("connect ")]
+    (connect,) = [line for line in text.replace("\\\n", "").splitlines() if line.startswith("connect ")]
     # pppd takes the quotation marks off, a shell splits the rest into chat's words.
     words = shlex.split(connect.removeprefix('connect "').removesuffix('"').replace('\\"', '"'))
     assert words[words.index("OK", 10) :] == [
@@ -57,3 +63,16 @@ def test_nmcli() -> None:
 def test_what_cannot_be(kind: str, apn: str, user: str | None, password: str | None) -> None:
     with pytest.raises(UsageError):
         configuration(kind, "/dev/x", apn, user, password)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_guide_shows_what_is_printed(kind: str) -> None:
+    """And the rig dials with what is printed."""
+    text = configuration(kind, "/dev/gsmmodem", "internet")
+    assert textwrap.indent(text, "    ") in GUIDE.read_text()
+
+
+def test_the_guide_shows_the_rule() -> None:
+    device = AttachedDevice(Port("1-1"), UsbId(0x19D2, 0x1203), 1, 2)
+    shown = GUIDE.read_text().replace("\\\n      ", "")
+    assert f"    {keep_away_rule(device)}\n" in shown
