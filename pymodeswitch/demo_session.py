@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .virtual import AcmPort, Call, Setup
+from .virtual import AcmPort, Call, ModemTerminal
+from .virtual.terminal import raw_terminal
 
 SESSION_S = 30.0  # a session on a small board takes a few seconds
 LOOK_S, READ_BYTES = 0.02, 4096
@@ -66,30 +67,27 @@ def hold(port: AcmPort, seconds: float = SESSION_S) -> Session:
 
     pumps: list[threading.Thread] = []
     port.radio.on_call = take
-    ours, theirs = _terminal()
-    stop = threading.Event()
-    pumps.append(_start(lambda: _carry(port, ours, stop)))
-    chat = f"{program('chat')} -t 10 {CHAT}"
-    words = [str(program("pppd")), os.ttyname(theirs), *COMMON, "noipdefault", "connect", chat]
-    dialler = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    try:
-        lines = _lines_until(dialler, "remote IP address", seconds)
-    finally:
-        for process in (dialler, *peers):
-            _end(process)
-        stop.set()
-        for pump in pumps:
-            pump.join(SESSION_S)
-        os.close(ours)
-        os.close(theirs)
+    with ModemTerminal(port) as terminal:
+        chat = f"{program('chat')} -t 10 {CHAT}"
+        words = [str(program("pppd")), terminal.path, *COMMON, "noipdefault", "connect", chat]
+        dialler = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        try:
+            lines = _lines_until(dialler, "remote IP address", seconds)
+        finally:
+            for process in (dialler, *peers):
+                _end(process)
+            for call in port.radio.calls:
+                call.hang_up()
+            for pump in pumps:
+                pump.join(SESSION_S)
     return Session(any(line.startswith("remote IP address") for line in lines), tuple(lines))
 
 
 def _answer(call: Call, pumps: list[threading.Thread]) -> subprocess.Popen[bytes]:
     """The network's pppd behind a call."""
-    ours, theirs = _terminal()
+    ours, theirs = raw_terminal()
     words = [str(program("pppd")), os.ttyname(theirs), *COMMON, f"{REMOTE}:{LOCAL}"]
     peer = subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -113,28 +111,6 @@ def _answer(call: Call, pumps: list[threading.Thread]) -> subprocess.Popen[bytes
 
     pumps.append(_start(listen))
     return peer
-
-
-def _carry(port: AcmPort, terminal: int, stop: threading.Event) -> None:
-    """What a serial driver does: characters between a terminal and the port's endpoints."""
-    ends = (port.endpoint_data, 0x80 | port.endpoint_data)
-    port.control(Setup(0x21, 0x22, 1, port.first_interface, 0), b"")  # DTR on
-    while not stop.is_set():
-        if select.select([terminal], [], [], LOOK_S)[0]:
-            port.write(ends[0], os.read(terminal, READ_BYTES))
-        while (data := port.read(ends[1], READ_BYTES)) is not None:
-            os.write(terminal, data)
-    port.control(Setup(0x21, 0x22, 0, port.first_interface, 0), b"")  # off: that hangs up
-
-
-def _terminal() -> tuple[int, int]:
-    """A pseudo terminal whose far side is raw from the start: else it would echo what it is told."""
-    import pty
-    import tty
-
-    ours, theirs = pty.openpty()
-    tty.setraw(theirs)
-    return ours, theirs
 
 
 def _start(work: Callable[[], None]) -> threading.Thread:

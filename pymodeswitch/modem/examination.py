@@ -83,6 +83,7 @@ def examine(
         else:
             state = _ask(report.tty, open_line, seconds)
             found = [*findings_of(state, report.tty), *_modem_manager(device, places)]
+        found += [_card(card) for card in cards if card.address]
     else:
         found = [*_control(nodes), *(_card(card) for card in cards if _counts(card, nodes))]
     if not found:

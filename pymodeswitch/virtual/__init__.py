@@ -24,6 +24,7 @@ from .reactions import (
 from .stick import Function, Leave, Mode, Setup, Stall, Stick
 from .sticks import is_eject, mf691, modem_mode, storage_interface
 from .storage import Command, MassStorage, Reply
+from .terminal import ModemTerminal
 
 __all__ = [
     "AcmPort",
@@ -38,6 +39,7 @@ __all__ = [
     "MassStorage",
     "MbimModem",
     "Mode",
+    "ModemTerminal",
     "Radio",
     "RealClock",
     "Reply",

@@ -5,64 +5,26 @@ The extended commands, which begin with `+`, are in `at_commands.py`.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from .at_lines import (
+    BASIC,
+    BASIC_COMMAND,
+    CME_ERRORS,
+    GUARD_UNIT_S,
+    LONGEST_LINE,
+    NAME,
+    PACKET_CALL,
+    REGISTER,
+    REGISTERS,
+    RESULT_CODES,
+    CommandError,
+    split_off,
+    values_of,
+)
 from .radio import Call, Radio
-
-# V.250, table 1; `BUSY` and others with X levels are sent at every level but 0, as modems do.
-RESULT_CODES = {
-    "OK": 0,
-    "CONNECT": 1,
-    "RING": 2,
-    "NO CARRIER": 3,
-    "ERROR": 4,
-    "NO DIALTONE": 6,
-    "BUSY": 7,
-    "NO ANSWER": 8,
-}
-# What each basic command takes (V.250, 6.2 and 6.3), and its value after ATZ or AT&F.
-BASIC = {
-    "E": (1, range(2)),
-    "Q": (0, range(2)),
-    "V": (1, range(2)),
-    "X": (4, range(5)),
-    "L": (1, range(4)),
-    "M": (0, range(3)),
-    "&C": (1, range(2)),
-    "&D": (2, range(3)),
-    "&S": (0, range(2)),
-}
-# S registers: defaults and ranges of V.250, 6.2 and 6.3; S12 is the guard time of +++ in 20 ms.
-REGISTERS = {
-    0: (0, range(256)),
-    3: (13, range(128)),
-    4: (10, range(128)),
-    5: (8, range(128)),
-    6: (2, range(2, 11)),
-    7: (60, range(1, 256)),
-    8: (2, range(256)),
-    10: (15, range(1, 255)),
-    12: (50, range(256)),
-}
-GUARD_UNIT_S = 0.02
-LONGEST_LINE = 2048
-
-# *99*ADDRESS*L2P*CID#, all but *99# optional (27.007, 10.2.1.1).
-PACKET_CALL = re.compile(r"\*9[89](?:\*[^*#]*)?(?:\*[^*#]*)?(?:\*(\d+))?#")
-NAME = re.compile(r"[+*%^$!][A-Z0-9!%./:_-]*", re.IGNORECASE)
-BASIC_COMMAND = re.compile(r"(&?[A-Z])(\d*)", re.IGNORECASE)
-REGISTER = re.compile(r"S(\d+)(?:=(\d*)|(\?))", re.IGNORECASE)
-
-
-class CommandError(Exception):
-    """A command that fails: with ERROR, or by +CMEE with a code of 27.007, 9.2."""
-
-    def __init__(self, code: int | None = None) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class Ends(Exception):
@@ -214,7 +176,7 @@ class AtInterpreter:
     def _command(self, body: str) -> str:
         """Carry out the first command of a body; returns the rest of the body."""
         if extended := NAME.match(body):
-            words, rest = _split(body[extended.end() :])
+            words, rest = split_off(body[extended.end() :])
             self._extended(extended[0].upper(), words.strip())
             return rest
         if body[0] in "Dd":
@@ -329,37 +291,3 @@ class AtInterpreter:
         for name in ("+CREG", "+CGREG", "+CEREG"):
             if self.parameters.get(name, ["0"])[0] in ("1", "2"):
                 self._information(f"{name}: {stat}")
-
-
-# 27.007, 9.2.1: those that this modem gives.
-CME_ERRORS = {
-    3: "operation not allowed",
-    4: "operation not supported",
-    10: "SIM not inserted",
-    11: "SIM PIN required",
-    12: "SIM PUK required",
-    16: "incorrect password",
-    30: "no network service",
-    50: "Incorrect parameters",
-}
-
-
-def _split(text: str) -> tuple[str, str]:
-    """An extended command's end: at a semicolon that is not within quotation marks."""
-    quoted = False
-    for place, character in enumerate(text):
-        if character == '"':
-            quoted = not quoted
-        elif character == ";" and not quoted:
-            return text[:place], text[place + 1 :]
-    return text, ""
-
-
-def values_of(text: str) -> list[str]:
-    """`1,"IP","internet"` as a list without the quotation marks. CommandError for one that has no end."""
-    if text.count('"') % 2:
-        raise CommandError(50)
-    parts = re.findall(r'\s*("[^"]*"|[^,"]*)\s*(?:,|$)', text)
-    if len(parts) > 1 and not text.endswith(","):
-        parts.pop()  # the match of nothing at the very end
-    return [value.strip().strip('"') for value in parts]

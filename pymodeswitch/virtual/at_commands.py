@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .at import Answer, AtInterpreter, CommandError
+from .at import Answer, AtInterpreter
+from .at_lines import CommandError
 from .radio import READY, SIM_PIN, SIM_PUK, Context
 
 Handler = Callable[[AtInterpreter, str, list[str]], Answer]

@@ -134,6 +134,20 @@ def test_a_card_with_an_address(card: Tree, places: Places, sysfs: Sysfs) -> Non
     assert finding.text.endswith("192.168.8.100; the stick's own page is http://192.168.8.1/")
 
 
+def test_a_modem_with_a_card_beside_it(
+    modem: Tree, places: Places, sysfs: Sysfs, line: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card is told of once it has an address; without one it is the port that counts."""
+    modem.folder(f"{PLUGGED}:1.1/net/usb0")
+    monkeypatch.setattr(Places, "_address", staticmethod(lambda name: ""))
+    report = examine(device(sysfs), places=places, open_line=line)
+    assert [finding.name for finding in report.findings] == ["ready"]
+    monkeypatch.setattr(Places, "_address", staticmethod(lambda name: "10.0.0.2"))
+    modem.write("/sys/class/net/usb0/carrier", "1\n")
+    report = examine(device(sysfs), places=places, open_line=line)
+    assert [finding.name for finding in report.findings] == ["ready", "address"]
+
+
 @pytest.mark.parametrize(
     ("carrier", "address", "name", "code"),
     [(None, "", "no-link", 28), ("0\n", "", "no-link", 28), ("1\n", "", "no-address", 29)],

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import select
-import threading
 import time
 from collections.abc import Iterator
 
@@ -14,44 +12,16 @@ import pytest
 from pymodeswitch.errors import AccessError, BusyError, GoneError
 from pymodeswitch.modem.line import Answer, SerialPort, ask
 from pymodeswitch.modem.state import ask_state
-from pymodeswitch.virtual import AcmPort, Radio
-
-
-class Terminal:
-    """A pty whose far side is a virtual modem; `path` is what a program opens."""
-
-    def __init__(self, radio: Radio) -> None:
-        self.radio, self.port = radio, AcmPort(radio=radio)
-        self.ours, theirs = pty.openpty()
-        self.path = os.ttyname(theirs)
-        self._theirs = theirs
-        self._running = True
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while self._running:
-            ready, _, _ = select.select([self.ours], [], [], 0.02)
-            if ready:
-                self.port.write(1, os.read(self.ours, 4096))
-            if (data := self.port.read(0x81, 4096)) is not None:
-                os.write(self.ours, data)
-
-    def close(self) -> None:
-        self._running = False
-        self._thread.join()
-        os.close(self.ours)
-        os.close(self._theirs)
+from pymodeswitch.virtual import AcmPort, ModemTerminal
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    terminal = Terminal(Radio())
-    yield terminal
-    terminal.close()
+def terminal() -> Iterator[ModemTerminal]:
+    with ModemTerminal(AcmPort()) as terminal:
+        yield terminal
 
 
-def test_a_question_and_its_answer(terminal: Terminal) -> None:
+def test_a_question_and_its_answer(terminal: ModemTerminal) -> None:
     with SerialPort(terminal.path) as line:
         answer = ask(line, "AT+CSQ", 2.0)
         assert answer == Answer(("+CSQ: 21,99",), "OK")
@@ -60,7 +30,7 @@ def test_a_question_and_its_answer(terminal: Terminal) -> None:
         assert ask(line, "AT+NONE", 2.0) == Answer((), "ERROR")
 
 
-def test_all_questions_on_a_terminal(terminal: Terminal) -> None:
+def test_all_questions_on_a_terminal(terminal: ModemTerminal) -> None:
     before = time.monotonic()
     with SerialPort(terminal.path) as line:
         state = ask_state(line)
@@ -74,8 +44,8 @@ def test_all_questions_on_a_terminal(terminal: Terminal) -> None:
     assert terminal.port.interpreter.values["E"] == 1, "the echo stays as it was"
 
 
-def test_no_answer_is_bounded(terminal: Terminal) -> None:
-    terminal.radio.answers = False
+def test_no_answer_is_bounded(terminal: ModemTerminal) -> None:
+    terminal.port.radio.answers = False
     before = time.monotonic()
     with SerialPort(terminal.path) as line:
         assert not ask_state(line, total_s=0.3).answers
@@ -123,17 +93,14 @@ def test_a_port_that_talks_without_end() -> None:
     assert ask(Endless(), "AT", 5.0).result == ""
 
 
-def test_a_port_that_leaves(terminal: Terminal) -> None:
-    line = SerialPort(terminal.path)
-    terminal._running = False
-    terminal._thread.join()
-    ours, pair = pty.openpty()
-    os.dup2(ours, terminal.ours)  # hangs up the line
+def test_a_port_that_leaves() -> None:
+    ours, theirs = pty.openpty()
+    line = SerialPort(os.ttyname(theirs))
+    os.close(theirs)
+    os.close(ours)  # hangs up the line
     with pytest.raises(GoneError, match="still plugged in"):
         ask(line, "AT", 2.0)
     line.close()
-    os.close(ours)
-    os.close(pair)
 
 
 def test_what_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:

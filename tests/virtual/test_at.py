@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pymodeswitch.virtual import AcmPort, Call, Radio, SimulatedClock
-from pymodeswitch.virtual.at import values_of
 from pymodeswitch.virtual.at_commands import COMMANDS
+from pymodeswitch.virtual.at_lines import values_of
 
 
 class Host:
