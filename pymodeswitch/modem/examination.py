@@ -78,11 +78,14 @@ def examine(
     state = None
     if report.tty is not None:
         holders = places.holders(report.tty)
-        if holders:
-            found = [_held(report.tty, holders, device)]
-        else:
+        if not holders:
             state = _ask(report.tty, open_line, seconds)
-            found = [*findings_of(state, report.tty), *_modem_manager(device, places)]
+            # ModemManager looks at a new port some seconds after it has come: in the middle of this, perhaps.
+            holders = places.holders(report.tty)
+        if holders:
+            state, found = None, [_held(report.tty, holders, device)]
+        else:
+            found = [*findings_of(state or ModemState(), report.tty), *_modem_manager(device, places)]
         found += [_card(card) for card in cards if card.address]
     else:
         found = [*_control(nodes), *(_card(card) for card in cards if _counts(card, nodes))]
@@ -120,7 +123,7 @@ def modem_manager_cures(device: AttachedDevice) -> tuple[str, str]:
 
 def _held(tty: str, holders: tuple[Process, ...], device: AttachedDevice) -> Finding:
     who = ", ".join(str(holder) for holder in holders[:4])
-    text = f"{who} has {tty} open: it was not asked anything, as two readers would lose characters"
+    text = f"{who} has {tty} open: no answer counts, as two readers take each other's characters"
     if any(holder.name == MODEM_MANAGER for holder in holders):
         return Finding("held", text, modem_manager_cures(device))
     return Finding("held", text, (f"end it: kill {' '.join(str(holder.pid) for holder in holders)}",))

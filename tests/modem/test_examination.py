@@ -9,7 +9,7 @@ from pymodeswitch.model import AttachedDevice, Port
 from pymodeswitch.modem import examine, look_at
 from pymodeswitch.modem.places import NetworkCard, Places
 from pymodeswitch.sysfs import Sysfs
-from pymodeswitch.virtual import mbim_mode, mf691, network_card_mode
+from pymodeswitch.virtual import Radio, mbim_mode, mf691, network_card_mode
 from tests.doctor.tree import PORT, Tree
 
 from .conftest import Direct
@@ -69,6 +69,16 @@ def test_a_port_that_somebody_holds_is_not_opened(
     assert report.state is None
 
 
+def test_whoever_comes_in_the_middle_is_seen(modem: Tree, places: Places, sysfs: Sysfs) -> None:
+    class Late(Direct):
+        def close(self) -> None:
+            super().close()
+            modem.process(812, "ModemManager", opens=["/dev/ttyACM0"])
+
+    report = examine(device(sysfs), places=places, open_line=Late(Radio()))
+    assert (report.exit_code, report.state) == (9, None)
+
+
 def test_the_other_port_may_be_held(modem: Tree, places: Places, sysfs: Sysfs, line: Direct) -> None:
     modem.process(812, "gpsd", opens=["/dev/ttyACM1"])
     assert examine(device(sysfs), places=places, open_line=line).exit_code == 0
@@ -90,8 +100,6 @@ def test_a_line_that_breaks_is_closed(modem: Tree, places: Places, sysfs: Sysfs)
     class Broken(Direct):
         def send(self, data: bytes, seconds: float) -> None:
             raise AccessError("gone")
-
-    from pymodeswitch.virtual import Radio
 
     line = Broken(Radio())
     with pytest.raises(AccessError):
