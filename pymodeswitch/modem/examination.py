@@ -80,7 +80,7 @@ def examine(
         holders = places.holders(report.tty)
         if not holders:
             state = _ask(report.tty, open_line, seconds)
-            # ModemManager looks at a new port some seconds after it has come: in the middle of this, perhaps.
+            # ModemManager looks at a new port some seconds after it came: in the middle of this, perhaps.
             holders = places.holders(report.tty)
         if holders:
             state, found = None, [_held(report.tty, holders, device)]
