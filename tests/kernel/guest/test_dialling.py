@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import select
 import shutil
 import socket
+import termios
+import time
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +29,7 @@ from tests.kernel.guest.dialling import (
 from tests.kernel.usbip import UsbipServer
 
 OF_2011 = Path(__file__).parents[2] / "files/wvdial-2011.conf"
+SILENCE_S = 2.0  # no transfer of the host is under way any more
 WVDIAL_CONF = Path("/etc/wvdial.conf")
 
 
@@ -72,6 +78,42 @@ def test_plug_switch_and_minicom_on_both_ports(plug: Plug, usb: UsbipServer) -> 
             screen.wait_for("Leave Minicom|Leave without")
             screen.type("\r")
             assert screen.ended() == 0
+
+
+def test_what_the_network_does_by_itself_arrives(plug: Plug, usb: UsbipServer) -> None:
+    """Characters while the host says nothing, and a hang-up: DCD goes off, and with it the terminal."""
+    modem = plug_modem(plug, usb, None)
+    file = os.open(modem.ttys[0], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        tty.setraw(file)
+        flags = termios.tcgetattr(file)
+        flags[2] &= ~termios.CLOCAL
+        termios.tcsetattr(file, termios.TCSANOW, flags)
+        os.set_blocking(file, True)
+        os.write(file, b"ATD*99#\r")
+        heard(file, b"CONNECT\r\n")
+        (call,) = modem.radio.calls
+        time.sleep(SILENCE_S)
+        call.write(b"hello")
+        heard(file, b"hello")
+        time.sleep(SILENCE_S)
+        call.hang_up()
+        heard(file, b"")
+    finally:
+        os.close(file)
+
+
+def heard(file: int, expected: bytes) -> None:
+    """Read until that has come; nothing is the end of the file."""
+    text = b""
+    while expected not in text or not expected:
+        ready, _, _ = select.select([file], [], [], linux.PATIENCE_S)
+        assert ready, f"not {expected!r}, but {text!r}"
+        data = os.read(file, 100)
+        if not data:
+            assert not expected, f"the end of the file behind {text!r}"
+            return
+        text += data
 
 
 def test_wvdialconf(modem: SwitchedModem) -> None:
