@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import string
 
-from ..errors import UsageError
+from ..nouns.errors import UsageError
 
 WVDIAL, PPPD, NMCLI = KINDS = ("wvdial", "pppd", "nmcli")
 NAME = "internet"  # of the connection, in all three

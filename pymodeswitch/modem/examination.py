@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..model import MASS_STORAGE_CLASS, AttachedDevice, Node
+from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Node
 from .configuration import NMCLI, configuration
 from .findings import Finding, exit_code, findings_of
 from .line import Line, SerialPort

@@ -11,7 +11,7 @@ import select
 import time
 from typing import NamedTuple, Protocol
 
-from ..errors import AccessError, BusyError, GoneError
+from ..nouns.errors import AccessError, BusyError, GoneError
 
 # V.250, 5.7.1, and 27.007, 9.2; what CONNECT leads to is nothing for us.
 FINAL = ("OK", "ERROR", "NO CARRIER", "+CME ERROR", "+CMS ERROR", "COMMAND NOT SUPPORT")

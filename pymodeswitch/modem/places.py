@@ -10,9 +10,9 @@ import socket
 import struct
 from typing import NamedTuple
 
-from ..model import AttachedDevice, Node
-from ..modem_port import LINK
-from ..sysfs import Sysfs
+from ..nouns.model import AttachedDevice, Node
+from .port_link import LINK
+from ..host.sysfs import Sysfs
 
 MODEM_MANAGER = "ModemManager"
 # Driver of a control channel -> program that asks through it.

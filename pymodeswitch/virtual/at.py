@@ -9,21 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from .at_lines import (
-    BASIC,
-    BASIC_COMMAND,
-    CME_ERRORS,
-    GUARD_UNIT_S,
-    LONGEST_LINE,
-    NAME,
-    PACKET_CALL,
-    REGISTER,
-    REGISTERS,
-    RESULT_CODES,
-    CommandError,
-    split_off,
-    values_of,
-)
+from .at_lines import BASIC, BASIC_COMMAND, CME_ERRORS, GUARD_UNIT_S, LONGEST_LINE, NAME, PACKET_CALL, REGISTER, REGISTERS, RESULT_CODES, CommandError, split_off, values_of
 from .radio import Call, Radio
 
 

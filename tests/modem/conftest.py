@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch.modem.places import Places
-from pymodeswitch.sysfs import Sysfs
+from pymodeswitch.host.sysfs import Sysfs
 from pymodeswitch.virtual import AcmPort, Radio, mf691
 from tests.doctor.tree import PORT, Tree
 

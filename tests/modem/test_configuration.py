@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch.errors import UsageError
-from pymodeswitch.model import AttachedDevice, Port, UsbId
+from pymodeswitch.nouns.errors import UsageError
+from pymodeswitch.nouns.model import AttachedDevice, Port, UsbId
 from pymodeswitch.modem import KINDS, configuration
 from pymodeswitch.modem.examination import keep_away_rule
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from pymodeswitch.errors import AccessError
-from pymodeswitch.model import AttachedDevice, Port
+from pymodeswitch.nouns.errors import AccessError
+from pymodeswitch.nouns.model import AttachedDevice, Port
 from pymodeswitch.modem import examine, look_at
 from pymodeswitch.modem.places import NetworkCard, Places
-from pymodeswitch.sysfs import Sysfs
+from pymodeswitch.host.sysfs import Sysfs
 from pymodeswitch.virtual import Radio, mbim_mode, mf691, network_card_mode
 from tests.doctor.tree import PORT, Tree
 
-from .conftest import Direct
+from tests.modem.conftest import Direct
 
 PLUGGED = f"/sys/bus/usb/devices/{PORT}"
 

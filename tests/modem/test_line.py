@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pymodeswitch.errors import AccessError, BusyError, GoneError
+from pymodeswitch.nouns.errors import AccessError, BusyError, GoneError
 from pymodeswitch.modem.line import Answer, SerialPort, ask
 from pymodeswitch.modem.state import ask_state
 from pymodeswitch.virtual import AcmPort, ModemTerminal

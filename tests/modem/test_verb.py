@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch.cli import main
+from pymodeswitch.command.cli import main
 from pymodeswitch.modem import examine, look_at
 from pymodeswitch.modem.places import Places
-from pymodeswitch.modem_port import ModemPort
-from pymodeswitch.sysfs import Sysfs
-from pymodeswitch.verbs import modem as verb
+from pymodeswitch.modem.port_link import ModemPort
+from pymodeswitch.host.sysfs import Sysfs
+from pymodeswitch.command.verbs import modem as verb
 from pymodeswitch.virtual import mf691, modem_mode
 from tests.doctor.tree import Tree
 
-from .conftest import Direct
+from tests.modem.conftest import Direct
 
 
 @pytest.fixture

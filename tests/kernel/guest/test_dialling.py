@@ -17,15 +17,7 @@ import pytest
 from pymodeswitch.virtual import Radio, mbim_mode, mf691, two_configurations
 from tests.kernel.guest import dialling, linux
 from tests.kernel.guest.conftest import Plug
-from tests.kernel.guest.dialling import (
-    INTERNET,
-    NAMED,
-    WVDIAL_ENVIRONMENT,
-    Operator,
-    SwitchedModem,
-    Terminal,
-    plug_modem,
-)
+from tests.kernel.guest.dialling import INTERNET, NAMED, WVDIAL_ENVIRONMENT, Operator, SwitchedModem, Terminal, plug_modem
 from tests.kernel.usbip import UsbipServer
 
 OF_2011 = Path(__file__).parents[2] / "files/wvdial-2011.conf"

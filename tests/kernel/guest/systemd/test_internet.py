@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch.model import AttachedDevice, Port, UsbId
+from pymodeswitch.nouns.model import AttachedDevice, Port, UsbId
 from pymodeswitch.modem.examination import modem_manager_cures
 from pymodeswitch.virtual import EcmCard, Leave, Radio, message_stick, mf691, network_card_mode
 from tests.kernel.guest import dialling, linux
@@ -17,7 +17,7 @@ from tests.kernel.guest.conftest import Plug
 from tests.kernel.guest.dialling import INTERNET
 from tests.kernel.guest.systemd.conftest import Journal
 from tests.kernel.usbip import UsbipServer, place
-from tests.methods import HUAWEI_NEW
+from tests.support.method_sticks import HUAWEI_NEW
 
 AT_POWER_ON = 8  # the slot of the stick that is in since then (rig.py); nobody answers its calls
 KEEP_AWAY = Path("/etc/udev/rules.d/78-no-modemmanager.rules")

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..arguments import add_common, add_data, data_folders
-from ..catalog import Catalog, default_catalog, read_entry
+from ...catalog.catalog import Catalog, default_catalog, read_entry
 from ..console import complain, note, print_json, printable, show
-from ..errors import DeviceFileError, NotAttachedError, UsageError
-from ..host import default_host
-from ..model import AttachedDevice, UsbId, parse_port
-from ..modem import KINDS, Report, configuration, examine, look_at
-from ..modem_port import ModemPort
+from ...nouns.errors import DeviceFileError, NotAttachedError, UsageError
+from ...host.linux import default_host
+from ...nouns.model import AttachedDevice, UsbId, parse_port
+from ...modem import KINDS, Report, configuration, examine, look_at
+from ...modem.port_link import ModemPort
 
 TTY = "tty"
 
