@@ -48,6 +48,7 @@ VERBS = {
     "demo": "the whole job on a virtual stick",
     "data": "import and export device files; note where they are",
     "system": "install, check or remove udev rules, systemd units, man pages and completions",
+    "modem": "ask a switched modem how it is, and say what cures it; print what to dial with",
     "doctor": "say what is wrong, and what cures it",
     "learn": "a device file from a capture of the switch",
     "try": "find out what switches an unknown stick, one step after the other",

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ..catalog.sources import shipped_folder
 from ..host.libusb_devices import devices
+from ..modem import Finding, ModemState, ask_state, findings_of
 from ..nouns.model import AttachedDevice
 from ..planning.description import describe_step
 from ..planning.settings import Settings
 from ..switching.switch import Progress, switch
 from ..transport.faults import UsbFault
 from ..transport.libusb import open_device
-from ..virtual import RealClock, VirtualBackend, VirtualBus, mf691
+from ..virtual import AcmPort, RealClock, Stick, VirtualBackend, VirtualBus, mf691
+from . import demo_session
 from .console import complain, print_json, show
 from .report import result_data
 
 AT_TIMEOUT_MS = 1000
+PORT = "its first port"
 
 
 def run(*, quiet: bool = False, as_json: bool = False) -> int:
-    """Plug a virtual stick, switch it, talk AT to it; returns the exit code."""
+    """Plug a virtual stick, switch it, ask it, dial with it where that can be; returns the exit code."""
     bus = VirtualBus(RealClock())
     backend = VirtualBackend(bus)
-    bus.plug(mf691(), "1-1")
+    attached = bus.plug(mf691(), "1-1")
     silent = quiet or as_json
 
     def tell(text: str = "") -> None:
@@ -54,20 +60,40 @@ def run(*, quiet: bool = False, as_json: bool = False) -> int:
     for device in devices(backend):
         tell(f"attached: {_faces(device)}")
     tell()
-    answer = ""
+    state, findings = ModemState(), tuple[Finding, ...]()
     if result.after is not None:
-        answer = ask_modem(backend, result.after, "ATI")
-        tell("The modem's first port is asked ATI:")
-        tell("\n".join(f"    {line}" for line in answer.splitlines() if line))
-    ok = answer.rstrip().endswith("OK")
-    if as_json:
-        print_json({**result_data(result), "modem": answer})
-    elif ok:
+        with UsbLine(backend, result.after) as line:
+            state = ask_state(line)
+        findings = findings_of(state, PORT)
+        tell("The modem's first port is asked ATI, +CPIN?, +CSQ, +CREG?, +COPS?, +CGDCONT?:")
+        tell("\n".join(f"    {text}" for text in (*state.about, *(f.text for f in findings))))
         tell()
+    ok = bool(findings) and not any(finding.exit_code for finding in findings)
+    session = _session(attached.stick, tell) if ok else {}
+    if as_json:
+        about = "\n".join(state.about)
+        print_json({**result_data(result), "modem": about, "ready": ok, "session": session})
+    elif ok:
         tell(f"Done in {result.seconds:.1f} s: {result.id} became a modem, and it answers.")
     else:
         complain("the virtual modem did not answer")
-    return 0 if ok else 1
+    return 0 if ok and session.get("connected") is not False else 1
+
+
+def _session(stick: Stick, tell: Callable[[str], object]) -> dict[str, Any]:
+    """Dial and hang up, where that can be had; as JSON types. No key `connected` where it cannot."""
+    lacks = demo_session.missing()
+    if lacks:
+        tell(f"For a PPP session through the virtual modem there is missing: {', '.join(lacks)}.")
+        tell("")
+        return {"missing": list(lacks)}
+    tell("pppd dials *99***1# through the virtual modem; another pppd, on this machine, takes the call:")
+    port = next(function for function in stick.mode.functions if isinstance(function, AcmPort))
+    session = demo_session.hold(port)
+    tell("\n".join(f"    {line}" for line in session.lines))
+    tell("The line was up, and has been hung up again." if session.connected else "No line came up.")
+    tell("")
+    return {"connected": session.connected, "lines": list(session.lines)}
 
 
 def _faces(device: AttachedDevice) -> str:
@@ -75,23 +101,32 @@ def _faces(device: AttachedDevice) -> str:
     return f"{device.describe()}, interface classes {classes}"
 
 
-def ask_modem(backend: VirtualBackend, device: AttachedDevice, command: str) -> str:
-    """Send an AT command to the first bulk endpoints of a modem; returns what it answers."""
-    number, out, in_ = next(
-        (i.number, i.bulk_out, i.bulk_in)
-        for i in device.interfaces
-        if i.bulk_out is not None and i.bulk_in is not None
-    )
-    transport = open_device(backend, device)
-    answer = b""
-    try:
-        transport.detach(number)
-        transport.claim(number)
-        transport.bulk_out(out, f"{command}\r".encode("ascii"), AT_TIMEOUT_MS)
-        while not answer.rstrip().endswith((b"OK", b"ERROR")):
-            answer += transport.bulk_in(in_, 512, AT_TIMEOUT_MS)
-    except UsbFault:
-        pass  # the caller sees that the answer is not complete
-    finally:
-        transport.close()
-    return answer.decode("ascii", "replace").replace("\r\n", "\n").strip()
+class UsbLine:
+    """The first serial port of a modem as a line, by its bulk endpoints: `with UsbLine(...) as line`."""
+
+    def __init__(self, backend: VirtualBackend, device: AttachedDevice) -> None:
+        number, self._out, self._in = next(
+            (i.number, i.bulk_out, i.bulk_in)
+            for i in device.interfaces
+            if i.bulk_out is not None and i.bulk_in is not None
+        )
+        self._transport = open_device(backend, device)
+        self._transport.detach(number)
+        self._transport.claim(number)
+
+    def __enter__(self) -> UsbLine:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._transport.close()
+
+    def send(self, data: bytes, seconds: float) -> None:
+        """See `modem.line.Line`."""
+        self._transport.bulk_out(self._out, data, AT_TIMEOUT_MS)
+
+    def receive(self, seconds: float) -> bytes:
+        """See `modem.line.Line`."""
+        try:
+            return self._transport.bulk_in(self._in, 512, min(AT_TIMEOUT_MS, int(seconds * 1000)))
+        except UsbFault:  # nothing has come in time; whoever asked sees that
+            return b""

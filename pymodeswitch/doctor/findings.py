@@ -108,6 +108,8 @@ KINDS = {
     "interface-unused": Kind(_HINT, "an interface without driver, beside others that have one"),
     "driver": Kind(_OK, "which driver has an interface"),
     "port-open": Kind(_HINT, "a program has a port of the modem open"),
+    "modemmanager": Kind(_HINT, "ModemManager runs, and will take the modem"),
+    "modem": Kind(_OK, "which port is the one to dial with, and what asks it"),
 }
 
 

@@ -10,6 +10,8 @@ import shlex
 from collections.abc import Iterator
 
 from ..host.sysfs import Sysfs
+from ..modem.examination import modem_manager_cures
+from ..modem.places import MODEM_MANAGER, Places
 from .computer import Computer, Process
 from .findings import Finding
 from .modules import Modules
@@ -94,10 +96,26 @@ def _open(stick: Stick, computer: Computer) -> Iterator[Finding]:
 
 def _ports(stick: Stick, computer: Computer) -> Iterator[Finding]:
     """Programs that use the modem: often wanted (ModemManager), and often why AT gets no answer."""
-    for node in Sysfs(computer.path("/sys")).nodes(stick.device):
+    nodes = Sysfs(computer.path("/sys")).nodes(stick.device)
+    cures = "; ".join(modem_manager_cures(stick.device))
+    held_by: set[str] = set()
+    for node in nodes:
         holders = _others(computer, f"/dev/{node.name}")
         if node.kind != "net" and holders:
-            yield stick.finding("port-open", f"{_who(holders)} has /dev/{node.name} open")
+            names = {holder.name for holder in holders}
+            text = f"{_who(holders)} has /dev/{node.name} open"
+            yield stick.finding("port-open", text, cures if MODEM_MANAGER in names else None)
+            held_by |= names
+    managed = any(node.kind != "net" for node in nodes) and computer.has_process(MODEM_MANAGER)
+    if managed and MODEM_MANAGER not in held_by:
+        text = "ModemManager runs: it takes the modem once NetworkManager has a connection for it"
+        yield stick.finding("modemmanager", text, cures)
+    port = Places(computer.root).dial_port(stick.device)
+    if port is not None:
+        text = (
+            f"/dev/{port.name} is the port to dial with: `pymodeswitch modem {stick.device.port}` asks it"
+        )
+        yield stick.finding("modem", text)
 
 
 def _others(computer: Computer, node: str) -> tuple[Process, ...]:

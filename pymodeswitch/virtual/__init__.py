@@ -8,6 +8,11 @@ pymodeswitch.switch(0x19d2, 0x1201, backend=VirtualBackend(bus))
 from .backend import VirtualBackend
 from .bus import Attached, Clock, RealClock, SimulatedClock, VirtualBus
 from .from_file import stick_from
+from .mbim import MbimModem, mbim_mode
+from .modem import AcmPort
+from .network import Router
+from .network_card import EcmCard, network_card_mode
+from .radio import Call, Context, Radio
 from .reactions import (
     Request,
     control_stick,
@@ -20,18 +25,27 @@ from .reactions import (
 from .stick import Function, Leave, Mode, Setup, Stall, Stick
 from .sticks import is_eject, mf691, modem_mode, storage_interface
 from .storage import Command, MassStorage, Reply
+from .terminal import ModemTerminal
 
 __all__ = [
+    "AcmPort",
     "Attached",
+    "Call",
     "Clock",
     "Command",
+    "Context",
+    "EcmCard",
     "Function",
     "Leave",
     "MassStorage",
+    "MbimModem",
     "Mode",
+    "ModemTerminal",
+    "Radio",
     "RealClock",
     "Reply",
     "Request",
+    "Router",
     "Setup",
     "SimulatedClock",
     "Stall",
@@ -40,10 +54,12 @@ __all__ = [
     "VirtualBus",
     "control_stick",
     "is_eject",
+    "mbim_mode",
     "message_stick",
     "mf691",
     "mobile_action_stick",
     "modem_mode",
+    "network_card_mode",
     "stick_from",
     "storage_interface",
     "storage_mode",

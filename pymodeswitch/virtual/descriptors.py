@@ -95,7 +95,10 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a stick shows in one mode: IDs, class, strings, configurations."""
+    """What a stick shows in one mode: IDs, class, strings, configurations.
+
+    further_strings: those from index 4 on, which class descriptors refer to.
+    """
 
     vendor: int
     product: int
@@ -104,6 +107,7 @@ class Identity:
     manufacturer: str = ""
     product_name: str = ""
     serial: str = ""
+    further_strings: tuple[str, ...] = ()
 
     def to_bytes(self, speed: int = HIGH_SPEED) -> bytes:
         """The 18-byte device descriptor (table 9-8); strings have the indexes 1, 2 and 3.
@@ -148,7 +152,8 @@ class Identity:
         """The string descriptor (table 9-15, 9-16), or None where there is none."""
         if index == 0:
             return struct.pack("<BBH", 4, STRING, 0x0409)
-        text = {1: self.manufacturer, 2: self.product_name, 3: self.serial}.get(index, "")
+        texts = ("", self.manufacturer, self.product_name, self.serial, *self.further_strings)
+        text = texts[index] if index < len(texts) else ""
         if not text:
             return None
         data = text.encode("utf-16-le")

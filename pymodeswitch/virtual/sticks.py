@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .descriptors import MASS_STORAGE, Configuration, Endpoint, Identity, Interface
 from .modem import AcmPort
+from .radio import Radio
 from .stick import Leave, Mode, Stick
 from .storage import Command, MassStorage, Reply
 
@@ -26,9 +27,12 @@ def is_eject(command: Command) -> bool:
     return command.cdb[0] == 0x1B and command.cdb[4] & 0x03 == 0x02
 
 
-def modem_mode(vendor: int, product: int, *, ports: int = 2, serial: str = "") -> Mode:
-    """A composite device of `ports` CDC ACM ports, which answer AT commands."""
-    functions = tuple(AcmPort(2 * number) for number in range(ports))
+def modem_mode(
+    vendor: int, product: int, *, ports: int = 2, serial: str = "", radio: Radio | None = None
+) -> Mode:
+    """A composite device of `ports` CDC ACM ports, which answer AT commands; they share one radio."""
+    radio = Radio() if radio is None else radio
+    functions = tuple(AcmPort(2 * number, radio) for number in range(ports))
     interfaces = tuple(i for function in functions for i in function.interfaces())
     identity = Identity(
         vendor,
@@ -48,6 +52,7 @@ def mf691(
     leave: Leave | None = Leave(),
     before_status: bool = False,
     csw_status: int = 0,
+    radio: Radio | None = None,
 ) -> Stick:
     """A T-Mobile webConnect Rocket 2.0 (ZTE MF691): 19d2:1201, then 19d2:1203 with two ACM ports.
 
@@ -56,6 +61,7 @@ def mf691(
     leave: how it leaves the bus then; None is a stick that answers and stays.
     before_status: it leaves without the CSW; by default the CSW can be read.
     csw_status: bCSWStatus of that command (0 passed, 1 failed).
+    radio: SIM, network and calls of the modem; one that is registered by default.
     """
     storage = MassStorage()
     identity = Identity(
@@ -66,7 +72,7 @@ def mf691(
         product_name="USB Storage",
         serial=serial,
     )
-    stick = Stick([Mode(identity, (storage,)), modem_mode(0x19D2, 0x1203, serial=serial)])
+    stick = Stick([Mode(identity, (storage,)), modem_mode(0x19D2, 0x1203, serial=serial, radio=radio)])
 
     def hook(command: Command) -> Reply | None:
         if not switches_on(command):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pymodeswitch.catalog.sources import shipped_folder
-from pymodeswitch.command import cli
+from pymodeswitch.command import cli, demo_session
 from pymodeswitch.command.verbs import explain, list, watch
 from pymodeswitch.host.linux import default_host
 from pymodeswitch.planning import settings
@@ -525,14 +525,19 @@ def test_rules(run: Any) -> None:
     assert carry_out(json.loads(out)["rules"], stick).run == ("/bin/x early --start-judge 1-1.2",)
 
 
-def test_demo(run: Any) -> None:
+def test_demo(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_session, "missing", lambda: ("pppd and chat (apt-get install ppp)",))
     code, out, err = run("demo")
     assert (code, err) == (0, "")
     assert "START STOP UNIT (eject), LUN 0" in out
     assert "Model: MF691" in out
+    assert "registered with Test Network (at home)" in out
+    assert "there is missing: pppd and chat (apt-get install ppp).\n" in out
     assert out.rstrip().endswith("19d2:1201 became a modem, and it answers.")
     code, out, _ = run("demo", "--json")
-    assert json.loads(out)["status"] == "switched"
+    data = json.loads(out)
+    assert (data["status"], data["ready"]) == ("switched", True)
+    assert data["session"] == {"missing": ["pppd and chat (apt-get install ppp)"]}
     assert run("demo", "-q") == (0, "", "")
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from pymodeswitch.model import AttachedDevice, Port, UsbId
+
+from pymodeswitch.modem.examination import modem_manager_cures
 from pymodeswitch.virtual import mf691
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
 from tests.doctor.tree import ALIASES, DEP, PORT, RELEASE, Tree
@@ -16,6 +19,7 @@ RULES = "/etc/udev/rules.d/41-pymodeswitch.rules"
 WANTED = "/etc/systemd/system/paths.target.wants"
 UNITS = "/usr/local/lib/systemd/system"
 THEIRS = 'ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", RUN+="usb_modeswitch %k"\n'
+MF691 = AttachedDevice(Port(PORT), UsbId(0x19D2, 0x1203), 1, 2)
 MODULES = f"/lib/modules/{RELEASE}"
 
 
@@ -308,6 +312,20 @@ SCENES = (
         "modem",
         lambda t: t.process(5, "ModemManager", opens=["/dev/ttyACM1", "/dev/ttyACM1"]),
         "ModemManager (process 5) has /dev/ttyACM1 open",
+        "; ".join(modem_manager_cures(MF691)),
+    ),
+    Scene(
+        "modemmanager",
+        "modem",
+        lambda t: t.process(5, "ModemManager"),
+        "ModemManager runs: it takes the modem",
+        "; ".join(modem_manager_cures(MF691)),
+    ),
+    Scene(
+        "modem",
+        "modem",
+        lambda t: t.write(f"{DEVICE}:1.0/ep_82/type", "Interrupt\n"),
+        "/dev/ttyACM0 is the port to dial with: `pymodeswitch modem 1-1` asks it",
     ),
     Scene("rules", "tree", lambda t: None, f"{RULES} is active"),
     Scene(

@@ -50,6 +50,15 @@ def test_text(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_the_next_step_is_the_last_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = (Finding("modem", "/dev/ttyACM0 is the port", None, *STICK),)
+    monkeypatch.setattr(doctor, "examine", lambda *_, **__: found)
+    main(["doctor"])
+    assert capsys.readouterr().out.splitlines()[-1] == "next: /dev/ttyACM0 is the port"
+
+
 def test_verbose_shows_what_is_fine(asked: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     main(["doctor", "-v"])
     out = capsys.readouterr().out

@@ -132,6 +132,7 @@ class Tree:
     ) -> None:
         """A process, with what it has open; its stack is what root sees of where it waits."""
         self.write(f"/proc/{pid}/stat", f"{pid} ({name}) {state} 1 1 1 0 -1")
+        self.write(f"/proc/{pid}/comm", f"{name[:15]}\n")
         if stack:
             self.write(f"/proc/{pid}/stack", stack)
         for number, path in enumerate(opens, 3):

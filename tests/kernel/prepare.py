@@ -6,13 +6,14 @@ that an update of the kernel makes a new folder and a second run needs no networ
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,13 @@ TOOLS = {
     "apt-get": "apt",
     "dpkg": "dpkg",
 }
+# What goes on where the switch ends: dialling programs, daemons and what they talk to.
+DIALLING = (
+    *("ppp", "wvdial", "minicom", "iproute2", "iputils-ping"),
+    *("dbus", "polkitd", "modemmanager", "network-manager", "libmbim-utils"),
+)
+# Of their packages nothing in the guest reads this.
+UNREAD = ("doc", "man", "locale", "info", "bash-completion", "icons", "lintian", "bug")
 # On nobody's PATH.
 UDEVD, SYSTEMD = Path("/lib/systemd/systemd-udevd"), Path("/lib/systemd/systemd")
 ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -41,12 +49,17 @@ class RigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What a boot needs, unpacked. `reference` is a root tree holding the reference tool and its data."""
+    """What a boot needs, unpacked.
+
+    reference: a root tree that holds the reference tool and its data. dialling: one with the packages of
+    DIALLING, and what of their dependencies this host lacks.
+    """
 
     kernel: Path
     release: str
     modules: Path
     reference: Path
+    dialling: Path
 
 
 def tool(name: str) -> str | None:
@@ -96,6 +109,7 @@ def prepare(cache: Path) -> Kit:
         release=kernel.name.removeprefix("vmlinuz-"),
         modules=kernel_tree / "lib" / "modules",
         reference=reference,
+        dialling=_dialling(cache),
     )
 
 
@@ -178,20 +192,52 @@ def _module_files(kit: Kit, modules: Sequence[str]) -> list[Path]:
     return list(files)
 
 
-def _unpacked(cache: Path, packages: Sequence[str], finish: Callable[[Path], None] | None = None) -> Path:
-    """The folder that holds the packages' files, fetched when the cache lacks these very versions."""
-    versions = [_candidate(package) for package in packages]
-    folder = cache / f"{packages[0]}_{versions[0]}".replace(":", "%3a")
+def _dialling(cache: Path) -> Path:
+    """What DIALLING needs and this host, whose files the guest sees, does not have; unpacked."""
+    words = ("install", "--simulate", "--no-install-recommends", "-o", "Debug::NoLocking=1")
+    # Inst ppp (2.4.9-1+1.1+b1 Debian:12.11/stable [amd64]); an installed version comes in brackets first
+    lines = _output(["apt-get", *words, *DIALLING])
+    versions = dict(re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", lines, re.MULTILINE))
+    digest = hashlib.sha256(repr(sorted(versions.items())).encode()).hexdigest()[:12]
+    return _unpacked(cache, list(versions), _merge_usr, versions, name=f"dialling_{digest}")
+
+
+def _merge_usr(tree: Path) -> None:
+    """/lib and the like are links into /usr in the guest, so what packages put there has to move."""
+    for name in ("lib", "bin", "sbin"):
+        if (tree / name).is_dir():
+            shutil.copytree(tree / name, tree / "usr" / name, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(tree / name)
+    for name in UNREAD:
+        shutil.rmtree(tree / "usr/share" / name, ignore_errors=True)
+
+
+def _unpacked(
+    cache: Path,
+    packages: Sequence[str],
+    finish: Callable[[Path], None] | None = None,
+    versions: Mapping[str, str] | None = None,
+    name: str | None = None,
+) -> Path:
+    """The folder that holds the packages' files, fetched when the cache lacks these very versions.
+
+    versions: by package, where they are known. name: of the folder; by default the first package's.
+    """
+    if versions is None:
+        versions = {package: _candidate(package) for package in packages}
+    folder = cache / (name or f"{packages[0]}_{versions[packages[0]]}".replace(":", "%3a"))
     if folder.is_dir():
         return folder
     cache.mkdir(parents=True, exist_ok=True)
     # Unpacked beside its place and then renamed: an interrupted run leaves no half a kernel in the cache.
-    with tempfile.TemporaryDirectory(prefix="unpacking-", dir=cache) as name:
-        debs, tree = Path(name) / "debs", Path(name) / "tree"
+    with tempfile.TemporaryDirectory(prefix="unpacking-", dir=cache) as place:
+        debs, tree = Path(place) / "debs", Path(place) / "tree"
         debs.mkdir()
-        wanted = [f"{package}={version}" for package, version in zip(packages, versions, strict=True)]
+        tree.mkdir()
+        wanted = [f"{package}={versions[package]}" for package in packages]
         # apt's own download user cannot write below a root-only folder, and says so at length.
-        _output([_tool("apt-get"), "-q", "-o", "APT::Sandbox::User=", "download", *wanted], cwd=debs)
+        if wanted:
+            _output([_tool("apt-get"), "-q", "-o", "APT::Sandbox::User=", "download", *wanted], cwd=debs)
         for deb in sorted(debs.glob("*.deb")):
             _output([_tool("dpkg"), "-x", str(deb), str(tree)])
         if finish is not None:

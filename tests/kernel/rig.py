@@ -67,7 +67,7 @@ UDEVD_ALONE = FLAVOURS[0]
 # Loaded before anything is plugged in, so that no test waits for the loading of a module.
 LOAD = (
     *("vhci-hcd", "usbmon", "usb-storage", "sr_mod", "sd_mod", "sg"),
-    *("cdc-acm", "option", "cdc_ether", "cdc_mbim", "qmi_wwan", "huawei_cdc_ncm"),
+    *("cdc-acm", "option", "cdc_ether", "cdc_mbim", "qmi_wwan", "huawei_cdc_ncm", "ppp_async"),
 )
 
 
@@ -194,6 +194,7 @@ def _environment(kit: Kit, init: str) -> str:
         "RIG_CHECKOUT": str(CHECKOUT),
         "RIG_PYTHON": sys.executable,
         "RIG_REFERENCE": str(kit.reference),
+        "RIG_DIALLING": str(kit.dialling),
         "PYMODESWITCH_RIG_GUEST": init,
         "HOME": "/root",
         "LC_ALL": "C.UTF-8",

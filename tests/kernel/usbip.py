@@ -72,6 +72,7 @@ class UsbipServer:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._wake_out, self._wake_in = socket.socketpair()
+        self._wake_out.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ, None)
         self._calls: list[tuple[Callable[[], None], Future[None]]] = []
         # When to do what, with a tie-breaker.
@@ -80,6 +81,7 @@ class UsbipServer:
         self._sticks: dict[int, Plugged] = {}
         self._errors: list[BaseException] = []
         self._running = True
+        self._poked = False
         self._thread = threading.Thread(target=self._loop, name="usbip", daemon=True)
 
     def __enter__(self) -> Self:
@@ -110,6 +112,14 @@ class UsbipServer:
         plugged = self._sticks.pop(slot)
         self._call(lambda: self._drop(plugged))
 
+    def poke(self) -> None:
+        """Offer the waiting INs again: a stick has something to say that no transfer asked for.
+
+        Any thread may call this, also the server's own; nothing is waited for.
+        """
+        self._poked = True
+        self._wake()
+
     def ports(self) -> list[str]:
         """The kernel's names of all ports that have a stick, even one that is away just now."""
         return [plugged.port for plugged in self._sticks.values()]
@@ -123,8 +133,13 @@ class UsbipServer:
         """Have the server's thread do it, and wait until it has."""
         done: Future[None] = Future()
         self._calls.append((function, done))
-        self._wake_out.send(b"!")
+        self._wake()
         done.result(ANSWER_S)
+
+    def _wake(self) -> None:
+        # What does not fit any more would be one more of the same.
+        with contextlib.suppress(BlockingIOError):
+            self._wake_out.send(b"!")
 
     # Everything below runs in the server's thread.
 
@@ -138,13 +153,17 @@ class UsbipServer:
                 if key.data is None:
                     self._wake_in.recv(4096)
                 else:
-                    self._serve(key.data)
+                    self._guarded(key.data, self._receive)
             while self._calls:
                 function, done = self._calls.pop(0)
                 try:
                     done.set_result(function())
                 except Exception as error:  # handed to the caller's thread
                     done.set_exception(error)
+            if self._poked:
+                self._poked = False
+                for plugged in [plugged for plugged in self._sticks.values() if plugged.present]:
+                    self._guarded(plugged, self._retry)
             while self._due and self._due[0][0] <= time.monotonic():
                 _, _, action = heapq.heappop(self._due)
                 action()
@@ -152,9 +171,9 @@ class UsbipServer:
         self._wake_in.close()
         self._wake_out.close()
 
-    def _serve(self, plugged: Plugged) -> None:
+    def _guarded(self, plugged: Plugged, work: Callable[[Plugged], None]) -> None:
         try:
-            self._receive(plugged)
+            work(plugged)
         except Exception as error:  # kept for `check`, which raises it in the test's thread
             self._errors.append(error)
             self._drop(plugged)

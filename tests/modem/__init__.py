@@ -1,0 +1,1 @@
+"""Tests of what a switched modem is asked, and of what it is dialled with."""

@@ -48,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
         show(printable(line))
     if not options.quiet:
         show(_summary(findings))
+        for finding in findings:
+            if finding.name == "modem":  # the next question, which only the modem can answer
+                show(printable(f"next: {finding.text}"))
     if report is not None:
         show()
         for line in report.splitlines():

@@ -123,3 +123,15 @@ def udev_rules() -> Iterator[Path]:
     yield file
     file.unlink(missing_ok=True)
     linux.reload_rules()
+
+
+@pytest.fixture
+def link_rules() -> Iterator[None]:
+    """The rules for the links, with the command of this Python."""
+    file = RULES / "42-pymodeswitch-gsmmodem.rules"
+    RULES.mkdir(parents=True, exist_ok=True)
+    file.write_text(linux.pymodeswitch("rules", "--links").stdout)
+    linux.reload_rules()
+    yield
+    file.unlink()
+    linux.reload_rules()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from pymodeswitch.virtual import Mode, Stick, mf691
 from pymodeswitch.virtual.descriptors import INTERRUPT, Configuration, Endpoint, Identity, Interface
 from tests.kernel.guest import linux
-from tests.kernel.guest.conftest import RULES, Plug
+from tests.kernel.guest.conftest import Plug
 from tests.kernel.usbip import UsbipServer
 
 LINK = Path("/dev/gsmmodem")
@@ -28,18 +27,6 @@ def zte(*interrupts: bool) -> Stick:
             ends.append(Endpoint(0x88 + number, INTERRUPT, 64, 9))
         interfaces.append(Interface(number, 0xFF, 0xFF, 0xFF, tuple(ends)))
     return Stick([Mode(Identity(0x19D2, 0x0031, (Configuration(tuple(interfaces)),)))])
-
-
-@pytest.fixture
-def link_rules() -> Iterator[None]:
-    """The rules for the links, with the command of this Python."""
-    file = RULES / "42-pymodeswitch-gsmmodem.rules"
-    RULES.mkdir(parents=True, exist_ok=True)
-    file.write_text(linux.pymodeswitch("rules", "--links").stdout)
-    linux.reload_rules()
-    yield
-    file.unlink()
-    linux.reload_rules()
 
 
 def leads_to(link: Path = LINK) -> str:
