@@ -123,6 +123,13 @@ def complain(text: str) -> None:
     note(f"pymodeswitch: {printable(' '.join(text.splitlines()))}")
 
 
+def print_json_line(data: dict[str, Any]) -> None:
+    """One JSON object a line, for a verb that has no end at which it could print one for all."""
+    import json
+
+    show(json.dumps(data))
+
+
 def print_json(data: dict[str, Any]) -> None:
     """One JSON object on stdout, in ASCII."""
     import json

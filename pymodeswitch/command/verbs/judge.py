@@ -15,9 +15,8 @@ from ...nouns.errors import ModeSwitchError
 from ...switching.fleet import Outcome, put_off_storage_scan
 from ...switching.judge import Judge
 from ..arguments import add_common, settings_for
-from ..console import complain, flush
+from ..console import complain, flush, print_json_line
 from .scan import observer, outcome_data, tell_outcome
-from .watch import show_line
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
     def tell(outcome: Outcome) -> None:
         if options.json:
-            show_line(outcome_data(outcome))
+            print_json_line(outcome_data(outcome))
         else:
             tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
         flush()

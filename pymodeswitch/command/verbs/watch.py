@@ -6,7 +6,6 @@ import argparse
 import gc
 import signal
 import sys
-from typing import Any
 
 from ...catalog.catalog import default_catalog
 from ...host.linux import default_host
@@ -15,7 +14,7 @@ from ...nouns.model import Status
 from ...switching.fleet import Fleet, Outcome, put_off_storage_scan, switcher
 from ...switching.switch import check_timeout
 from ..arguments import add_common, add_data, data_folders, seconds, settings_for
-from ..console import flush, note, show, tell_unheard
+from ..console import flush, note, print_json_line, tell_unheard
 from .scan import observer, outcome_data, tell_outcome
 
 
@@ -39,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
     def tell(outcome: Outcome) -> None:
         if options.json:
-            show_line(outcome_data(outcome))
+            print_json_line(outcome_data(outcome))
         elif options.verbose or outcome.result is None or outcome.result.status is not Status.ALREADY:
             tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
         flush()
@@ -58,10 +57,3 @@ def run(options: argparse.Namespace) -> int:
             signal.signal(number, handler)
         host.close()
     return 0
-
-
-def show_line(data: dict[str, Any]) -> None:
-    """One JSON object a line: this verb has no end at which it could print one for all."""
-    import json
-
-    show(json.dumps(data))
