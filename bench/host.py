@@ -19,8 +19,12 @@ from typing import Any, NamedTuple
 
 from usb.core import USBError
 
-from pymodeswitch import large
+from pymodeswitch import Settings
+from pymodeswitch.catalog.catalog import Catalog
+from pymodeswitch.early.lookup import Table
+from pymodeswitch.early.table import make_table
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
+from tests.support.virtual_kernel import show
 
 START = str(Path(__file__).resolve().parent / "start.py")
 PYUSB_ALONE = """
@@ -63,7 +67,6 @@ def starts(number: int) -> Iterator[tuple[str, Cost]]:
     commands = {
         "pyusb alone": ("-c", PYUSB_ALONE),
         "by ID": (START, "19d2:1201"),
-        "by port": ("-I", "-S", START, "--no-wait", "--and-others", "--port", "1-1"),
     }
     with tempfile.TemporaryDirectory(prefix="bench-") as name, VirtualComputer(Path(name)) as computer:
         for turn in range(-2, number):  # two that warm the caches
@@ -72,15 +75,6 @@ def starts(number: int) -> Iterator[tuple[str, Cost]]:
                 spent = cost([sys.executable, *computer.filled_in(words)], computer.report)
                 if turn >= 0:
                     yield what, spent
-
-
-@contextmanager
-def patched(module: Any, name: str, value: object) -> Iterator[None]:
-    """Another value for a name, for a while."""
-    before = getattr(module, name)
-    setattr(module, name, value)
-    yield
-    setattr(module, name, before)
 
 
 class VirtualComputer:
@@ -133,24 +127,8 @@ class VirtualComputer:
             return
         self._shown = attached
         shutil.rmtree(self._sysfs, ignore_errors=True)
-        devices = self._sysfs / "bus/usb/devices"
-        devices.mkdir(parents=True)
-        if attached is None:
-            return
-        identity = attached.stick.identity
-        (devices / "1-1").mkdir()
-        raw = identity.to_bytes() + b"".join(c.to_bytes() for c in identity.configurations)
-        (devices / "1-1/descriptors").write_bytes(raw)
-        texts = {"busnum": "1", "devnum": str(attached.address), "bConfigurationValue": "1"}
-        texts |= {"manufacturer": identity.manufacturer, "product": identity.product_name}
-        for name, text in texts.items():
-            (devices / "1-1" / name).write_text(f"{text}\n")
-        for interface, driver in attached.drivers.items():
-            folder = devices / f"1-1:1.{interface}"
-            folder.mkdir()
-            (folder / "driver").symlink_to(f"../../../../bus/usb/drivers/{driver}")
-            if driver == "cdc_acm" and interface % 2 == 0:
-                (folder / f"tty/ttyACM{interface // 2}").mkdir(parents=True)
+        (self._sysfs / "bus/usb/devices").mkdir(parents=True)
+        show(self._sysfs, "1-1", attached)
 
     def _serve(self) -> None:
         while True:
@@ -196,49 +174,41 @@ class VirtualComputer:
         return getattr(self._backend, name)(handle, *arguments)
 
 
-ENTRIES = (560, 50_000)
-EJECT = "# Some stick\nTargetVendor=0x19d2\nTargetProduct=0x1203\nStandardEject=1\n"
-FIND = """
-import sys
-from time import perf_counter
-from pymodeswitch import large
-from pymodeswitch.catalog import Catalog, read_entry
-large.INDEX = sys.argv[2]
-from pymodeswitch.model import UsbId
-best = []
-for _ in range(50):
-    start = perf_counter()
-    candidate, = Catalog([sys.argv[1]]).candidates(UsbId(0x19d2, 0x1201))
-    read_entry(candidate)
-    best.append(perf_counter() - start)
-best.sort()
-print(best[len(best) // 2] * 1e3)
-"""
+ENTRIES = (529, 50_000)
 
 
 def lookups(times: int) -> dict[int, list[float]]:
-    """Milliseconds to find and read one entry, by the number of entries in the folder; medians of 50."""
+    """Milliseconds until the sender's table is opened, compared with today, and has told of an ID; medians.
+
+    By the number of entries in it.
+    """
     return {number: [_lookup(number) for _ in range(times)] for number in ENTRIES}
 
 
 def _lookup(number: int) -> float:
-    with large_folder(number) as (folder, index):
-        words = [sys.executable, "-c", FIND, str(folder), str(index)]
-        done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    with large_table(number) as path:
+        best = []
+        for _ in range(200):
+            start = perf_counter()
+            table = Table(path)
+            assert table.is_of_today()
+            assert table.lines("19d2:1201")
+            best.append((perf_counter() - start) * 1e3)
+            table.close()
+    return sorted(best)[len(best) // 2]
 
 
 @contextmanager
-def large_folder(number: int) -> Iterator[tuple[Path, Path]]:
-    """A folder of so many entries, and the index in which `data refresh` has noted it."""
+def large_table(number: int) -> Iterator[str]:
+    """A table of so many entries."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name) / "devices"
         folder.mkdir()
         for entry in range(number - 1):
-            vendor, product = divmod(entry, 0x10000)
-            (folder / f"{0xF000 + vendor:04x}-{product:04x}").write_text(EJECT)
-        (folder / "19d2-1201").write_text(EJECT)
-        index = Path(name) / "index"
-        with patched(large, "INDEX", str(index)):
-            large.refresh_large([str(folder)])
-        yield folder, index
+            vendor, product = divmod(entry, 0x2000)
+            (folder / f"{0x1000 + vendor:04x}-{product:04x}").write_text("StandardEject=1\n")
+        (folder / "19d2-1201").write_text("StandardEject=1\n")
+        path = Path(name) / "table"
+        path.write_bytes(make_table(Catalog([str(folder)]), Settings()))
+        path.chmod(0o644)
+        yield str(path)

@@ -77,47 +77,8 @@ class Backend:
         return lambda *arguments: self._call(name, *arguments)
 
 
-class Direct:
-    """The same without pyusb, in the place of `UsbfsTransport`."""
-
-    CALLS = {  # noqa: RUF012  # ClassVar is in typing
-        "detach": "detach_kernel_driver",
-        "attach": "attach_kernel_driver",
-        "claim": "claim_interface",
-        "release": "release_interface",
-        "clear_halt": "clear_halt",
-        "close": "close_device",
-    }
-
-    def __init__(self, wire) -> None:
-        self._wire = wire
-        self._handle = wire.call("open_device", 0)
-
-    def _call(self, name, *arguments):
-        from pymodeswitch.transport.faults import FAULTS, Fault, UsbFault
-
-        try:
-            return self._wire.call(name, self._handle, *arguments)
-        except OSError as error:
-            raise UsbFault(FAULTS.get(error.errno, Fault.OTHER), name) from error
-
-    def bulk_out(self, endpoint, data, timeout_ms):
-        self._call("bulk_write", endpoint, 0, data, timeout_ms)
-
-    def bulk_in(self, endpoint, length, timeout_ms):
-        return self._call("bulk_read", endpoint, 0, length, timeout_ms)
-
-    def __getattr__(self, name):
-        return lambda *arguments: self._call(self.CALLS[name], *arguments)
-
-
 def main() -> None:
     """Put the virtual computer in the place of this one, and run the command."""
-    as_file = sys.flags.no_site
-    package = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pymodeswitch")
-    if as_file:
-        sys.path.append(os.path.dirname(package))
-    from pymodeswitch.command.verbs import switch
     from pymodeswitch.host.linux import LinuxHost
     from pymodeswitch.switching import switch as switching
 
@@ -125,11 +86,6 @@ def main() -> None:
 
     class VirtualHost(LinuxHost):
         def open(self, device):
-            if self._direct:
-                from pymodeswitch.usbfs import _with_pointer  # it would open the node
-
-                _with_pointer(b"", bytearray(31))
-                return Direct(wire)
             from pymodeswitch.transport.libusb import load_backend, open_device
 
             load_backend()
@@ -146,15 +102,7 @@ def main() -> None:
             wire.call("sleep", min(seconds, 0.25))
 
     switching.default_host = lambda backend: VirtualHost(sysfs, state_folder=state)
-    switch.direct_host = lambda: VirtualHost(sysfs, state_folder=state, direct=True)
     sys.argv[1:] = arguments
-    leave = os._exit
-    if as_file:
-        os._exit = lambda code: (report(), leave(code))
-        file = os.path.join(package, "__main__.py")
-        with open(file) as text:
-            code = compile(text.read(), file, "exec")
-        exec(code, {"__name__": "__main__", "__package__": None, "__file__": file})
     import runpy
 
     try:

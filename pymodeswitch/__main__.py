@@ -1,4 +1,4 @@
-"""`python -m pymodeswitch`: the command. Started as a file (`python -I -S FILE`) it is what udev starts."""
+"""`python -m pymodeswitch`: the command."""
 
 import os
 import sys
@@ -7,10 +7,15 @@ import sys
 def run() -> int:
     """The command, with Ctrl-C answered while it is still being loaded.
 
-    Called by a link named usb_modeswitch it is the command with that one's options.
+    Called by a link named usb_modeswitch it is the command with that one's options; with `early`, which
+    udev starts where it cannot start early/__main__.py itself, it is the sender.
     """
     import gc
 
+    if sys.argv[1:2] == ["early"]:
+        from .early import sender
+
+        sender.run(sys.argv[2:])
     gc.disable()  # loading makes no garbage to speak of, and looking for it takes 2 ms
     try:
         if os.path.basename(sys.argv[0]) == "usb_modeswitch":
@@ -26,29 +31,8 @@ def run() -> int:
         return 130  # 128 + SIGINT
 
 
-def _run_as_file() -> None:
-    """See start.py, which is in the bundle too."""
-    import gc
-    from marshal import loads
-
-    gc.disable()
-    here = os.path.dirname(os.path.abspath(__file__))
-    sys.path.append(os.path.dirname(here))
-    try:
-        with open(f"{here}/__pycache__/start.{sys.implementation.cache_tag}.bundle", "rb") as file:
-            version, start, entries = loads(file.read())
-        if version == sys.version:
-            module = type(sys)("pymodeswitch.start")
-            exec(loads(start), vars(module))
-            module.load(entries)
-    except (OSError, ValueError, EOFError, TypeError):  # there is none, or it is not ours, or cut off
-        pass
-    from .start import run_as_file
-
-    run_as_file()
-
-
 if __name__ == "__main__":
-    if __package__:
-        sys.exit(run())
-    _run_as_file()
+    if not __package__:  # started as a file: a rule and a unit name it by its path
+        sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        from pymodeswitch.__main__ import run
+    sys.exit(run())

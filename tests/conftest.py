@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import large
 from pymodeswitch.catalog import sources
+from pymodeswitch.early import sender, table
 from pymodeswitch.nouns import run_folder
 from pymodeswitch.planning import settings
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
@@ -22,8 +22,9 @@ def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", ())
     monkeypatch.setattr(sources, "LAST_FOLDERS", ())
     monkeypatch.setattr(sources, "PACKS_INDEX", "/nonexistent/packs")
-    monkeypatch.setattr(large, "INDEX", "/nonexistent/large-folders")
     monkeypatch.setattr(run_folder, "FOLDER", "/dev/null/state")
+    monkeypatch.setattr(sender, "TABLE", "/nonexistent/table")
+    monkeypatch.setattr(table, "TICK_S", 0.0)  # nobody changes a test's folders behind its back
     monkeypatch.setattr(settings, "PATH", "/nonexistent/pymodeswitch.conf")
     monkeypatch.setattr(settings, "REFERENCE_PATHS", ())
 

@@ -1,6 +1,6 @@
 """Writes what is generated and comes with pymodeswitch: `python -m tools.derived`.
 
-pymodeswitch/system/ is laid out as it will be below /usr: rules and units with the command that a package
+pymodeswitch/system/files/ is laid out as it will be below /usr: rules and units with the command that a package
 has, man pages from docs/ by Sphinx, completions from the command's grammar. A test compares.
 """
 
@@ -23,8 +23,8 @@ from pymodeswitch.system.installation import (
     shipped_system_folder,
 )
 from pymodeswitch.system.link_rules import link_rules
-from pymodeswitch.system.udev_rules import rules, run_command
-from pymodeswitch.system.units import PORT_UNIT, SCAN_UNIT, port_unit, scan_unit
+from pymodeswitch.system.udev_rules import rules
+from pymodeswitch.system.units import JUDGE_UNIT, PATH_UNIT, judge_unit, path_unit
 from tools import completions
 from tools.grammar import verbs
 
@@ -37,14 +37,12 @@ def generated() -> dict[str, str]:
     ids, vendors = catalog.initial_ids(), catalog.fallback_vendors()
     grammar = verbs()
     return {
-        f"lib/udev/rules.d/{RULES}": rules(
-            ids, run_command(PACKAGE_COMMAND), whole_vendors=vendors, start="auto"
-        ),
+        f"lib/udev/rules.d/{RULES}": rules(ids, PACKAGE_COMMAND, whole_vendors=vendors),
         f"lib/udev/rules.d/{LINK_RULES}": link_rules(
             modem_ids(catalog.entries()), PACKAGE_COMMAND, f"{PACKAGE_PREFIX}/lib/udev/{LINK_SCRIPT}"
         ),
-        f"lib/systemd/system/{PORT_UNIT}": port_unit(PACKAGE_COMMAND),
-        f"lib/systemd/system/{SCAN_UNIT}": scan_unit(PACKAGE_COMMAND),
+        f"lib/systemd/system/{JUDGE_UNIT}": judge_unit(PACKAGE_COMMAND),
+        f"lib/systemd/system/{PATH_UNIT}": path_unit(),
         "share/bash-completion/completions/pymodeswitch": completions.bash(grammar),
         "share/zsh/site-functions/_pymodeswitch": completions.zsh(grammar),
         "share/fish/vendor_completions.d/pymodeswitch.fish": completions.fish(grammar),

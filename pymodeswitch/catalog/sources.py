@@ -16,8 +16,7 @@ import time
 
 from ..device_files import syntax as device_file
 from ..device_files.files import index_lines, read_bytes
-from ..device_files.names import names_for, plain_names
-from ..large import SETTLED_S, LargeFolders
+from ..device_files.names import names_for
 from ..nouns.errors import DeviceFileError
 from ..nouns.log import Logger
 from ..nouns.model import UsbId
@@ -47,20 +46,20 @@ PACKS_INDEX = os.path.join(sys.prefix, "share", "pymodeswitch", "packs")
 MAX_INDEX = 65_536  # bytes
 
 ARCHIVE = "configPack.tar.gz"
+# A folder that was changed a moment ago may be changed again at the same time, as file systems count it.
+SETTLED_S = 2.0
 
 
 class Folder:
     """A folder of device files; listed once, when it is asked for.
 
-    large: spares listing it for one ID, if it is one of those (large.py). missing: there is no such folder.
-    problem: why it cannot be read; both are known once it is listed. is_last: its files count for IDs that
-    no source before it knows.
+    missing: there is no such folder. problem: why it cannot be read; both are known once it is listed.
+    is_last: its files count for IDs that no source before it knows.
     """
 
-    def __init__(self, path: str, large: LargeFolders | None = None, *, is_last: bool = False) -> None:
+    def __init__(self, path: str, *, is_last: bool = False) -> None:
         self.path = path
         self.is_last = is_last
-        self.large = large
         self.missing = False
         self.problem = ""
         self._names: list[str] | None = None
@@ -87,7 +86,7 @@ class Folder:
             self._names = names  # last: other threads may ask meanwhile
         return self._names
 
-    def afresh(self, large: LargeFolders | None) -> Folder:
+    def afresh(self) -> Folder:
         """Itself where it is certain that nothing has come or gone since it was listed, else a new one."""
         if self._as_of_ns and (self._packed is None or self._packed.is_fresh()):
             try:
@@ -95,29 +94,18 @@ class Folder:
                     return self
             except OSError:
                 pass
-        return Folder(self.path, large, is_last=self.is_last)
+        return Folder(self.path, is_last=self.is_last)
 
     def names_for(self, usb_id: UsbId) -> list[str]:
         """Names for an ID, in the order in which they are tried."""
         if usb_id not in self._for:
-            self._for[usb_id] = self._names_for(usb_id)
+            self._for[usb_id] = names_for(usb_id, self.names())
         return self._for[usb_id]
-
-    def _names_for(self, usb_id: UsbId) -> list[str]:
-        odd = self._odd_names()
-        if odd is None:
-            return names_for(usb_id, self.names())
-        return names_for(usb_id, (*filter(self.has, plain_names(usb_id)), *odd))
 
     def has(self, name: str) -> bool:
         """Whether there is a file of that name."""
-        if self._odd_names() is None:
-            self.names()
-            return name in self._known
-        return os.path.lexists(os.path.join(self.path, name))
-
-    def _odd_names(self) -> list[str] | None:
-        return None if self._names is not None or self.large is None else self.large.odd_names(self.path)
+        self.names()
+        return name in self._known
 
     def read(self, name: str) -> bytes:
         """A file in it, and one byte more than the largest device file has at most. DeviceFileError."""

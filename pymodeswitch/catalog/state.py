@@ -5,10 +5,10 @@ The verbs, the doctor and `switch()` itself ask here, so that none of them says 
 
 from __future__ import annotations
 
-from ..device_files.keys import SPECIAL_METHODS
 from ..nouns.errors import DeviceFileError, ModeSwitchError
-from ..nouns.model import MASS_STORAGE_CLASS, MBIM_MODE, AttachedDevice, DeviceFile, Entry, UsbId
+from ..nouns.model import MBIM_MODE, AttachedDevice, DeviceFile, Entry
 from ..nouns.record import Choice, Record
+from ..planning.modes import is_in_mode_of, way_of
 from ..planning.plan import make_plan
 from .catalog import Catalog, read_entry
 from .matching import Choice as FileChoice
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     # The way that a switch would take, from the device file and the device (policy.py).
     Decide = Callable[[DeviceFile, AttachedDevice], DeviceFile]
-
-MBIM_WAY = DeviceFile(mode=MBIM_MODE)
 
 
 class State(Choice):
@@ -69,54 +67,6 @@ def state_text(state: State, way: DeviceFile | None) -> str:
     return state.value
 
 
-def shows_only_storage(device: AttachedDevice) -> bool:
-    """Whether all that a configured device shows is mass storage."""
-    return bool(device.interfaces) and all(
-        interface.interface_class == MASS_STORAGE_CLASS for interface in device.interfaces
-    )
-
-
-def is_in_mode_of(device: AttachedDevice, way: DeviceFile, initial: UsbId) -> bool:
-    """Whether a device is what one way of switching leads to.
-
-    By a target ID, or, with the ID unchanged, by the target class or the configuration. What shows only
-    storage has not switched, whatever its ID (19d2:1405 is a modem's, and a CD's), unless the way says so.
-    """
-    if way.target_class == MASS_STORAGE_CLASS or not shows_only_storage(device):
-        if device.id in way.targets(initial):
-            return True
-        if device.id == initial and way.target_class is not None:
-            return device.interface_class == way.target_class
-    if device.id != initial or not way.configuration or way.target_class is not None:
-        return False
-    return device.configuration == way.configuration and not _sends(way)
-
-
-def _sends(way: DeviceFile) -> bool:
-    """Whether a way does anything beside selecting a configuration."""
-    special = any(getattr(way, key.attribute) for key in SPECIAL_METHODS)
-    return special or way.standard_eject or bool(way.messages)
-
-
-def way_of(device: AttachedDevice, entry: Entry, mode: str | None = None) -> DeviceFile | None:
-    """The way of an entry whose mode a device is in, None when in none. mode: only that one counts."""
-    for way in entry.device_file.ways_for(mode):
-        if is_in_mode_of(device, way, entry.id):
-            return way
-    if mode in (None, MBIM_MODE) and device.id == entry.id and device.in_mbim_configuration:
-        return MBIM_WAY
-    return None
-
-
-def origins(device: AttachedDevice, catalog: Catalog) -> tuple[Entry, ...]:
-    """The entries that lead to a device, by any of their ways, those of its own vendor first.
-
-    Reads all device files, once.
-    """
-    found = [entry for entry in catalog.leading_to(device.id) if way_of(device, entry) is not None]
-    return tuple(sorted(found, key=lambda entry: (entry.id.vendor != device.id.vendor, entry.id)))
-
-
 def state_by(device: AttachedDevice, entry: Entry, wanted: DeviceFile) -> tuple[State, DeviceFile | None]:
     """The state of a device that an entry is for, and the way whose mode it is in.
 
@@ -157,6 +107,6 @@ def state_of(
         return DeviceState(device, state, choice, entry, way)
     if choice.undecided:
         return DeviceState(device, State.UNDECIDED, choice)
-    for entry in origins(device, catalog):
+    for entry in catalog.origins(device):
         return DeviceState(device, State.SWITCHED, choice, entry, way_of(device, entry))
     return DeviceState(device, State.STORAGE if device.is_storage else State.UNKNOWN, choice)

@@ -38,6 +38,7 @@ VERBS = {
     "switch": "switch a stick (what an ID alone does)",
     "scan": "switch everything attached that wants it",
     "watch": "switch everything that comes, for systems without udev",
+    "judge": "see what comes of sticks that udev has had switched (started by systemd)",
     "list": "show what is attached",
     "explain": "show an ID's entry and plan",
     "lint": "check device files",

@@ -50,9 +50,8 @@ KINDS = {
     "rules-masked": Kind(_HINT, "the rules of pymodeswitch are installed and masked"),
     "rules-stale": Kind(_HINT, "the installed rules or units are not what this pymodeswitch would install"),
     "rules-unread": Kind(_HINT, "the installed rules or units cannot be read"),
-    "unit-missing": Kind(_PROBLEM, "the rules start a systemd unit that is not there, or masked"),
-    "no-boot-scan": Kind(
-        _HINT, "sticks that are plugged in before the system starts are not switched at boot"
+    "unit-missing": Kind(
+        _PROBLEM, "a systemd unit of pymodeswitch is not there, not enabled, or masked: nobody judges"
     ),
     "rules-fight": Kind(
         _PROBLEM, "rules of somebody else that switch the same sticks are active beside ours"

@@ -27,8 +27,8 @@ from ..system.installation import (
     system_catalog,
 )
 from ..system.root import Root
-from ..system.udev_rules import STARTS, own_command
-from ..system.units import PORT_UNIT, SCAN_UNIT
+from ..system.udev_rules import own_command
+from ..system.units import JUDGE_UNIT, PATH_UNIT
 from .computer import Computer
 from .findings import Finding
 from .stick import Stick
@@ -55,25 +55,18 @@ def check_system(computer: Computer) -> Iterator[Finding]:
             what = file.detail.partition("; ")[0]
             text = f"{file.path} is active beside {rules.path}: it {what}"
             yield Finding("rules-fight", text, stop_command(file.path))
-        if computer.has_systemd and "SYSTEMD_WANTS" in computer.read(rules.path):
+        if computer.has_systemd:
             yield from _units(found)
 
 
 def _inspected(root: Root) -> list[Inspected]:
-    """What is installed, compared with what would be; for another way of starting, with that one."""
+    """What is installed, compared with what would be."""
     known, places, usr = system_catalog(root), layout(root, PREFIX), layout(root, PACKAGE_PREFIX)
-    tried = []
-    for start in reversed(STARTS):  # `auto` first: it is what is installed by default
-        files = starting_files(known, places, own_command(), start)
-        packaged = [
-            file
-            for command in package_commands(own_command())
-            for file in starting_files(known, usr, command, start)
-        ]
-        tried.append(inspect(root, places, files, packaged, known.initial_ids()))
-        if all(file.state != "stale" for file in tried[-1] if os.path.basename(file.path) == RULES):
-            return tried[-1]
-    return tried[0]
+    files = starting_files(known, places, own_command())
+    packaged = [
+        file for command in package_commands(own_command()) for file in starting_files(known, usr, command)
+    ]
+    return inspect(root, places, files, packaged, known.initial_ids())
 
 
 def _rules(rules: Inspected, fighting: list[Inspected]) -> Finding:
@@ -93,18 +86,14 @@ def _rules(rules: Inspected, fighting: list[Inspected]) -> Finding:
 def _units(found: list[Inspected]) -> Iterator[Finding]:
     for file in found:
         name = os.path.basename(file.path)
-        if file.state == "ok" or name not in (PORT_UNIT, SCAN_UNIT):
+        if file.state == "ok" or name not in (JUDGE_UNIT, PATH_UNIT):
             continue
         text = f"{file.path} is {file.state}" + (f": {file.detail}" if file.detail else "")
         cure = f"rm {shlex.quote(file.path)}" if file.state == "masked" else INSTALL
         if file.state == "stale":
             yield Finding("rules-stale", text, cure)
-        elif name == PORT_UNIT:
-            yield Finding("unit-missing", f"{text}; the rules start it", cure)
         else:
-            yield Finding(
-                "no-boot-scan", f"{text}; sticks plugged in before are not switched at boot", cure
-            )
+            yield Finding("unit-missing", f"{text}; without it nobody sees what comes of a message", cure)
 
 
 def check(stick: Stick, computer: Computer, *, limit: int) -> Iterator[Finding]:
@@ -124,10 +113,10 @@ def check(stick: Stick, computer: Computer, *, limit: int) -> Iterator[Finding]:
             text = f"the last run on this port said (exit code {said.code}): {said.text}"
             yield stick.finding("last-run-failed", text, f"pymodeswitch --port {port} -v")
         return
-    unit = f"pymodeswitch@{port}.service"
-    if computer.has_systemd and (computer.run(("systemctl", "is-failed", unit)) or "").strip() == "failed":
-        text = f"{unit} has failed"
-        yield stick.finding("last-run-failed", text, f"journalctl -u {unit}; systemctl reset-failed {unit}")
+    state = computer.run(("systemctl", "is-failed", JUDGE_UNIT)) if computer.has_systemd else None
+    if (state or "").strip() == "failed":
+        cure = f"journalctl -u {JUDGE_UNIT}; systemctl reset-failed {JUDGE_UNIT}"
+        yield stick.finding("last-run-failed", f"{JUDGE_UNIT} has failed", cure)
 
 
 def _attached_since(stick: Stick, computer: Computer, now: float) -> float:

@@ -34,8 +34,7 @@ class LinuxHost:
     """sysfs tells what is there, kernel events when to look, libusb opens.
 
     sysfs: folder of sysfs. backend: a pyusb backend; by default libusb, loaded at the first `open`.
-    state_folder: by default /run/pymodeswitch. direct: libusb is left out where the kernel can be spoken to
-    without (usbfs.py).
+    state_folder: by default /run/pymodeswitch.
     """
 
     def __init__(
@@ -43,11 +42,8 @@ class LinuxHost:
         sysfs: str = "/sys",
         backend: Any = None,
         state_folder: str | None = None,
-        *,
-        direct: bool = False,
     ) -> None:
         self._sysfs = Sysfs(sysfs)
-        self._direct = direct
         self.state_folder: str | None = run_folder.FOLDER if state_folder is None else state_folder
         self._backend = backend
         self._events: KernelEvents | None = None
@@ -120,11 +116,6 @@ class LinuxHost:
         return raise_storage_delay(self._sysfs.root, seconds)
 
     def open(self, device: AttachedDevice) -> Transport:
-        if self._direct:
-            from ..usbfs import UsbfsTransport, is_usable, open_node
-
-            if is_usable():
-                return UsbfsTransport(open_node(device))
         load_backend, open_device = _libusb()
         if self._backend is None:
             self._backend = load_backend()
@@ -250,11 +241,6 @@ def _is_module(name: str) -> bool:
         except OSError:  # no modules in this container, or none at all
             continue
     return False
-
-
-def direct_host() -> Host | None:
-    """This computer without libusb, for what udev starts; None where that is not possible."""
-    return LinuxHost(direct=True) if Sysfs().exists() else None
 
 
 def default_host(backend: Any = None) -> Host:

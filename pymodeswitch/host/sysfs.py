@@ -11,6 +11,12 @@ import os
 
 from ..nouns.model import HUB_CLASS, MBIM, AttachedDevice, Interface, Node, Port, StorageUnit, UsbId
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+DEVICE_DESCRIPTOR_LENGTH = 18
+TEXTS = ("manufacturer", "product", "serial")
 DEVICE, CONFIGURATION, INTERFACE, ENDPOINT = 1, 2, 4, 5
 BULK = 2
 
@@ -90,30 +96,14 @@ class Sysfs:
             configuration = int(_read(folder, "bConfigurationValue") or 0)
         except (OSError, ValueError):
             return None
-        if len(descriptors) < 18:
-            return None
-        return AttachedDevice(
-            port=Port(port),
-            id=UsbId(
-                int.from_bytes(descriptors[8:10], "little"),
-                int.from_bytes(descriptors[10:12], "little"),
-            ),
+        return attached_device(
+            Port(port),
+            descriptors,
             bus=bus,
             device_number=number,
-            device_class=descriptors[4],
             configuration=configuration,
-            interfaces=self._interfaces(port, descriptors, configuration),
-            mbim_configuration=mbim_configuration(descriptors),
-            configurations=tuple(configuration_values(descriptors)),
-            manufacturer=_optional(folder, "manufacturer"),
-            product=_optional(folder, "product"),
-            serial=_optional(folder, "serial"),
-        )
-
-    def _interfaces(self, port: str, descriptors: bytes, configuration: int) -> tuple[Interface, ...]:
-        return tuple(
-            Interface(number, klass, subclass, protocol, out, in_, self.driver(port, configuration, number))
-            for number, klass, subclass, protocol, out, in_ in parse_interfaces(descriptors, configuration)
+            texts={name: _optional(folder, name) for name in TEXTS},
+            driver=lambda interface: self.driver(port, configuration, interface),
         )
 
     def driver(self, port: str, configuration: int, interface: int) -> str | None:
@@ -201,6 +191,40 @@ class Sysfs:
     def _units(self, device: AttachedDevice, interface: int) -> list[str]:
         """Folders of the SCSI units (HOST:CHANNEL:TARGET:LUN) below an interface."""
         return _below(self._interface(device.port, device.configuration, interface), "host", "target", "")
+
+
+def attached_device(
+    port: Port,
+    descriptors: bytes,
+    *,
+    bus: int,
+    device_number: int,
+    configuration: int,
+    texts: Mapping[str, str],
+    driver: Callable[[int], str | None] = lambda interface: None,
+) -> AttachedDevice | None:
+    """The device that these descriptors are of, None when they are too short.
+
+    texts: its manufacturer, product and serial. driver: names the driver of an interface.
+    """
+    if len(descriptors) < DEVICE_DESCRIPTOR_LENGTH:
+        return None
+    return AttachedDevice(
+        port=port,
+        id=UsbId(int.from_bytes(descriptors[8:10], "little"), int.from_bytes(descriptors[10:12], "little")),
+        bus=bus,
+        device_number=device_number,
+        device_class=descriptors[4],
+        configuration=configuration,
+        interfaces=tuple(
+            Interface(*found, driver(found[0])) for found in parse_interfaces(descriptors, configuration)
+        ),
+        mbim_configuration=mbim_configuration(descriptors),
+        configurations=tuple(configuration_values(descriptors)),
+        manufacturer=texts["manufacturer"],
+        product=texts["product"],
+        serial=texts["serial"],
+    )
 
 
 def parse_interfaces(

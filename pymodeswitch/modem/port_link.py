@@ -14,22 +14,25 @@ import time
 from collections.abc import Iterable
 from itertools import pairwise
 
+from ..host.file_lock import FileLock
 from ..host.sysfs import Sysfs
 from ..nouns.errors import NotAttachedError, UsageError
 from ..nouns.model import Entry, UsbId
-from ..nouns.run_folder import FOLDER, LINKS
+from ..nouns.run_folder import FOLDER, LINKS, LINKS_LOCK
 
 LINK = "gsmmodem"
 MOST_LINKS = 99
-LOCK_S = 5.0  # another start of this needs a few milliseconds
+LOCK_S, LOOK_S = 5.0, 0.01  # another start of this needs a few milliseconds
 
 
 def modem_ids(entries: Iterable[Entry]) -> set[UsbId]:
     """What the entries lead to; the initial ID where they name no other."""
-    found = set()
+    found: set[UsbId] = set()
     for entry in entries:
-        targets = {target for way in entry.device_file.ways_for(None) for target in way.targets(entry.id)}
-        found |= targets or {entry.id}
+        ways = entry.device_file.ways_for(None)
+        found.update(entry.all_targets)
+        if not entry.all_targets or any(way.keeps_id(entry.id) and way.target_class for way in ways):
+            found.add(entry.id)
     return found
 
 
@@ -71,17 +74,31 @@ def link_name(port: ModemPort, state_folder: str = FOLDER, dev: str = "/dev") ->
     Where notes cannot be written, what is in /dev has to tell.
     """
     folder = os.path.join(state_folder, LINKS)
-    lock = _lock(folder)
+    deadline = time.monotonic() + LOCK_S
+    lock = FileLock(os.path.join(state_folder, LINKS_LOCK))
+
+    def wait() -> bool:
+        time.sleep(LOOK_S)
+        return time.monotonic() < deadline
+
+    lock.take(wait)  # two ports at once would take the same link
     try:
+        _make_folder(folder)
         for number in range(1, MOST_LINKS + 1):
             name = LINK if number == 1 else f"{LINK}{number}"
             note = os.path.join(folder, name)
             if _is_free(note, os.path.join(dev, name), port) and _note(note, port.path):
                 return name
     finally:
-        if lock is not None:
-            os.close(lock)
+        lock.give_back()
     return ""
+
+
+def _make_folder(path: str) -> None:
+    try:
+        os.makedirs(path, mode=0o755, exist_ok=True)
+    except OSError:  # a system that cannot be written: then /dev tells
+        pass
 
 
 def _is_free(note: str, node: str, port: ModemPort) -> bool:
@@ -106,24 +123,3 @@ def _note(path: str, text: str) -> bool:
     except OSError:  # a system that cannot be written: then /dev tells
         pass
     return True
-
-
-def _lock(folder: str) -> int | None:
-    """Two ports at once would take the same link. None where there can be no lock."""
-    try:
-        os.makedirs(folder, mode=0o755, exist_ok=True)
-        file = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return None
-    import fcntl  # not on every system, and this is Linux
-
-    deadline = time.monotonic() + LOCK_S
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
-        except OSError:
-            if time.monotonic() >= deadline:
-                os.close(file)
-                return None
-        time.sleep(0.01)

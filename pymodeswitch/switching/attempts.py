@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..transport.faults import Fault
+    from .marks import Mark
 
 # A stick that does not react at once may only be slow: each try gets this share of the time that is left,
 # and later ones settle first, for as long as the reference always does.
@@ -34,8 +35,9 @@ BARRED = (AccessError, BusyError, NoLibusbError, TransferError)
 class Attempts:
     """The tries to switch one stick.
 
-    tries: how many there were. after: what is on the port now. tell: called with kind, text and step.
-    warn: called with what the user should know.
+    mark: what the sender has done for this stay: if it has sent, that was the first try. tries: how many
+    there were. after: what is on the port now. tell: called with kind, text and step. warn: called with what
+    the user should know.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Attempts:
         entry: Entry,
         plan: Plan,
         *,
+        mark: Mark | None = None,
         tell: Callable[..., None],
         warn: Callable[[str], None],
     ) -> None:
@@ -59,7 +62,13 @@ class Attempts:
         self.after: AttachedDevice | None = None
         self._connector = Connector(host, device)
         self._execution = Execution(device)
-        self._delivered = False
+        self._mark = mark
+        self._is_sent = mark is not None and mark.is_sent
+        if mark is not None:
+            # What the sender has taken from the stick is to be given back, too.
+            self._execution.detached = set(mark.drivers)
+            self._execution.unconfigured = True  # which counts only if it is so
+        self._delivered = self._is_sent
         self._error: ModeSwitchError | None = None
         self._deadline = float("inf")
         self._may_cut_off = True
@@ -82,11 +91,9 @@ class Attempts:
         finally:
             self._give_back()
 
-    def until_verdict(
-        self, seconds: float, tries: int = MAX_TRIES, *, is_sent: bool = False
-    ) -> tuple[Verdict, AttachedDevice]:
+    def until_verdict(self, seconds: float, tries: int = MAX_TRIES) -> tuple[Verdict, AttachedDevice]:
         """So many tries (1 to 3) at most, for as long as that; returns a verdict that is a switch, and the
-        device. is_sent: another run has sent a moment ago, which stands for the first try.
+        device.
 
         Raises AccessError, BusyError, NoLibusbError, TransferError when nothing could be sent at all, else
         UnchangedError, GoneError or UnexpectedDeviceError by what the port shows.
@@ -103,10 +110,9 @@ class Attempts:
                         break
                     self.tell("try", "unchanged: once more, slower")
                     self.host.sleep(SETTLE_BEFORE_RETRY_S)
-                if is_sent and number == 1:
-                    self.tell(
-                        "try", "another run has sent to it a moment ago: waiting for what comes of it"
-                    )
+                if self._is_sent and number == 1:
+                    self.tries += 1
+                    self.tell("try", "the sender has sent: waiting for what comes of it")
                 else:
                     self._try(number)
                 now = self.host.now()
@@ -137,7 +143,7 @@ class Attempts:
         if self.plan.by_itself:
             return
         now = self._connector.now()
-        if number > 1 and judge(self.device, now, self.entry) is not Verdict.UNCHANGED:
+        if self._is_late(number) and judge(self.device, now, self.entry) is not Verdict.UNCHANGED:
             return  # it went after the last look: what it becomes is for the watcher to tell
         if now is not None and not now.same_stay(self._execution.device) and now.interfaces:
             # It came back as it was: with a new number, and with its drivers.
@@ -158,6 +164,10 @@ class Attempts:
             self._error = None
         self.tries += self._execution.started
         self._delivered = self._delivered or self._execution.delivered
+
+    def _is_late(self, number: int) -> bool:
+        """Whether the device was looked at so long ago that it may be another one by now."""
+        return number > 1 or self._mark is not None
 
     def _send(self, number: int, *, stubborn: bool) -> None:
         """Execute the plan; where its way is barred, the same commands go the other way.

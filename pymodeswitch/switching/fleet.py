@@ -11,14 +11,21 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from ..catalog.catalog import Catalog, default_catalog
 from ..host.kernel_events import KernelEvents
 from ..host.linux import LinuxHost, default_host
-from ..nouns.errors import ModeSwitchError, NoEntryError, NotAttachedError, NotStorageError, TooOftenError
+from ..nouns.errors import (
+    ModeSwitchError,
+    NoEntryError,
+    NotAttachedError,
+    NotStorageError,
+    SwitchingOffError,
+    TooOftenError,
+)
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, Port, SwitchResult, UsbId
 from ..nouns.protocols import Host
@@ -36,6 +43,9 @@ MEMBER_POLL_S = 1.0  # so does each thread that waits for its port
 STOP_S = 10.0  # what a thread may need to end: the transfers under way have their own bounds (3 s each)
 
 
+# It is no stick to switch after all: another device with this ID, gone meanwhile, or nobody wants it switched.
+LEFT_ALONE = (NoEntryError, NotStorageError, NotAttachedError, SwitchingOffError)
+
 FleetObserver = Callable[[AttachedDevice, Progress], None]
 SwitchOne = Callable[[AttachedDevice, Host, Catalog], "Outcome"]
 
@@ -50,7 +60,7 @@ class Outcome(NamedTuple):
     @property
     def is_left_alone(self) -> bool:
         """Whether it is no stick to switch after all: another device with this ID, or gone meanwhile."""
-        return isinstance(self.error, NoEntryError | NotStorageError | NotAttachedError)
+        return isinstance(self.error, LEFT_ALONE)
 
     @property
     def exit_code(self) -> int:
@@ -84,40 +94,100 @@ class _Member:
             raise _Stopped
 
 
-class Fleet:
-    """Switches what a host has attached.
+class Finder(Protocol):
+    """Says which devices want to be switched. catalog: by which; all threads share it."""
 
-    catalog: says which devices want it. switch_one: switches a device on a host by a catalogue, which all
-    share, and returns the outcome.
-    report: called, in the thread of `run`, with each outcome. crew: how many threads at most; 1 switches
-    one stick after the other in the thread of `run`, as is done where Linux does not tell of events. known:
-    the stay (device number and ID) on each port that was dealt with; it is kept up to date.
+    catalog: Catalog
+
+    def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
+        """Those on the ports (None: on all) that are new and want it; not on ports that are busy."""
+
+    def note(self, outcome: Outcome) -> None:
+        """There is nothing more to do about that stick."""
+
+    def forget(self, port: Port) -> None:
+        """What is on a port is to be found once more."""
+
+
+class Attached:
+    """Finds what is attached and has a device file; each stay on the bus once."""
+
+    def __init__(self, host: Host, catalog: Catalog) -> None:
+        self.host = host
+        self.catalog = catalog
+        self._known: dict[Port, tuple[int, UsbId]] = {}
+
+    def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
+        """Those that have come since the last look."""
+        if ports is None:
+            devices = {device.port: device for device in self.host.devices()}
+            for port in self._known.keys() - devices.keys():
+                del self._known[port]
+        else:
+            devices = {}
+            for port in ports:
+                device = self.host.at(port)
+                if device is None:
+                    self._known.pop(port, None)
+                else:
+                    devices[port] = device
+        self.catalog = self.catalog.afresh()  # somebody may have put a device file there meanwhile
+        found = []
+        for port, device in devices.items():
+            stay = (device.device_number, device.id)
+            if port in busy or self._known.get(port) == stay:
+                continue
+            if self.host.peer(port) in busy:
+                continue  # the stick that has moved within its connector: looked at when it is done
+            self._known[port] = stay
+            if self.catalog.candidates(device.id):
+                found.append(device)
+        return found
+
+    def note(self, outcome: Outcome) -> None:
+        """Remember the stay that the outcome is about."""
+        port, result = outcome.device.port, outcome.result
+        if outcome.error is not None:
+            result = outcome.error.result
+        after = None if result is None else result.after
+        if after is not None and after.port in ports_of(self.host, port):
+            self._known[after.port] = (after.device_number, after.id)
+
+    def forget(self, port: Port) -> None:
+        """Look at it as if it had just come."""
+        self._known.pop(port, None)
+
+
+class Fleet:
+    """Switches many sticks, several at a time.
+
+    find: says which; what a host has attached, by a catalogue, where that is given instead. switch_one:
+    switches a device on a host by a catalogue and returns the outcome. report: called, in the thread of
+    `run`, with each outcome. crew: how many threads at most; 1 switches one stick after the other in the
+    thread of `run`, as is done where Linux does not tell of events.
     """
 
     def __init__(
         self,
         host: Host,
-        catalog: Catalog,
+        find: Catalog | Finder,
         switch_one: SwitchOne,
         report: Callable[[Outcome], None],
         *,
         crew: int | None = None,
-        known: dict[Port, tuple[int, UsbId]] | None = None,
     ) -> None:
         self.host = host
-        self.catalog = catalog
+        self._find: Finder = Attached(host, find) if isinstance(find, Catalog) else find
         self._switch_one = switch_one
         self._report = report
         self._crew = crew or (CREW if isinstance(host, LinuxHost) else 1)
-        self._known = {} if known is None else known
         self._later: dict[Port, float] = {}  # ports that were switched too often, and when to look again
         self._waiting: dict[Port, AttachedDevice] = {}  # by port: one that is plugged again waits once
         self._members: dict[Port, _Member] = {}
         self._threads: dict[Port, threading.Thread] = {}
         self._done: deque[tuple[Port, Outcome | None]] = deque()
-        self._poll_s, self._looked = POLL_S, float("-inf")
-        self._is_closed = False  # nothing new is begun
-        self._begun = float("-inf")  # the last switch
+        self._poll_s, self._hearing_poll_s, self._looked = POLL_S, HEARING_POLL_S, float("-inf")
+        self._last = float("-inf")  # the last begin or end of a switch
         self._stopping = threading.Event()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
@@ -128,39 +198,23 @@ class Fleet:
         self._stopping.set()
         self._wake()
 
-    def run(
-        self,
-        *,
-        forever: bool,
-        linger_s: float = 0.0,
-        most_s: float = float("inf"),
-        before_end: Callable[[], None] | None = None,
-    ) -> None:
-        """Switch everything attached that wants it; `forever`: and everything that comes, until `stop`.
+    def run(self, *, forever: bool, linger_s: float = 0.0, poll_s: float | None = None) -> None:
+        """Switch everything that wants it; `forever`: and everything that comes, until `stop`.
 
-        linger_s: else, what comes within that time of the last one, too, but not for longer than most_s in
-        all. before_end: called then; what is there by the end of that call is switched, too, and what comes
-        later is left to others.
+        linger_s: else, what comes within that time of the last one's end, too. poll_s: how often everything
+        is looked at; by default as the events that come allow it.
         """
         events = KernelEvents() if isinstance(self.host, LinuxHost) else None
-        self._begun = self.host.now()
-        end = self._begun + most_s
+        if poll_s is not None:
+            self._poll_s = self._hearing_poll_s = poll_s
+        self._last = self.host.now()
         try:
             self._look(None)
-            while not self._stopping.is_set() and self.host.now() < end:
-                if not forever and not self._is_at_work:
-                    if self.host.now() >= self._begun + linger_s:
-                        break
-                    self._hear(events, min(end, self._begun + linger_s))
-                else:
-                    self._hear(events, end)
-                self._collect()
-            if before_end is not None and not self._stopping.is_set():
-                before_end()
-                self._look(None)
-                self._is_closed = True
-            while self._is_at_work and not self._stopping.is_set():
-                self._hear(events)
+            while not self._stopping.is_set():
+                ends_at = float("inf") if forever or self._is_at_work else self._last + linger_s
+                if self.host.now() >= ends_at:
+                    break
+                self._hear(events, ends_at)
                 self._collect()
         finally:
             self._end()
@@ -174,13 +228,13 @@ class Fleet:
     def _is_at_work(self) -> bool:
         return bool(self._threads or self._waiting)
 
-    def _hear(self, events: KernelEvents | None, until: float = float("inf")) -> None:
+    def _hear(self, events: KernelEvents | None, until: float) -> None:
         """Wait for events, until then at the latest, and look at what they tell of."""
         due = min(self._looked + self._poll_s, until)
         for port, later in list(self._later.items()):
             if later <= self.host.now():
                 del self._later[port]
-                self._known.pop(port, None)
+                self._find.forget(port)
                 self._look([port])
             else:
                 due = min(due, later)
@@ -191,7 +245,7 @@ class Fleet:
             return
         ports = events.changed(seconds, also=self._wake_read)
         if ports:
-            self._poll_s = HEARING_POLL_S
+            self._poll_s = self._hearing_poll_s
         for member in [*self._members.values()] if ports is None else self._members_at(ports):
             member.bell.set()
         if ports is None or self.host.now() >= self._looked + self._poll_s:
@@ -206,44 +260,22 @@ class Fleet:
         ]
 
     def _look(self, ports: Iterable[Port] | None) -> None:
-        """Start a switch on each of the ports (None: on all) that has a new device that wants it."""
-        if self._is_closed:
-            self._looked = self.host.now()  # else the loop would not wait for those still at work
-            return
+        """Start a switch for each device on the ports (None: on all) that is new and wants it."""
         if ports is None:
             self._looked = self.host.now()
-            devices = {device.port: device for device in self.host.devices()}
-            for port in self._known.keys() - devices.keys():
-                del self._known[port]
-        else:
-            devices = {}
-            for port in ports:
-                device = self.host.at(port)
-                if device is None:
-                    self._known.pop(port, None)
-                else:
-                    devices[port] = device
-        self.catalog = self.catalog.afresh()  # somebody may have put a device file there meanwhile
-        for port, device in devices.items():
-            stay = (device.device_number, device.id)
-            if port in self._threads or self._known.get(port) == stay:
-                continue
-            if self._threads and self.host.peer(port) in self._threads:
-                continue  # the stick that has moved within its connector: looked at when it is done
-            self._known[port] = stay
-            if self.catalog.candidates(device.id):
-                self._start(device)
+        for device in self._find.look(ports, self._threads):
+            self._start(device)
 
     def _start(self, device: AttachedDevice) -> None:
-        self._begun = self.host.now()
+        self._last = self.host.now()
         if self._crew == 1:
-            self._report(self._note(self._switch_one(device, self.host, self.catalog)))
+            self._report(self._note(self._switch_one(device, self.host, self._find.catalog)))
             return
         if len(self._threads) >= self._crew:
             self._waiting[device.port] = device
             return
         member = self._members[device.port] = _Member(self.host, self._stopping)
-        catalog = self.catalog
+        catalog = self._find.catalog
 
         def work() -> None:
             outcome = None
@@ -279,15 +311,10 @@ class Fleet:
             self._start(self._waiting.pop(next(iter(self._waiting))))
 
     def _note(self, outcome: Outcome) -> Outcome:
-        """Remember the stay that the outcome is about: there is nothing more to do about it."""
-        port, result = outcome.device.port, outcome.result
-        if outcome.error is not None:
-            result = outcome.error.result
-        after = None if result is None else result.after
-        if after is not None and after.port in ports_of(self.host, port):
-            self._known[after.port] = (after.device_number, after.id)
+        self._last = self.host.now()
+        self._find.note(outcome)
         if isinstance(outcome.error, TooOftenError):
-            self._later[port] = self.host.now() + outcome.error.retry_s
+            self._later[outcome.device.port] = self.host.now() + outcome.error.retry_s
         return outcome
 
     def _wake(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from ..catalog.catalog import Catalog, entry_from_file, nothing_fits, read_entry
-from ..catalog.state import is_in_mode_of, origins, shows_only_storage, way_of
 from ..nouns.errors import (
     AnotherRunError,
     DeviceFileError,
@@ -32,11 +31,12 @@ from ..nouns.model import (
 from ..nouns.protocols import Host
 from ..nouns.record import Record, replace
 from ..nouns.steps import Plan, Step
+from ..planning.modes import is_in_mode_of, shows_only_storage, way_of
 from ..planning.policy import decide_by
 from ..planning.settings import Settings
-from ..sent import is_marked, mark, was_sent_to
 from .attempts import Attempts
-from .connector import device_at, ports_of
+from .connector import device_at
+from .marks import Mark, mark_of
 from .port_state import Guard
 from .verdict import Verdict, fell_back, judge
 
@@ -207,23 +207,15 @@ class Operation:
 
     # Finding the device and its device file
 
-    def is_target_of_some_entry(self, port: Port, *, quickly: bool) -> bool:
-        """Take what is on the port for the stick that is meant; True when it is switched already.
-
-        quickly: something that another start has sent to a moment ago, and that is no storage, is taken
-        for switched without reading all device files.
-        """
+    def is_target_of_some_entry(self, port: Port) -> bool:
+        """Take what is on the port for the stick that is meant; True when it is switched already."""
         device = device_at(self.host, port)
         if device is None:
             raise NotAttachedError(f"nothing is attached to port {port}")
         self._id = device.id
         if self.catalog.candidates(device.id):
             return False
-        ports = ports_of(self.host, port)
-        if quickly and not device.is_storage and any(was_sent_to(self.host, each) for each in ports):
-            self._arrived(device)
-            return True
-        leading = origins(device, self.catalog)
+        leading = self.catalog.origins(device)
         if leading:
             self.entry = leading[0]
             self.way = way_of(device, leading[0])
@@ -415,24 +407,33 @@ class Operation:
     # Switching
 
     def carry_out(
-        self, device: AttachedDevice, entry: Entry, plan: Plan, seconds: float | None, tries: int
+        self,
+        device: AttachedDevice,
+        entry: Entry,
+        plan: Plan,
+        seconds: float | None,
+        tries: int,
+        mark: Mark | None = None,
     ) -> SwitchResult:
-        """Send, `tries` times at most, and watch for that long; None sends once and does not watch."""
-        # Sent by a start that waits for no verdict: so the first thing to do is to wait for it.
+        """Send, `tries` times at most, and watch for that long; None sends once and does not watch.
+
+        mark: the sender's, of this stay. It has sent, which stands for the first try, or has tried to.
+        """
         by_others = tries > 1 or bool(entry.device_file.shared)  # not what is carried out as written
-        is_sent = seconds is not None and by_others and is_marked(self.host, device)
+        if mark is None and seconds is not None and by_others:
+            mark = mark_of(self.host, device)
+        is_sent = mark is not None and mark.is_sent
         if self._guard is not None and not plan.by_itself and not is_sent:
             self._guard.count(self.settings.switches_per_minute)
         if self.settings.storage_delay_s is not None:
             self.tell("kernel", self.host.raise_storage_delay(self.settings.storage_delay_s))
-        attempts = Attempts(self.host, device, entry, plan, tell=self.tell, warn=self.warn)
+        attempts = Attempts(self.host, device, entry, plan, mark=mark, tell=self.tell, warn=self.warn)
         try:
             if seconds is None:
                 attempts.send_once()
                 self.tries = attempts.tries
-                mark(self.host, device)
                 return self.result(Status.SENT)
-            verdict, now = attempts.until_verdict(seconds, tries, is_sent=is_sent)
+            verdict, now = attempts.until_verdict(seconds, tries)
         finally:
             self.tries, self.after, self.plan = attempts.tries, attempts.after, attempts.plan
         if self.settings.avoid_reset_quirk:

@@ -6,14 +6,15 @@ one connector, and have one file, named after the port on the bus with the lower
     switch SECONDS              when messages were sent, on the kernel's monotonic clock
     verdict SECONDS CODE TEXT   what the last run said: its exit code (errors.py), one line of text
 
-The lock is flock(2) on that file, which ends with the process that holds it. Where the file cannot be
-written (not root, a read-only system) there is no lock and no limit, and switching works all the same.
+The lock is that of the file (host/file_lock.py). Where the file cannot be written (not root, a read-only
+system) there is no lock and no limit, and switching works all the same.
 """
 
 from __future__ import annotations
 
 import os
 
+from ..host.file_lock import FileLock
 from ..nouns.errors import TooOftenError
 from ..nouns.log import Logger
 from ..nouns.record import Record
@@ -46,49 +47,27 @@ class Guard:
     def __init__(self, host: Host, port: Port) -> None:
         self.host = host
         self.port = port
-        self.path = (
-            None if host.state_folder is None else os.path.join(host.state_folder, name_of(host, port))
-        )
-        self._file: int | None = None
+        folder = host.state_folder
+        self._lock = FileLock(None if folder is None else os.path.join(folder, name_of(host, port)))
 
     def lock(self, seconds: float) -> bool:
         """Take the lock, waiting for that long at most; False when another run still holds it then.
 
         True also where there can be no lock.
         """
-        if self.path is None or self._file is not None:
-            return True
-        try:
-            os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            logger.debug("no lock for port %s: %s", self.port, error)
-            return True
-        import fcntl  # not on every system, and this is Linux
-
         deadline = self.host.now() + seconds
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                left = deadline - self.host.now()
-                if left <= 0:
-                    os.close(file)
-                    return False
+
+        def wait() -> bool:
+            left = deadline - self.host.now()
+            if left > 0:
                 self.host.wait(left, self.port)
-            except OSError as error:  # a file system without locks
-                logger.debug("no lock for port %s: %s", self.port, error)
-                break
-            else:
-                break
-        self._file = file
-        return True
+            return left > 0
+
+        return self._lock.take(wait)
 
     def unlock(self) -> None:
         """Give the lock back."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._lock.give_back()
 
     def count(self, limit: int) -> None:
         """Note that a switch begins now; TooOftenError when there were `limit` within the last minute."""
@@ -116,18 +95,20 @@ class Guard:
         return switches_in(self._lines())
 
     def _lines(self) -> list[str]:
-        if self._file is None:
+        file = self._lock.file
+        if file is None:
             return []
-        size = min(os.fstat(self._file).st_size, MAX_BYTES)
-        return os.pread(self._file, size, 0).decode("utf-8", "replace").splitlines()
+        size = min(os.fstat(file).st_size, MAX_BYTES)
+        return os.pread(file, size, 0).decode("utf-8", "replace").splitlines()
 
     def _write(self, lines: list[str]) -> None:
-        if self._file is None:
+        file = self._lock.file
+        if file is None:
             return
         try:
             data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, data, 0)
+            os.ftruncate(file, 0)
+            os.pwrite(file, data, 0)
         except OSError as error:  # a full /run
             logger.debug("the state of port %s cannot be written: %s", self.port, error)
 

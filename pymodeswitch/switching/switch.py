@@ -12,7 +12,6 @@ from ..nouns.protocols import Host
 from ..nouns.record import replace
 from ..planning.plan import make_plan
 from ..planning.settings import Settings, read_settings
-from ..sent import is_marked
 from .attempts import MAX_TRIES
 from .operation import Operation
 from .operation import Progress as Progress
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..catalog.catalog import Catalog
+    from .marks import Mark
     from .operation import Observer
 
 DEFAULT_TIMEOUT_S = 20.0  # the reference's CheckSuccess
@@ -101,11 +101,7 @@ def switch(
     try:
         if wanted_port is not None and not dry_run and operation.is_done_by_another(wanted_port, patience):
             return operation.result(Status.ALREADY)
-        if (
-            usb_id is None
-            and wanted_port is not None
-            and operation.is_target_of_some_entry(wanted_port, quickly=not wait)
-        ):
+        if usb_id is None and wanted_port is not None and operation.is_target_of_some_entry(wanted_port):
             return operation.result(Status.ALREADY)
         given = operation.given_entry(config)
         device = operation.find_device(given)
@@ -113,8 +109,6 @@ def switch(
             return operation.result(Status.ALREADY)
         if usb_id is None and given is None and not dry_run:
             settings.require_switching()
-            if not wait and is_marked(host, device):
-                return operation.result(Status.SENT)  # another start was faster
         entry = given or operation.choose_entry(device, ask=not dry_run)
         ways = entry
         if not as_written:
@@ -144,6 +138,36 @@ def switch(
         operation.close()
         if own_host:
             host.close()
+
+
+def judge_mark(
+    mark: Mark,
+    *,
+    host: Host,
+    catalog: Catalog,
+    settings: Settings,
+    observer: Observer | None = None,
+) -> SwitchResult:
+    """What comes of a stick that the sender has sent to, or could not; the stick may have left by now.
+
+    Returns and raises what `switch()` does.
+    """
+    device = mark.device
+    operation = Operation(host, catalog, device.id, device.port, None, settings, observer)
+    try:
+        if operation.is_done_by_another(device.port, LOCK_PATIENCE_S):
+            return operation.result(Status.ALREADY)
+        operation.before = device
+        entry = operation.decide(device, operation.choose_entry(device, ask=False), None)
+        plan = operation.plan = make_plan(entry.device_file, device)
+        seconds = entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
+        tries = 1 if entry.device_file.shared else MAX_TRIES
+        return operation.carry_out(device, entry, plan, seconds, tries, mark)
+    except ModeSwitchError as error:
+        operation.leave_word(error)
+        raise
+    finally:
+        operation.close()
 
 
 def _id(vendor: int | str | None, product: int | str | None) -> UsbId | None:

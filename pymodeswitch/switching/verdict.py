@@ -6,10 +6,10 @@ nothing, nor one that failed.
 
 from __future__ import annotations
 
-from ..catalog.state import is_in_mode_of
 from ..nouns.errors import GoneError, ModeSwitchError, UnchangedError, UnexpectedDeviceError
 from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Entry
 from ..nouns.record import Choice
+from ..planning.modes import is_in_mode_of
 
 
 class Verdict(Choice):

@@ -15,13 +15,20 @@ UDEV_RUNS = "/run/udev/control"
 ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
-def reload() -> list[str]:
-    """Make udev and systemd read their files again, those that run. What went wrong, a line each."""
+def reload(*, start: str = "", stop: str = "") -> list[str]:
+    """Make udev and systemd read their files again, those that run. What went wrong, a line each.
+
+    start, stop: a unit that systemd is to start behind that, or to stop before.
+    """
     problems = []
     if udev_runs():
         problems.append(_told("udev", "udevadm", "control", "--reload"))
     if os.path.isdir(SYSTEMD_RUNS):
+        if stop:
+            _run(("systemctl", "stop", stop))  # whether it was there or not
         problems.append(_told("systemd", "systemctl", "daemon-reload"))
+        if start:
+            problems.append(_told("systemd", "systemctl", "start", start))
     return [problem for problem in problems if problem]
 
 
@@ -34,7 +41,7 @@ def _told(whom: str, *words: str) -> str:
     output, code = _run(words)
     if code == 0:
         return ""
-    return f"{whom} could not be told to read its files again: {output} (run `{' '.join(words)}`)"
+    return f"{whom} could not be told to do `{' '.join(words)}`: {output}"
 
 
 def start_problem(command: Sequence[str]) -> str:

@@ -14,15 +14,14 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .. import bundle
 from ..catalog import sources
 from ..catalog.catalog import Catalog
 from ..modem.port_link import modem_ids
 from ..nouns.errors import InstallationError, UsageError
 from .link_rules import link_rules
 from .root import Root
-from .udev_rules import own_command, rules, run_command
-from .units import PORT_UNIT, SCAN_UNIT, WANTED_BY, port_unit, scan_unit
+from .udev_rules import rules
+from .units import JUDGE_UNIT, PATH_UNIT, WANTED_BY, judge_unit, path_unit
 
 RULES = "41-pymodeswitch.rules"
 LINK_SCRIPT = "pymodeswitch-modem-port.sh"
@@ -83,71 +82,42 @@ def system_catalog(root: Root) -> Catalog:
     return Catalog((*folders, *sources.pack_folders(), sources.shipped_folder(), *last), last)
 
 
-def system_files(root: Root, places: Layout, command: Sequence[str], start: str) -> list[SystemFile]:
+def system_files(root: Root, places: Layout, command: Sequence[str]) -> list[SystemFile]:
     """All files as they would be installed now.
 
-    command: how pymodeswitch is started, as words, with an absolute path. start: one of udev.STARTS; `run`
-    needs no units. UsageError.
+    command: how pymodeswitch is started, as words, with an absolute path. UsageError.
     """
     script = f"{os.path.dirname(places.rules)}/{LINK_SCRIPT}"
     known = system_catalog(root)
     links = link_rules(modem_ids(known.entries()), command, script)
     return [
-        *starting_files(known, places, command, start),
+        *starting_files(known, places, command),
         SystemFile(f"{places.rules}/{LINK_RULES}", links.encode()),
         SystemFile(script, link_script()),
         *_shared_files(places),
-        *_bundle_files(root, command),
     ]
 
 
-def starting_files(known: Catalog, places: Layout, command: Sequence[str], start: str) -> list[SystemFile]:
+def starting_files(known: Catalog, places: Layout, command: Sequence[str]) -> list[SystemFile]:
     """Those of them that start pymodeswitch: its rules and units. Of the device files the names will do."""
     if not command or not os.path.isabs(command[0]):
         raise UsageError(f"bad command {' '.join(command)!r}: it has to begin with an absolute path")
-    text = rules(
-        known.initial_ids(), run_command(command), whole_vendors=known.fallback_vendors(), start=start
-    )
-    files = [SystemFile(f"{places.rules}/{RULES}", text.encode())]
-    if start == "run":
-        return files
+    text = rules(known.initial_ids(), command, whole_vendors=known.fallback_vendors())
     hidden = {"in_home": _is_below(command, HOMES), "in_tmp": _is_below(command, TEMPORARY)}
-    scan = SystemFile(f"{places.units}/{SCAN_UNIT}", scan_unit(command, **hidden).encode())
-    return [
-        *files,
-        SystemFile(f"{places.units}/{PORT_UNIT}", port_unit(command, **hidden).encode()),
-        scan,
+    units = {JUDGE_UNIT: judge_unit(command, **hidden), PATH_UNIT: path_unit()}
+    files = [SystemFile(f"{places.rules}/{RULES}", text.encode())]
+    for name, text in units.items():
+        unit = SystemFile(f"{places.units}/{name}", text.encode())
         # What `systemctl enable` would make.
-        SystemFile(f"/etc/systemd/system/{WANTED_BY}.wants/{SCAN_UNIT}", scan.content, scan.path),
-    ]
+        link = f"/etc/systemd/system/{WANTED_BY[name]}.wants/{name}"
+        files += [unit, SystemFile(link, unit.content, unit.path)]
+    return files
 
 
-def _bundle_files(root: Root, command: Sequence[str]) -> list[SystemFile]:
-    """What makes a start by this very command quicker, where it is the running system's and can be written.
-
-    One that still holds is taken as it is: compiling anew gives other bytes now and then.
-    """
-    if not root.is_this_system or tuple(command) != own_command():
-        return []
-    try:
-        with open(bundle.PATH, "rb") as file:
-            there = file.read()
-    except OSError:
-        there = b""
-    if not os.access(os.path.dirname(bundle.PATH), os.W_OK):
-        return []
-    try:
-        return [SystemFile(bundle.PATH, there if bundle.is_current(there) else bundle.content())]
-    except OSError:  # a source that cannot be read: the others tell
-        return []
-
-
-def packaged_files(root: Root, start: str, command: Sequence[str]) -> list[SystemFile]:
+def packaged_files(root: Root, command: Sequence[str]) -> list[SystemFile]:
     """The same as a package of the system would have them: with its usual command, or with this one."""
     places = layout(root, PACKAGE_PREFIX)
-    return [
-        file for words in package_commands(command) for file in system_files(root, places, words, start)
-    ]
+    return [file for words in package_commands(command) for file in system_files(root, places, words)]
 
 
 def package_commands(command: Sequence[str]) -> tuple[tuple[str, ...], ...]:

@@ -5,8 +5,8 @@ plugged in, and once more when udev replays events at boot; `bind` follows each 
 `udevadm trigger` sends without any plug, so neither starts anything. The rules know initial IDs only: the
 event of a switched stick passes them.
 
-With systemd the device wants a unit, which lives as long as it needs. udev itself kills what RUN starts
-when the event ends, so there the command must not wait for the outcome.
+What RUN starts is killed when the event ends, so it only sends (early/), and somebody else waits for what
+comes of it: where systemd runs, its path unit starts the judge; elsewhere the sender does.
 """
 
 from __future__ import annotations
@@ -17,33 +17,32 @@ from collections.abc import Iterable, Sequence
 
 from ..nouns.errors import UsageError
 from ..nouns.model import UsbId
-from ..nouns.run_folder import BURST, FOLDER
 
 # udev reads a rule into a line of 16 KiB (UDEV_LINE_SIZE); longer ones are ignored with an error.
 MAX_LINE = 16_000
 
-# Who starts: udev by RUN, systemd by a unit, or whichever of them runs when the stick comes.
-STARTS = ("run", "systemd", "auto")
-UNIT = "pymodeswitch@%k.service"  # its name has the port, which is the stable handle of a stick
 SYSTEMD_RUNS = "/run/systemd/system"  # sd_booted(3)
 
 END, START = "pymodeswitch_end", "pymodeswitch_start"
 
 
 def own_command() -> tuple[str, ...]:
-    """This very Python, which looks for modules in no folder of the user (-I), and starts quickly (-S)."""
+    """This very Python, which looks for modules in no folder of the user (-I)."""
     if not sys.executable:
         raise UsageError("this Python does not know where it is: say with --command how it is started")
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return (os.path.abspath(sys.executable), "-I", "-S", os.path.join(here, "__main__.py"))
+    return (os.path.abspath(sys.executable), "-I", os.path.join(_package(), "__main__.py"))
 
 
-def run_command(command: Sequence[str]) -> str:
-    """What RUN starts, given the words that start pymodeswitch itself; `%k` is the port's name.
+def sender_command(command: Sequence[str]) -> tuple[str, ...]:
+    """How the sender is started, given the words that start pymodeswitch; the quickest way to our own."""
+    if tuple(command) != own_command():
+        return (*command, "early")
+    # Without `site`: the sender needs no other package.
+    return (command[0], "-I", "-S", os.path.join(_package(), "early/__main__.py"))
 
-    Without an ID: who names one wants the stick switched, also where switching by itself is turned off.
-    """
-    return " ".join([*map(_quoted, command), "--no-wait", "--and-others", "--port", "%k"])
+
+def _package() -> str:
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def program(words: Sequence[str]) -> str:
@@ -60,19 +59,13 @@ def _quoted(word: str) -> str:
     return f"'{word}'" if " " in word else word  # udev splits at blanks, and knows single quotes
 
 
-def default_command() -> str:
-    """What RUN starts by default."""
-    return run_command(own_command())
-
-
 def rules(
-    initial_ids: Iterable[UsbId], command: str, *, whole_vendors: Iterable[int] = (), start: str = "run"
+    initial_ids: Iterable[UsbId], command: Sequence[str], *, whole_vendors: Iterable[int] = ()
 ) -> str:
     """The text of a rules file that starts pymodeswitch for each of the IDs.
 
-    whole_vendors: vendors of which any product starts it whose interface 0 is mass storage. start: one of
-    STARTS. command: what RUN starts, with an absolute path and udev's substitutions (udev(7)); not used
-    when systemd starts. UsageError when it cannot be written into a rule.
+    whole_vendors: vendors of which any product starts it whose interface 0 is mass storage. command: the
+    words that start pymodeswitch, with an absolute path. UsageError when they cannot be written into a rule.
     """
     lines = [
         "# Written by pymodeswitch from its device files: one start for each stick that it knows.",
@@ -94,7 +87,7 @@ def rules(
             f'{one}IMPORT{{builtin}}="usb_id"',
             f'{one}ENV{{ID_USB_INTERFACES}}==":08????:*", GOTO="{START}"',
         ]
-    lines += [f'GOTO="{END}"', "", f'LABEL="{START}"', *_start_lines(command, start), f'LABEL="{END}"']
+    lines += [f'GOTO="{END}"', "", f'LABEL="{START}"', *_start_lines(command), f'LABEL="{END}"']
     return "\n".join(lines) + "\n"
 
 
@@ -126,16 +119,9 @@ def _check(command: str) -> None:
         )
 
 
-def _start_lines(command: str, start: str) -> list[str]:
-    wants = f'TAG+="systemd", ENV{{SYSTEMD_WANTS}}+="{UNIT}"'
-    if start == "systemd":
-        return [wants]
-    _check(command)
-    run = [
-        "# Another start is at work, and sends to this stick, too",
-        f'TEST=="{FOLDER}/{BURST}", GOTO="{END}"',
-        f'RUN+="{command}"',
+def _start_lines(command: Sequence[str]) -> list[str]:
+    sender = sender_command(command)
+    return [
+        f'TEST=="{SYSTEMD_RUNS}", RUN+="{program((*sender, "%k"))}", GOTO="{END}"',
+        f'RUN+="{program((*sender, "--start-judge", "%k"))}"',
     ]
-    if start == "run":
-        return run
-    return [f'TEST=="{SYSTEMD_RUNS}", {wants}, GOTO="{END}"', *run]

@@ -1,70 +1,62 @@
-"""systemd units: one start per stick, and one look at everything that is attached at boot.
+"""systemd units: the judge, and the path unit that starts it when the sender has left a mark.
 
-Both run pymodeswitch with what it needs and no more; docs/system.md says what is left out on purpose.
-Directives: systemd.exec(5), systemd.resource-control(5), systemd 252.
+The judge runs with what it needs and no more; docs/system.md says what is left out on purpose. Directives:
+systemd.exec(5), systemd.path(5), systemd.resource-control(5), systemd 252.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..nouns.errors import NoEntryError, NotAttachedError, NotStorageError, SwitchingOffError, UsageError
+from ..nouns.errors import UsageError
+from ..nouns.run_folder import FOLDER, MARKS
 
-PORT_UNIT = "pymodeswitch@.service"
-SCAN_UNIT = "pymodeswitch-scan.service"
-WANTED_BY = "multi-user.target"  # by which the scan is started at boot
+JUDGE_UNIT, PATH_UNIT = "pymodeswitch.service", "pymodeswitch.path"
+# By which they are started at boot: the judge looks at everything once.
+WANTED_BY = {JUDGE_UNIT: "multi-user.target", PATH_UNIT: "paths.target"}
 
-# A net under our own bounds: the longest wait that a shipped device file asks for ends within two minutes.
-START_TIMEOUT_S = 300
 # A stick that is being switched gets its drivers back; one USB transfer may be under way (3 s at most).
 STOP_TIMEOUT_S = 15
-
-NOTHING_TO_DO = (NotAttachedError, NoEntryError, NotStorageError, SwitchingOffError)
 
 HEAD = "# Written by pymodeswitch. Changes of your own belong into a drop-in: systemctl edit {name}"
 
 
-def port_unit(command: Sequence[str], *, in_home: bool = False, in_tmp: bool = False) -> str:
-    """The template unit that udev's rule wants; its instance is a port's kernel name.
+def path_unit() -> str:
+    """The unit that starts the judge. It is looked at again when the judge ends, so no mark is missed."""
+    return f"""{HEAD.format(name=PATH_UNIT)}
+[Unit]
+Description=Sticks that pymodeswitch has sent a message to
+Documentation=man:pymodeswitch(1)
+
+[Path]
+DirectoryNotEmpty={FOLDER}/{MARKS}
+MakeDirectory=yes
+
+[Install]
+WantedBy={WANTED_BY[PATH_UNIT]}
+"""
+
+
+def judge_unit(command: Sequence[str], *, in_home: bool = False, in_tmp: bool = False) -> str:
+    """The unit of the judge.
 
     command: how pymodeswitch is started, as words. in_home, in_tmp: whether any of it lies in a home, or in
     a folder for temporary files, which are hidden from the service otherwise.
     """
-    return f"""{HEAD.format(name="pymodeswitch@")}
+    return f"""{HEAD.format(name="pymodeswitch")}
 [Unit]
-Description=Switch the USB stick on port %i
+Description=See what comes of USB sticks that are switched
 Documentation=man:pymodeswitch(1)
-# pymodeswitch itself limits how often a port is switched. It must outlive the device, which leaves the bus
-# while it switches: so there is no BindsTo= here.
+# It ends by itself and is started anew for each stick; pymodeswitch itself limits how often a port is
+# switched.
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart={_exec(command)} --port %i
-# It has left, no device file fits, it is no storage, switching is turned off: nothing to do is no failure.
-SuccessExitStatus={" ".join(str(error.exit_code) for error in NOTHING_TO_DO)}
-{_service(in_home=in_home, in_tmp=in_tmp)}"""
-
-
-def scan_unit(command: Sequence[str], *, in_home: bool = False, in_tmp: bool = False) -> str:
-    """The unit that switches everything that is attached. Arguments as for `port_unit`."""
-    return f"""{HEAD.format(name="pymodeswitch-scan")}
-[Unit]
-Description=Switch the USB sticks that are attached
-Documentation=man:pymodeswitch(1)
-# With the default dependencies boot would wait for a stick that takes long; so they are named here, all but
-# that one.
-DefaultDependencies=no
-Requires=sysinit.target
-After=sysinit.target basic.target
-Conflicts=shutdown.target
-Before=shutdown.target
-
-[Service]
-ExecStart={_exec(command)} scan
-SuccessExitStatus={SwitchingOffError.exit_code}
+Type=exec
+ExecStart={_exec(command)} judge
 {_service(in_home=in_home, in_tmp=in_tmp)}
 [Install]
-WantedBy={WANTED_BY}
+WantedBy={WANTED_BY[JUDGE_UNIT]}
 """
 
 
@@ -81,7 +73,7 @@ def _quoted(word: str) -> str:
 
 
 def _service(*, in_home: bool, in_tmp: bool) -> str:
-    """What both services have in common."""
+    """What the service may do."""
     # The home of a user who is not root may be closed to others, and root without capabilities is one.
     home = (
         "ProtectHome=read-only\nCapabilityBoundingSet=CAP_DAC_READ_SEARCH"
@@ -90,14 +82,13 @@ def _service(*, in_home: bool, in_tmp: bool) -> str:
     )
     tmp = "" if in_tmp else "\nPrivateTmp=yes"
     return f"""\
-Type=oneshot
-TimeoutStartSec={START_TIMEOUT_S}
 TimeoutStopSec={STOP_TIMEOUT_S}
 SyslogIdentifier=pymodeswitch
 
-# Locks, and when each port was switched
+# Locks, marks, and when each port was switched; the table of the sender
 RuntimeDirectory=pymodeswitch
 RuntimeDirectoryPreserve=yes
+CacheDirectory=pymodeswitch
 
 # Sticks; and for an eject through the storage driver sg, sr and sd, by number: a name counts only if its
 # driver is loaded by now

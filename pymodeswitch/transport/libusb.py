@@ -7,6 +7,7 @@ any endpoint that a device file names. libusb comes from libusb-package, else fr
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from _thread import allocate_lock
@@ -15,7 +16,6 @@ from array import array
 from ..nouns.errors import GoneError, NoLibusbError
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice
-from ..usbfs import FOLDER, open_node
 from .faults import FAULTS, Fault, UsbFault, open_error
 
 TYPE_CHECKING = False
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     _T = TypeVar("_T")
+
+
+FOLDER = "/dev/bus/usb"
 
 
 class _Later(type(sys)):  # type: ignore[misc]  # types.ModuleType, without loading `types`
@@ -191,6 +194,16 @@ def open_device(backend: Any, device: AttachedDevice) -> PyusbTransport:
                 raise open_error(fault, device) from fault
             return PyusbTransport(backend, handle)
     raise GoneError(f"{device.describe()} left, or libusb cannot see it")
+
+
+def open_node(device: AttachedDevice) -> int:
+    """The opened node of a device. AccessError, TransferError; GoneError when it is not there."""
+    try:
+        return os.open(device.node, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        # ENOENT is what a missing /dev/bus/usb gives, and a stick that has just left.
+        fault = Fault.GONE if error.errno == errno.ENOENT else FAULTS.get(error.errno or 0, Fault.OTHER)
+        raise open_error(UsbFault(fault, "open"), device) from error
 
 
 class _Handle:

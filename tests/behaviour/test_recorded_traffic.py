@@ -10,7 +10,7 @@ from pymodeswitch import DeviceFileError, switch
 from pymodeswitch.planning.settings import Settings
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
 from tests.support.differences import DIFFERENCES, expected
-from tests.support.polite_stick import RecordingStick
+from tests.support.polite_stick import PoliteStick
 from tests.support.traffic import EXTRA, PUBLIC, Case, Outcome, extra_cases, load, save, shipped_cases
 
 RECORD = load(PUBLIC) | load(EXTRA)
@@ -91,7 +91,7 @@ def test_record_is_the_same_when_written_again(tmp_path: Any) -> None:
 def test_polite_stick() -> None:
     """What the comparison stands on: the stick notes everything, in order, and refuses nothing."""
     (case,) = (case for case in extra_cases() if case.name == "AltSetting 2 of interface 1")
-    stick: RecordingStick = case.stick()
+    stick: PoliteStick = case.stick()
     bus = VirtualBus()
     bus.plug(stick)
     assert stick.trace == [], "nothing is noted before `start`"

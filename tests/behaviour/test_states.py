@@ -21,7 +21,6 @@ from pymodeswitch.catalog.sources import shipped_folder
 from pymodeswitch.command import cli
 from pymodeswitch.command.report import result_line
 from pymodeswitch.command.verbs import explain, list
-from pymodeswitch.command.verbs import switch as switch_verb
 from pymodeswitch.doctor import Computer, files
 from pymodeswitch.doctor.stick import look_at
 from pymodeswitch.host.linux import default_host
@@ -113,7 +112,6 @@ def verbs(
     """Runs the command with that folder of device files; gives exit code and stdout."""
     for module in (switching, explain, list):
         monkeypatch.setattr(module, "default_host", lambda given=None: default_host(given or backend))
-    monkeypatch.setattr(switch_verb, "direct_host", lambda: default_host(backend))
 
     def run(*words: str) -> tuple[int, str]:
         code = cli.main([*words, "--data", str(folder)])

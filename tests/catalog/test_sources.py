@@ -114,30 +114,30 @@ def test_a_folder_is_listed_again_when_something_came_or_went(
     path.mkdir()
     monkeypatch.setattr(sources, "SETTLED_S", -1)  # as if it had been changed long ago
     one = Folder(str(path))
-    assert one.afresh(None) is not one, "never listed"
+    assert one.afresh() is not one, "never listed"
     assert one.names() == []
-    assert one.afresh(None) is one
+    assert one.afresh() is one
     (path / "1111-2222").write_bytes(EJECT)
-    two = one.afresh(None)
-    assert (two.names(), two.afresh(None)) == (["1111-2222"], two)
+    two = one.afresh()
+    assert (two.names(), two.afresh()) == (["1111-2222"], two)
     (path / "configPack.tar.gz").write_bytes(b"")
-    three = two.afresh(None)
+    three = two.afresh()
     inside = three.packed()
     assert inside is not None
     assert inside.names() == []
-    assert three.afresh(None) is three
+    assert three.afresh() is three
     (path / "configPack.tar.gz").write_bytes(b"another one")
-    assert three.afresh(None) is not three, "the archive has been written over"
+    assert three.afresh() is not three, "the archive has been written over"
     shutil.rmtree(path)
-    gone = two.afresh(None)
-    assert (gone.names(), gone.missing, gone.afresh(None) is gone) == ([], True, False)
+    gone = two.afresh()
+    assert (gone.names(), gone.missing, gone.afresh() is gone) == ([], True, False)
 
 
 def test_a_folder_that_was_changed_a_moment_ago_is_listed_again(tmp_path: Path) -> None:
     """File systems count time in coarse steps: two changes may have the same."""
     folder = Folder(str(tmp_path))
     folder.names()
-    assert folder.afresh(None) is not folder
+    assert folder.afresh() is not folder
 
 
 def test_an_archive_comes_right_behind_the_folder_it_is_in(tmp_path: Path) -> None:

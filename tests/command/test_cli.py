@@ -16,7 +16,6 @@ import pytest
 from pymodeswitch.catalog.sources import shipped_folder
 from pymodeswitch.command import cli
 from pymodeswitch.command.verbs import explain, list, watch
-from pymodeswitch.command.verbs import switch as switch_verb
 from pymodeswitch.host.linux import default_host
 from pymodeswitch.planning import settings
 from pymodeswitch.switching import fleet
@@ -35,7 +34,6 @@ def _virtual_computer(monkeypatch: pytest.MonkeyPatch, backend: VirtualBackend) 
     """The command sees the virtual bus as this computer's."""
     for module in (switching, fleet, explain, list, watch):
         monkeypatch.setattr(module, "default_host", lambda given=None: default_host(given or backend))
-    monkeypatch.setattr(switch_verb, "direct_host", lambda: default_host(backend))
 
 
 @pytest.fixture
@@ -240,7 +238,7 @@ def test_a_pipe_is_no_device_file(run: Any, bus: VirtualBus, tmp_path: Path) -> 
         (("list", "--js"), 2, "unrecognized arguments"),
         (("list", "--data", "/none/such"), 2, "no such folder"),
         (("explain", "19d2:1201", "--port", "1-9"), 3, "not attached to port 1-9"),
-        (("rules", "--command", "x %k\\"), 2, "no backslash at its end"),
+        (("rules", "--command", 'x"'), 2, "no double quotes"),
         (("scan", "--timeout", "0"), 2, "bad timeout 0.0"),
         (("watch", "--timeout", "nan"), 2, "bad timeout nan"),
         (("explain", "--port", "1-1.99"), 3, "nothing is attached to port 1-1.99"),
@@ -516,14 +514,12 @@ def test_lint_shows_the_place(run: Any, tmp_path: Path) -> None:
 
 
 def test_rules(run: Any) -> None:
-    code, out, _ = run("rules", "--command", "/bin/x %k")
-    assert code == 0
     stick = Event({"idVendor": "19d2", "idProduct": "1201"})
-    assert carry_out(out, stick).run == ("/bin/x 1-1.2",)
-    out = run("rules", "--command", "/bin/x")[1]
-    assert carry_out(out, stick).run == ("/bin/x --no-wait --and-others --port 1-1.2",)
-    out = run("rules", "--start", "systemd", "--json")[1]
-    assert carry_out(json.loads(out)["rules"], stick).wants == ("pymodeswitch@1-1.2.service",)
+    code, out, _ = run("rules", "--command", "/bin/x")
+    assert code == 0
+    assert carry_out(out, stick).run == ("/bin/x early --start-judge 1-1.2",)
+    out = run("rules", "--json", "--command", "/bin/x")[1]
+    assert carry_out(json.loads(out)["rules"], stick).run == ("/bin/x early --start-judge 1-1.2",)
 
 
 def test_demo(run: Any) -> None:
@@ -594,13 +590,13 @@ def test_data_refresh(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     code, out, err = run("-q", "data", "refresh", "--json")
     data = json.loads(out)
     assert (code, data["changed"], data["index"]) == (6, False, str(index))
-    assert data["large_folders"] == []
-    monkeypatch.setattr("pymodeswitch.large.LARGE", 2)
-    monkeypatch.setattr("pymodeswitch.large.SETTLED_S", 0)
-    monkeypatch.setattr("pymodeswitch.large.INDEX", str(tmp_path / "share/large-folders"))
-    data = json.loads(run("data", "refresh", "--json", "--data", shipped_folder())[1])
-    assert data["large_folders"] == [shipped_folder()]
-    assert f"{shipped_folder()}: large, is not listed" in run("data", "refresh")[1]
+    assert data["table"] is None, "nobody has installed a sender here"
+    monkeypatch.setattr("pymodeswitch.early.sender.TABLE", str(tmp_path / "cache/table"))
+    (tmp_path / "cache").mkdir()
+    assert f"{tmp_path}/cache/table: written\n" in run("data", "refresh")[1]
+    assert (tmp_path / "cache/table").read_bytes().startswith(b"table 1 ")
+    data = json.loads(run("data", "refresh", "--json")[1])
+    assert data["table"] == str(tmp_path / "cache/table")
     assert data["packs"][0] == {
         "name": "sticks",
         "distribution": "acme 1.0",

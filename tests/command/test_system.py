@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pymodeswitch.command import cli
+from pymodeswitch.command.verbs import system as system_verb
 from pymodeswitch.system import daemons
 from pymodeswitch.system.root import Root
 from tests.support.udev_rules import Event, carry_out
@@ -38,7 +39,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told: list[str] = []
 
     def note(what: str, answer: Any) -> Any:
-        def noted(*_: object) -> Any:
+        def noted(*_: object, **__: object) -> Any:
             told.append(what)
             return list(answer) if isinstance(answer, list) else answer
 
@@ -49,6 +50,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(daemons, "reload", note("reload", ["udev is deaf"]))
     monkeypatch.setattr(daemons, "ownership_warning", note("owner", "anybody can write"))
     monkeypatch.setattr(daemons, "UDEV_RUNS", os.devnull)
+    monkeypatch.setattr(system_verb, "write_table", note("table", None))
+    monkeypatch.setattr(system_verb, "remove", note("no table", None))
     return told
 
 
@@ -87,9 +90,9 @@ def test_as_a_package_has_it(
     (tmp_path / "usr/lib/systemd").mkdir(parents=True)
     (tmp_path / "usr/lib/systemd/systemd-udevd").touch()
     assert run("install", "--prefix", "/usr", *command)[0] == 0
-    enabled = tmp_path / "etc/systemd/system/multi-user.target.wants/pymodeswitch-scan.service"
+    enabled = tmp_path / "etc/systemd/system/paths.target.wants/pymodeswitch.path"
     enabled.unlink()
-    enabled.symlink_to("/lib/systemd/system/pymodeswitch-scan.service")
+    enabled.symlink_to("/lib/systemd/system/pymodeswitch.path")
     (tmp_path / "usr/lib/pymodeswitch/installed").unlink()
     code, out, _ = run("check", *command)
     assert (code, {line.split()[0] for line in out.splitlines()}) == (0, {"ok"}), out
@@ -105,16 +108,14 @@ def test_as_a_package_has_it(
 def test_check_names_what_is_wrong(run: Any, tmp_path: Path) -> None:
     run("install")
     (tmp_path / "run/systemd/system").mkdir(parents=True)
-    os.symlink("/dev/null", tmp_path / "run/systemd/system/pymodeswitch-scan.service")
+    os.symlink("/dev/null", tmp_path / "run/systemd/system/pymodeswitch.path")
     theirs = tmp_path / "usr/lib/udev/rules.d/40-usb_modeswitch.rules"
     theirs.parent.mkdir(parents=True)
     theirs.write_text('ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", RUN+="usb_modeswitch"\n')
     code, out, err = run("check", "-q")
     assert (code, err) == (18, "")
     masked, fighting = out.splitlines()
-    assert masked == (
-        f"masked     {tmp_path}/run/systemd/system/pymodeswitch-scan.service: a link to /dev/null"
-    )
+    assert masked == (f"masked     {tmp_path}/run/systemd/system/pymodeswitch.path: a link to /dev/null")
     assert fighting.startswith(f"fighting   {theirs}: starts usb_modeswitch for 1 of ")
     data = json.loads(run("check", "--json")[1])
     assert data["exit_code"] == 18
@@ -161,23 +162,15 @@ def test_changed_files(run: Any, tmp_path: Path) -> None:
 
 
 def test_who_starts_what(run: Any, tmp_path: Path) -> None:
-    run("install", "--start", "run", "--command", "/usr/bin/pymodeswitch")
-    assert carry_out(
-        (tmp_path / RULES).read_text(), STICK._replace(exists=("/run/systemd/system",))
-    ).run == ("/usr/bin/pymodeswitch --no-wait --and-others --port 1-1.2",)
-    assert not (tmp_path / UNITS).exists()
-    assert run("check", "--start", "run", "--command", "/usr/bin/pymodeswitch")[0] == 0
-    run(
-        "install",
-        "--start",
-        "systemd",
-        "--command",
-        "'/opt/my env/pymodeswitch' --data /x",
-        "--prefix",
-        "/usr",
-    )
-    unit = (tmp_path / "usr/lib/systemd/system/pymodeswitch@.service").read_text()
-    assert 'ExecStart="/opt/my env/pymodeswitch" --data /x --port %i\n' in unit
+    command = "'/opt/my env/pymodeswitch' --data /x"
+    run("install", "--command", command, "--prefix", "/usr")
+    rules = (tmp_path / "usr/lib/udev/rules.d/41-pymodeswitch.rules").read_text()
+    sender = "'/opt/my env/pymodeswitch' --data /x early"
+    assert carry_out(rules, STICK._replace(exists=("/run/systemd/system",))).run == (f"{sender} 1-1.2",)
+    assert carry_out(rules, STICK).run == (f"{sender} --start-judge 1-1.2",)
+    unit = (tmp_path / "usr/lib/systemd/system/pymodeswitch.service").read_text()
+    assert 'ExecStart="/opt/my env/pymodeswitch" --data /x judge\n' in unit
+    assert run("check", "--command", command, "--prefix", "/usr")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -187,7 +180,6 @@ def test_who_starts_what(run: Any, tmp_path: Path) -> None:
         (("--command", "pymodeswitch"), "absolute path"),
         (("--command", ""), "absolute path"),
         (("--command", "/x 'y"), 'bad command "/x \'y"'),
-        (("--start", "init"), "invalid choice"),
     ],
 )
 def test_bad_words(words: tuple[str, ...], message: str, run: Any, tmp_path: Path) -> None:
@@ -210,7 +202,7 @@ def test_a_root_that_cannot_be_written(run: Any) -> None:
 def test_this_system_is_told(run: Any, told: list[str]) -> None:
     code, _, err = run("install")
     assert code == 0
-    assert told == ["started", "reload", "owner"]
+    assert told == ["started", "table", "reload", "owner"]
     assert err.splitlines() == [
         "pymodeswitch: warning: udev is deaf",
         "pymodeswitch: warning: anybody can write",
@@ -218,7 +210,7 @@ def test_this_system_is_told(run: Any, told: list[str]) -> None:
     ]
     told.clear()
     assert json.loads(run("uninstall", "--json")[1])["warnings"] == ["udev is deaf"]
-    assert told == ["reload"]
+    assert told == ["reload", "no table"]
     told.clear()
     run("uninstall")
     run("install", "--dry-run")

@@ -13,7 +13,7 @@ HUB_PORT = "/sys/bus/usb/devices/usb1/1-0:1.0/usb1-port1"
 QUIRKS = "/sys/module/usb_storage/parameters/quirks"
 DEVICE = f"/sys/bus/usb/devices/{PORT}"
 RULES = "/etc/udev/rules.d/41-pymodeswitch.rules"
-WANTED = "/etc/systemd/system/multi-user.target.wants"
+WANTED = "/etc/systemd/system/paths.target.wants"
 UNITS = "/usr/local/lib/systemd/system"
 THEIRS = 'ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", RUN+="usb_modeswitch %k"\n'
 MODULES = f"/lib/modules/{RELEASE}"
@@ -151,10 +151,10 @@ SCENES = (
         "stick",
         lambda t: (
             t.folder("/run/systemd/system"),
-            t.answers.update({"pymodeswitch@1-1.service": "failed\n"}),
+            t.answers.update({"pymodeswitch.service": "failed\n"}),
         ),
-        "pymodeswitch@1-1.service has failed",
-        "journalctl -u pymodeswitch@1-1.service; systemctl reset-failed pymodeswitch@1-1.service",
+        "pymodeswitch.service has failed",
+        "journalctl -u pymodeswitch.service; systemctl reset-failed pymodeswitch.service",
     ),
     Scene(
         "mounted",
@@ -333,29 +333,29 @@ SCENES = (
     Scene(
         "rules-stale",
         "tree",
-        lambda t: (with_systemd(t), t.write(f"{UNITS}/pymodeswitch@.service", "[Unit]\n")),
-        f"{UNITS}/pymodeswitch@.service is stale",
+        lambda t: (with_systemd(t), t.write(f"{UNITS}/pymodeswitch.service", "[Unit]\n")),
+        f"{UNITS}/pymodeswitch.service is stale",
     ),
     Scene("rules-unread", "tree", lambda t: (t.remove(RULES), t.folder(RULES)), f"{RULES}: cannot be read"),
     Scene(
         "unit-missing",
         "tree",
-        lambda t: (with_systemd(t), t.remove(f"{UNITS}/pymodeswitch@.service")),
-        "pymodeswitch@.service is missing; the rules start it",
+        lambda t: (with_systemd(t), t.remove(f"{UNITS}/pymodeswitch.service")),
+        "pymodeswitch.service is missing; without it nobody sees",
         "pymodeswitch system install",
     ),
     Scene(
         "unit-missing",
         "tree",
-        lambda t: (with_systemd(t), t.link("/etc/systemd/system/pymodeswitch@.service", "/dev/null")),
-        "is masked: a link to /dev/null; the rules start it",
-        "rm /etc/systemd/system/pymodeswitch@.service",
+        lambda t: (with_systemd(t), t.link("/etc/systemd/system/pymodeswitch.path", "/dev/null")),
+        "is masked: a link to /dev/null; without it",
+        "rm /etc/systemd/system/pymodeswitch.path",
     ),
     Scene(
-        "no-boot-scan",
+        "unit-missing",
         "tree",
-        lambda t: (with_systemd(t), t.remove(f"{WANTED}/pymodeswitch-scan.service")),
-        "pymodeswitch-scan.service does not start at boot",
+        lambda t: (with_systemd(t), t.remove(f"{WANTED}/pymodeswitch.path")),
+        "pymodeswitch.path does not start at boot",
         "pymodeswitch system install",
     ),
     Scene(

@@ -287,10 +287,9 @@ def test_rules_without_ours(tree: Tree, catalog: Catalog) -> None:
     assert "rules-fight" not in {finding.name for finding in found}
 
 
-@pytest.mark.parametrize("start", ["run", "systemd", "auto"])
-def test_each_way_of_starting_is_fine(tree: Tree, catalog: Catalog, start: str) -> None:
-    """Also without its units, where no systemd runs."""
-    tree.install(start)
+def test_units_are_needed_where_systemd_runs(tree: Tree, catalog: Catalog) -> None:
+    """And nowhere else: there the sender starts the judge."""
+    tree.install()
     with_systemd(tree)
     found = [f for f in tree.findings(catalog=catalog) if f.name not in OF_THIS_PYTHON]
     assert [f.name for f in found if f.level is not Level.OK] == []

@@ -97,11 +97,11 @@ class Tree:
         self.write("/proc/self/mountinfo", "22 28 0:21 / /proc rw,relatime - proc proc rw\n")
         self.process(1, "systemd")
 
-    def install(self, start: str = "auto") -> None:
+    def install(self) -> None:
         """Rules and units, as `pymodeswitch system install` does."""
         root = Root(str(self.root))
         places = layout(root, "/usr/local")
-        install(root, places, system_files(root, places, own_command(), start), force=True)
+        install(root, places, system_files(root, places, own_command()), force=True)
 
     def at(self, path: str) -> Path:
         """Where a path of that computer is."""

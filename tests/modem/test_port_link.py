@@ -141,8 +141,8 @@ def test_a_lock_that_is_held(sys_: Sys, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     sys_.modem("1-1", ("ttyUSB0", True))
-    (sys_.state / "links").mkdir(parents=True)
-    file = os.open(sys_.state / "links", os.O_RDONLY)
+    sys_.state.mkdir(parents=True)
+    file = os.open(sys_.state / "links.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(file, fcntl.LOCK_EX)
     assert sys_("ttyUSB0") == "gsmmodem"
     assert 5 <= now[0] < 6

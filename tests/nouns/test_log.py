@@ -34,7 +34,7 @@ def test_records_are_those_of_logging(caplog: pytest.LogCaptureFixture) -> None:
 
 CODE = """
 import sys
-from pymodeswitch.log import Logger
+from pymodeswitch.nouns.log import Logger
 logger = Logger("pymodeswitch.some")
 logger.warning("nobody hears this")
 assert "logging" not in sys.modules

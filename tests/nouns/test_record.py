@@ -141,7 +141,7 @@ def test_it_loads_nothing() -> None:
         "import sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules); import record;"
         "print(*(set(sys.modules) - before))"
     )
-    folder = str(sys.modules["pymodeswitch"].__path__[0])
+    folder = str(sys.modules["pymodeswitch.nouns"].__path__[0])
     done = subprocess.run([sys.executable, "-I", "-c", code, folder], capture_output=True, text=True)
     assert sorted(done.stdout.split()) == ["__future__", "record"], done.stderr
 

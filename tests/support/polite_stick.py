@@ -54,7 +54,7 @@ class Note:
 
 
 @dataclass(slots=True)
-class RecordingStick(Stick):
+class PoliteStick(Stick):
     """The stick; `start` begins a record, `trace` is what has come since.
 
     scsi: vendor, model and revision that an INQUIRY is answered with.
@@ -62,7 +62,7 @@ class RecordingStick(Stick):
     """
 
     scsi: tuple[str, str, str] = ("", "", "")
-    before: Callable[[RecordingStick, str], None] | None = None
+    before: Callable[[PoliteStick, str], None] | None = None
     notes: list[Note] = field(default_factory=list)
     recording: bool = False
     _enumerating: bool = False
@@ -147,7 +147,7 @@ class RecordingStick(Stick):
         return head + b"".join(text.encode().ljust(width)[:width] for text, width in texts)
 
 
-def recording_stick(name: str, device_file: DeviceFile, *, active: int | None = None) -> RecordingStick:
+def polite_stick(name: str, device_file: DeviceFile, *, active: int | None = None) -> PoliteStick:
     """The stick that a device file fits.
 
     name: of the file, with its qualifiers. active: the configuration that is active when it is plugged; by
@@ -166,10 +166,10 @@ def recording_stick(name: str, device_file: DeviceFile, *, active: int | None = 
         serial=qualifiers.get("uSe", "0123456789"),
     )
     scsi = (qualifiers.get("sVe", "Vendor"), qualifiers.get("sMo", "Model"), qualifiers.get("sRe", "1.00"))
-    return RecordingStick([Mode(identity)], scsi=scsi)
+    return PoliteStick([Mode(identity)], scsi=scsi)
 
 
-def leave_once(stick: RecordingStick, request: str, target_class: int = CDC) -> None:
+def leave_once(stick: PoliteStick, request: str, target_class: int = CDC) -> None:
     """Have the stick leave after the first note that begins so, and come back with another class."""
     identity = stick.identity
     returned = tuple(
@@ -178,7 +178,7 @@ def leave_once(stick: RecordingStick, request: str, target_class: int = CDC) -> 
     )
     stick.modes = [Mode(identity), Mode(replace(identity, configurations=returned))]
 
-    def before(stick: RecordingStick, text: str) -> None:
+    def before(stick: PoliteStick, text: str) -> None:
         if text.startswith(request) and stick.mode_index == 0:
             stick.leave(Leave(1.0))
 

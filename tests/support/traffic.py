@@ -15,7 +15,7 @@ from pathlib import Path
 from pymodeswitch.device_files.names import canonical_name, parse_name
 from pymodeswitch.device_files.syntax import parse
 from pymodeswitch.nouns.model import DeviceFile
-from tests.support.polite_stick import RecordingStick, leave_once, recording_stick
+from tests.support.polite_stick import PoliteStick, leave_once, polite_stick
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "tests" / "recorded"
@@ -80,9 +80,9 @@ class Case:
     device_file: DeviceFile
     active: int | None = None
 
-    def stick(self) -> RecordingStick:
+    def stick(self) -> PoliteStick:
         """A fresh stick for it."""
-        stick = recording_stick(self.file_name, self.device_file, active=self.active)
+        stick = polite_stick(self.file_name, self.device_file, active=self.active)
         if self.name == LEAVING_SONY:
             leave_once(stick, "control c0 11")
         return stick

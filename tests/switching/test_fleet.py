@@ -294,39 +294,6 @@ def test_a_stick_that_is_plugged_again_while_it_waits_for_its_turn(
     assert sorted(calls) == ["1-1", "1-2", "1-3"]
 
 
-def test_the_end_is_told_before_what_takes_long_is_waited_for(
-    threads: tuple[VirtualBus, SafeHost],
-) -> None:
-    """Whoever starts others again is called on time; what comes by then is switched, no later one."""
-    bus, host = threads
-    bus.plug(mf691(), "1-1")
-    go = threading.Event()
-    calls: list[str] = []
-
-    def switch_one(device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
-        calls.append(device.port)
-        if device.port == "1-1":
-            assert go.wait(timeout=30)
-            time.sleep(0.3)  # the loop looks meanwhile
-        return Outcome(device, None, ModeSwitchError("done"))
-
-    def before_end() -> None:
-        with SafeBackend.lock:
-            bus.plug(mf691(), "1-2")
-        threading.Timer(0.1, later).start()
-
-    def later() -> None:
-        with SafeBackend.lock:
-            bus.plug(mf691(), "1-3")
-        go.set()
-
-    outcomes: list[Outcome] = []
-    fleet = Fleet(host, default_catalog(), switch_one, outcomes.append, crew=4)
-    fleet.run(forever=False, linger_s=0.1, most_s=0.3, before_end=before_end)
-    assert sorted(calls) == ["1-1", "1-2"]
-    assert len(outcomes) == 2
-
-
 def test_a_thread_that_outlives_it_writes_nowhere_else(
     threads: tuple[VirtualBus, SafeHost], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

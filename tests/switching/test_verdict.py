@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pymodeswitch import AttachedDevice, DeviceFile, Entry, Interface, UsbId
-from pymodeswitch.catalog.state import is_in_mode_of
+from pymodeswitch.planning.modes import is_in_mode_of
 from pymodeswitch.planning.plan import typical_device
 from pymodeswitch.switching.verdict import Verdict, judge
 

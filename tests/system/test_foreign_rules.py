@@ -12,7 +12,7 @@ from pymodeswitch.system.foreign_rules import Start, starts
 from pymodeswitch.system.inspection import UDEV_FOLDERS, inspect, stop_command
 from pymodeswitch.system.installation import layout
 from pymodeswitch.system.root import Root
-from pymodeswitch.system.udev_rules import rules, run_command
+from pymodeswitch.system.udev_rules import rules
 
 PUBLIC = Path(__file__).parent.parent / "public/rules"
 MF691, E1550, E353 = UsbId(0x19D2, 0x1201), UsbId(0x12D1, 0x1446), UsbId(0x12D1, 0x1F01)
@@ -106,7 +106,7 @@ RUN = 'RUN+="/usr/sbin/usb_modeswitch -K"'
         ),
         (f'{V}, GOTO="zte"\nGOTO="end"\nLABEL="zte"\n{RUN}\nLABEL="end"', "usb_modeswitch", [MF691]),
         (
-            rules([MF691, REALTEK], run_command(["/usr/bin/pymodeswitch"]), start="auto"),
+            rules([MF691, REALTEK], ["/usr/bin/pymodeswitch"]),
             "pymodeswitch",
             [MF691, REALTEK],
         ),

@@ -12,13 +12,14 @@ from pymodeswitch.system.inspection import Finding, inspect
 from pymodeswitch.system.installation import Layout, SystemFile, install, layout, system_files, uninstall
 from pymodeswitch.system.root import Root
 from pymodeswitch.system.udev_rules import rules
-from tests.system.test_installation import COMMAND, ENABLED, RULES, SCAN, UNIT
+from tests.system.test_installation import COMMAND, ENABLED, RULES, UNIT, WATCH
 
 OWN = ("/opt/env/bin/python", "-I", "-m", "pymodeswitch")
 IDS = [UsbId(0x19D2, 0x1201), UsbId(0x12D1, 0x1F01)]
 THEIRS = b'ATTR{idVendor}=="19d2", ATTR{idProduct}=="1201", RUN+="usb_modeswitch \'/%k\'"\n'
 LINKS = "/usr/local/lib/udev/rules.d/42-pymodeswitch-gsmmodem.rules"
 SCRIPT = "/usr/local/lib/udev/pymodeswitch-modem-port.sh"
+AT_BOOT = "/etc/systemd/system/multi-user.target.wants/pymodeswitch.service"
 MAN = "/usr/local/share/man/man1/pymodeswitch.1"
 
 
@@ -36,15 +37,13 @@ def places(root: Root) -> Layout:
 
 def wanted(root: Root, places: Layout) -> list[SystemFile]:
     """The files, with a man page, whatever is shipped."""
-    files = [
-        f for f in system_files(root, places, OWN, "auto") if not f.path.startswith("/usr/local/share")
-    ]
+    files = [f for f in system_files(root, places, OWN) if not f.path.startswith("/usr/local/share")]
     return [*files, SystemFile(f"{places.share}/man/man1/pymodeswitch.1", b"page")]
 
 
 def packaged(root: Root) -> list[SystemFile]:
     usr = layout(root, "/usr")
-    files = [f for f in system_files(root, usr, COMMAND, "auto") if not f.path.startswith("/usr/share")]
+    files = [f for f in system_files(root, usr, COMMAND) if not f.path.startswith("/usr/share")]
     return [*files, SystemFile("/usr/share/man/man1/pymodeswitch.1", b"page")]
 
 
@@ -68,7 +67,7 @@ def installed(root: Root, places: Layout) -> Root:
 def test_nothing_is_there(root: Root, places: Layout) -> None:
     found = look(root, places)
     assert {finding.state for finding in found.values()} == {"missing"}
-    assert set(found) == {RULES, LINKS, SCRIPT, UNIT, SCAN, ENABLED, MAN}
+    assert set(found) == {RULES, LINKS, SCRIPT, UNIT, WATCH, ENABLED, AT_BOOT, MAN}
     assert "does not start at boot" in found[ENABLED].detail
 
 
@@ -78,7 +77,7 @@ def test_all_is_there_and_after_uninstalling_nothing(installed: Root, places: La
     assert {finding.state for finding in wrong(installed, places)} == {"missing"}
 
 
-@pytest.mark.parametrize("path", [RULES, UNIT, SCAN, MAN])
+@pytest.mark.parametrize("path", [RULES, UNIT, WATCH, MAN])
 def test_stale(path: str, installed: Root, places: Layout) -> None:
     installed.write(path, b"older")
     assert wrong(installed, places) == [Finding(path, "stale", "it is not what would be installed now")]
@@ -99,7 +98,7 @@ def test_masked_in_its_place(path: str, how: str, installed: Root, places: Layou
 
 @pytest.mark.parametrize("top", ["/etc", "/run"])
 @pytest.mark.parametrize(
-    ("folder", "path"), [("udev/rules.d", RULES), ("systemd/system", UNIT), ("systemd/system", SCAN)]
+    ("folder", "path"), [("udev/rules.d", RULES), ("systemd/system", UNIT), ("systemd/system", WATCH)]
 )
 def test_masked_by_a_folder_of_higher_precedence(
     top: str, folder: str, path: str, installed: Root, places: Layout
@@ -116,9 +115,9 @@ def test_masked_by_a_folder_of_higher_precedence(
 
 
 def test_not_started_at_boot(installed: Root, places: Layout) -> None:
-    installed.link(ENABLED, "/lib/systemd/system/pymodeswitch-scan.service")
+    installed.link(ENABLED, "/lib/systemd/system/pymodeswitch.path")
     assert wrong(installed, places) == [], "a unit of the same name is found where it is"
-    installed.link(ENABLED, "/lib/systemd/system/other.service")
+    installed.link(ENABLED, "/lib/systemd/system/other.path")
     assert [finding.state for finding in wrong(installed, places)] == ["stale"]
     installed.remove(ENABLED)
     assert [(finding.path, finding.state) for finding in wrong(installed, places)] == [(ENABLED, "missing")]
@@ -135,16 +134,19 @@ def test_a_package_of_the_system_has_it(root: Root, places: Layout) -> None:
             root.write(file.path, file.content)
     assert wrong(root, places) == []
     root.write("/usr/share/man/man1/pymodeswitch.1.gz", b"no gzip")
-    root.write("/usr/lib/systemd/system/pymodeswitch@.service", b"older")
+    root.write("/usr/lib/systemd/system/pymodeswitch.service", b"older")
     assert {(finding.path, finding.state) for finding in wrong(root, places)} == {
         ("/usr/share/man/man1/pymodeswitch.1.gz", "stale"),
-        ("/usr/lib/systemd/system/pymodeswitch@.service", "stale"),
+        ("/usr/lib/systemd/system/pymodeswitch.service", "stale"),
     }
 
 
 def test_the_command_of_a_package_is_wrong_elsewhere(root: Root, places: Layout) -> None:
     install(root, places, wanted(root, places))
-    root.write(UNIT, next(file.content for file in packaged(root) if file.path.endswith("@.service")))
+    root.write(
+        UNIT,
+        next(file.content for file in packaged(root) if file.path.endswith("system/pymodeswitch.service")),
+    )
     assert [finding.path for finding in wrong(root, places)] == [UNIT]
 
 
@@ -168,9 +170,7 @@ def test_fighting(name: str, installed: Root, places: Layout) -> None:
 
 def test_a_second_rule_of_ours(installed: Root, places: Layout) -> None:
     """As `pymodeswitch rules` prints it, under a name of its own: each stick would start twice."""
-    installed.write(
-        "/etc/udev/rules.d/40-pymodeswitch.rules", rules(IDS, "/bin/pymodeswitch --port %k").encode()
-    )
+    installed.write("/etc/udev/rules.d/40-pymodeswitch.rules", rules(IDS, ["/bin/pymodeswitch"]).encode())
     (finding,) = wrong(installed, places)
     assert finding.state == "fighting"
     assert "starts pymodeswitch for 2 of 2 IDs, too" in finding.detail

@@ -25,9 +25,9 @@ from pymodeswitch.system.udev_rules import own_command
 
 COMMAND = ("/usr/bin/pymodeswitch",)
 RULES = "/usr/local/lib/udev/rules.d/41-pymodeswitch.rules"
-UNIT = "/usr/local/lib/systemd/system/pymodeswitch@.service"
-SCAN = "/usr/local/lib/systemd/system/pymodeswitch-scan.service"
-ENABLED = "/etc/systemd/system/multi-user.target.wants/pymodeswitch-scan.service"
+UNIT = "/usr/local/lib/systemd/system/pymodeswitch.service"
+WATCH = "/usr/local/lib/systemd/system/pymodeswitch.path"
+ENABLED = "/etc/systemd/system/paths.target.wants/pymodeswitch.path"
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def places(root: Root) -> Layout:
 
 @pytest.fixture
 def files(root: Root, places: Layout) -> list[SystemFile]:
-    return system_files(root, places, COMMAND, "auto")
+    return system_files(root, places, COMMAND)
 
 
 def tree(root: Root) -> dict[str, str | bytes]:
@@ -90,9 +90,9 @@ def test_the_files(files: list[SystemFile]) -> None:
     by_path = {file.path: file for file in files}
     assert len(by_path) == len(files)
     assert b'TEST=="/run/systemd/system"' in by_path[RULES].content
-    assert b'RUN+="/usr/bin/pymodeswitch --no-wait --and-others --port %k"' in by_path[RULES].content
-    assert b"ExecStart=/usr/bin/pymodeswitch --port %i\n" in by_path[UNIT].content
-    assert by_path[ENABLED].target == SCAN
+    assert b'RUN+="/usr/bin/pymodeswitch early --start-judge %k"' in by_path[RULES].content
+    assert b"ExecStart=/usr/bin/pymodeswitch judge\n" in by_path[UNIT].content
+    assert by_path[ENABLED].target == WATCH
     shared = {path for path in by_path if path.startswith("/usr/local/share/")}
     assert shared == {f"/usr/local/share/{path}" for path in shared_paths()}
 
@@ -102,16 +102,10 @@ def shared_paths() -> list[str]:
     return [str(path.relative_to(top)) for path in top.rglob("*") if path.is_file()]
 
 
-def test_with_run_there_are_no_units(root: Root, places: Layout) -> None:
-    paths = [file.path for file in system_files(root, places, COMMAND, "run")]
-    assert RULES in paths
-    assert not [path for path in paths if "systemd" in path]
-
-
 @pytest.mark.parametrize("command", [(), ("pymodeswitch",)])
 def test_a_command_without_a_place(command: tuple[str, ...], root: Root, places: Layout) -> None:
     with pytest.raises(UsageError, match="begin with an absolute path"):
-        system_files(root, places, command, "run")
+        system_files(root, places, command)
 
 
 @pytest.mark.parametrize(
@@ -127,9 +121,7 @@ def test_a_command_without_a_place(command: tuple[str, ...], root: Root, places:
 def test_units_see_where_python_lies(
     program: str, home: str, tmp: bool, root: Root, places: Layout
 ) -> None:
-    text = {file.path: file.content.decode() for file in system_files(root, places, (program,), "auto")}[
-        UNIT
-    ]
+    text = {file.path: file.content.decode() for file in system_files(root, places, (program,))}[UNIT]
     assert f"ProtectHome={home}\n" in text
     assert ("PrivateTmp=yes\n" in text) == tmp
 
@@ -142,7 +134,7 @@ def test_units_see_where_this_package_lies(
     monkeypatch.setattr(
         "pymodeswitch.system.udev_rules.__file__", "/home/me/src/pymodeswitch/system/udev_rules.py"
     )
-    text = {f.path: f.content.decode() for f in system_files(root, places, own_command(), "auto")}[UNIT]
+    text = {f.path: f.content.decode() for f in system_files(root, places, own_command())}[UNIT]
     assert "ProtectHome=read-only\n" in text
 
 
@@ -151,7 +143,7 @@ def test_device_files_of_that_system_count(
 ) -> None:
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", ("/etc/pymodeswitch.d",))
     root.write("/etc/pymodeswitch.d/abcd-1234", b"StandardEject=1\n")
-    rules = system_files(root, places, COMMAND, "run")[0].content
+    rules = system_files(root, places, COMMAND)[0].content
     assert b'ATTR{idVendor}=="abcd", ATTR{idProduct}=="1234"' in rules
 
 
@@ -224,7 +216,7 @@ def test_over_the_wheel_s_own_files(root: Root, places: Layout, files: list[Syst
     for file in files:
         if file.target is None:
             root.write(file.path, file.content)
-    own = system_files(root, places, ("/usr/local/bin/pymodeswitch",), "auto")
+    own = system_files(root, places, ("/usr/local/bin/pymodeswitch",))
     with pytest.raises(InstallationError):
         install(root, places, own)
     assert dict(install(root, places, own, packaged=files))[RULES] == "written"
@@ -241,7 +233,7 @@ def test_what_was_changed_is_not_removed(root: Root, places: Layout, files: list
     assert {path for path, what in changes.items() if what == "kept"} == {RULES, UNIT}
     assert root.read(RULES) == b"mine"
     assert root.link_target(UNIT) == "/dev/null"
-    assert not root.exists(SCAN)
+    assert not root.exists(WATCH)
     assert dict(uninstall(root, places)) == {RULES: "kept", UNIT: "kept"}
     assert dict(uninstall(root, places, force=True)) == {RULES: "removed", UNIT: "removed"}
     assert not root.exists(places.list)
@@ -265,7 +257,7 @@ def test_an_interrupted_installation_can_be_removed_and_gone_on_with(
     write = Root.write
 
     def fails(self: Root, path: str, data: bytes) -> None:
-        if path == SCAN:
+        if path == WATCH:
             raise InstallationError("full")
         write(self, path, data)
 
@@ -274,7 +266,7 @@ def test_an_interrupted_installation_can_be_removed_and_gone_on_with(
         install(root, places, files)
     monkeypatch.undo()
     assert root.read(RULES) == files[0].content
-    assert root.read(SCAN) == b"older"
+    assert root.read(WATCH) == b"older"
     interrupted = tree(root)
     uninstall(root, places)
     assert set(tree(root)) == {"/usr/lib/systemd/systemd-udevd"}

@@ -8,10 +8,10 @@ import pytest
 
 from pymodeswitch import UsageError, UsbId
 from pymodeswitch.catalog.catalog import default_catalog
-from pymodeswitch.system.udev_rules import default_command, rules, run_command
+from pymodeswitch.system.udev_rules import own_command, rules, sender_command
 from tests.support.udev_rules import Event, Outcome, carry_out
 
-COMMAND = run_command(["/usr/bin/pymodeswitch"])
+COMMAND = ("/usr/bin/pymodeswitch",)
 LINE = re.compile(r'ATTR\{idVendor\}=="(\w{4})", ATTR\{idProduct\}=="([\w|]+)", GOTO="pymodeswitch_start"')
 NOTHING = Outcome((), (), ())
 MF691 = UsbId(0x19D2, 0x1201)
@@ -36,7 +36,7 @@ def test_every_id_starts_once_and_no_target_starts() -> None:
     ids = catalog.initial_ids()
     text = rules(ids, COMMAND)
     for usb_id in ids:
-        expected = "/usr/bin/pymodeswitch --no-wait --and-others --port 1-1.2"
+        expected = "/usr/bin/pymodeswitch early --start-judge 1-1.2"
         assert carry_out(text, plugged(usb_id)) == Outcome((expected,), (), ())
     targets = {target for entry in catalog.entries() for target in entry.targets} - set(ids)
     assert len(targets) > 100
@@ -44,23 +44,15 @@ def test_every_id_starts_once_and_no_target_starts() -> None:
         assert carry_out(text, plugged(target)) == NOTHING
 
 
-@pytest.mark.parametrize(
-    ("start", "exists", "outcome"),
-    [
-        ("run", SYSTEMD, Outcome(("/bin/x",), (), ())),
-        ("systemd", (), Outcome((), ("pymodeswitch@1-1.2.service",), ("systemd",))),
-        ("auto", SYSTEMD, Outcome((), ("pymodeswitch@1-1.2.service",), ("systemd",))),
-        ("auto", (), Outcome(("/bin/x",), (), ())),
-    ],
-)
-def test_who_starts(start: str, exists: tuple[str, ...], outcome: Outcome) -> None:
-    text = rules([MF691], "/bin/x", start=start)
-    assert carry_out(text, plugged(MF691, exists=exists)) == outcome
+def test_who_starts_the_judge() -> None:
+    """systemd's path unit where it runs; what udev starts dies with the event there."""
+    text = rules([MF691], ["/bin/x"])
+    assert carry_out(text, plugged(MF691, exists=SYSTEMD)) == Outcome(("/bin/x early 1-1.2",), (), ())
+    assert carry_out(text, plugged(MF691)) == Outcome(("/bin/x early --start-judge 1-1.2",), (), ())
 
 
-@pytest.mark.parametrize("start", ["run", "systemd", "auto"])
-def test_once_per_stick_and_only_when_it_is_added(start: str) -> None:
-    text = rules([MF691], COMMAND, whole_vendors=[0x19D2], start=start)
+def test_once_per_stick_and_only_when_it_is_added() -> None:
+    text = rules([MF691], COMMAND, whole_vendors=[0x19D2])
     for action in ("bind", "change", "unbind", "remove", "move"):
         assert carry_out(text, plugged(MF691, action=action, exists=SYSTEMD)) == NOTHING
     assert carry_out(text, plugged(MF691, devtype="usb_interface", kernel="1-1.2:1.0")) == NOTHING
@@ -85,35 +77,40 @@ def test_a_vendor_with_a_fallback() -> None:
     assert len(carry_out(text, listed).run) == 1, "what has a file of its own need not be storage"
 
 
-def test_default_command_is_absolute_does_not_wait_and_names_no_id() -> None:
-    """An ID would be a person's wish, which `switching = false` does not stop."""
-    command = default_command()
-    assert command.startswith("/")
-    assert command.endswith("/pymodeswitch/__main__.py --no-wait --and-others --port %k")
+def test_our_own_sender_is_started_the_quickest_way() -> None:
+    """As a file, without `site`: it needs no other package."""
+    (line,) = carry_out(rules([MF691], own_command()), plugged(MF691, exists=SYSTEMD)).run
+    assert line.startswith("/")
+    assert line.endswith(" -I -S " + line.split()[3] + " 1-1.2")
+    assert line.split()[3].endswith("/pymodeswitch/early/__main__.py")
+    assert own_command()[-1].endswith("/pymodeswitch/__main__.py")
 
 
 def test_a_python_with_a_blank_in_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/opt/my env/bin/python")
-    assert default_command().startswith("'/opt/my env/bin/python' -I -S /")
+    assert "'/opt/my env/bin/python' -I -S /" in rules([MF691], own_command())
 
 
 def test_words_that_udev_would_read_otherwise() -> None:
-    assert run_command(["/opt/100%$x"]) == "/opt/100%%$$x --no-wait --and-others --port %k"
+    assert 'RUN+="/opt/100%%$$x early %k"' in rules([MF691], ["/opt/100%$x"])
     with pytest.raises(UsageError, match="no single quotes"):
-        run_command(["/opt/it's"])
+        rules([MF691], ["/opt/it's"])
 
 
 def test_a_python_that_does_not_know_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "")
     with pytest.raises(UsageError, match="say with --command"):
-        default_command()
+        own_command()
 
 
-@pytest.mark.parametrize("command", ["", " ", 'say "hi"', "a\nb", "x\\"])
-@pytest.mark.parametrize("start", ["run", "auto"])
-def test_commands_that_fit_in_no_rule(command: str, start: str) -> None:
+def test_any_other_command_has_the_sender_as_a_word() -> None:
+    assert sender_command(["/usr/bin/pymodeswitch"]) == ("/usr/bin/pymodeswitch", "early")
+
+
+@pytest.mark.parametrize("command", ['say"hi"', "a\nb"])
+def test_commands_that_fit_in_no_rule(command: str) -> None:
     with pytest.raises(UsageError, match="bad command"):
-        rules([UsbId(1, 2)], command, start=start)
+        rules([UsbId(1, 2)], [command])
 
 
 def test_a_line_that_udev_would_not_read() -> None:

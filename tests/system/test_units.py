@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from pymodeswitch import UsageError
-from pymodeswitch.catalog.catalog import default_catalog
-from pymodeswitch.nouns import errors
-from pymodeswitch.planning.methods import SONY_LEAVE_MS, SONY_RETURN_MS
-from pymodeswitch.switching.switch import DEFAULT_TIMEOUT_S, LOCK_GRACE_S
-from pymodeswitch.system.units import START_TIMEOUT_S, port_unit, scan_unit
-from pymodeswitch.transport.inquiry import KERNEL_WAIT_S
+from pymodeswitch.early import sender
+from pymodeswitch.system.units import judge_unit, path_unit
 
-Unit = Callable[..., str]
 COMMAND = ("/usr/bin/pymodeswitch",)
 
 
@@ -32,35 +26,26 @@ def directives(text: str) -> dict[str, list[str]]:
     return found
 
 
-def test_the_port_unit_takes_its_port_as_it_is() -> None:
-    """%i, not %I: unescaping would make 1/1.2 of 1-1.2."""
-    unit = directives(port_unit(COMMAND))
-    assert unit["ExecStart"] == ["/usr/bin/pymodeswitch --port %i"]
+def test_the_judge() -> None:
+    """It may be started often, ends by itself, and does not hold up the boot (Type=oneshot would)."""
+    unit = directives(judge_unit(COMMAND))
+    assert unit["ExecStart"] == ["/usr/bin/pymodeswitch judge"]
+    assert unit["Type"] == ["exec"]
     assert unit["StartLimitIntervalSec"] == ["0"]
-    assert unit["RuntimeDirectory"] == ["pymodeswitch"]
+    assert unit["RuntimeDirectory"] == unit["CacheDirectory"] == ["pymodeswitch"]
     assert unit["RuntimeDirectoryPreserve"] == ["yes"]
-    assert "BindsTo" not in unit
-    assert "WantedBy" not in unit
-
-
-def test_nothing_to_do_is_no_failure() -> None:
-    codes = {int(code) for code in directives(port_unit(COMMAND))["SuccessExitStatus"][0].split()}
-    names = {kind.__name__ for kind in errors.ModeSwitchError.__subclasses__() if kind.exit_code in codes}
-    assert names == {"NotAttachedError", "NoEntryError", "NotStorageError", "SwitchingOffError"}
-
-
-def test_the_scan_starts_at_boot_and_does_not_hold_it_up() -> None:
-    unit = directives(scan_unit(COMMAND))
-    assert unit["ExecStart"] == ["/usr/bin/pymodeswitch scan"]
-    assert unit["SuccessExitStatus"] == [str(errors.SwitchingOffError.exit_code)]
     assert unit["WantedBy"] == ["multi-user.target"]
-    assert unit["DefaultDependencies"] == ["no"]
-    assert "multi-user.target" not in unit["Before"][0]
 
 
-@pytest.mark.parametrize("unit", [port_unit, scan_unit])
-def test_no_directive_twice(unit: Unit) -> None:
-    several = {name for name, values in directives(unit(COMMAND)).items() if len(values) > 1}
+def test_the_path() -> None:
+    """Where the sender leaves its marks."""
+    unit = directives(path_unit())
+    assert unit["DirectoryNotEmpty"] == [f"{sender.STATE}/{sender.MARKS}"]
+    assert unit["WantedBy"] == ["paths.target"]
+
+
+def test_no_directive_twice() -> None:
+    several = {name for name, values in directives(judge_unit(COMMAND)).items() if len(values) > 1}
     assert several == {"DeviceAllow", "SystemCallFilter"}
 
 
@@ -76,16 +61,16 @@ def test_no_directive_twice(unit: Unit) -> None:
     ],
 )
 def test_words_that_systemd_would_read_otherwise(word: str, quoted: str) -> None:
-    assert directives(port_unit([word, ""]))["ExecStart"] == [f'{quoted} "" --port %i']
+    assert directives(judge_unit([word, ""]))["ExecStart"] == [f'{quoted} "" judge']
 
 
 def test_control_characters() -> None:
     with pytest.raises(UsageError, match="control characters"):
-        port_unit(["/opt/a\nExecStartPre=/bin/sh"])
+        judge_unit(["/opt/a\nExecStartPre=/bin/sh"])
 
 
-@pytest.mark.parametrize("unit", [port_unit, scan_unit])
-def test_homes_and_temporary_folders_are_seen_only_when_python_lies_there(unit: Unit) -> None:
+def test_homes_and_temporary_folders_are_seen_only_when_python_lies_there() -> None:
+    unit = judge_unit
     usual = directives(unit(COMMAND))
     assert (usual["ProtectHome"], usual["PrivateTmp"], usual["PrivateUsers"]) == (["yes"], ["yes"], ["yes"])
     assert usual["CapabilityBoundingSet"] == [""]
@@ -96,19 +81,7 @@ def test_homes_and_temporary_folders_are_seen_only_when_python_lies_there(unit: 
     assert "PrivateTmp" not in directives(unit(COMMAND, in_tmp=True))
 
 
-def test_the_time_limit_is_above_our_own_bounds() -> None:
-    """The longest that any shipped device file takes, behind another run that takes as long."""
-    longest = 0.0
-    for entry in default_catalog().entries():
-        file = entry.device_file
-        asked = (file.wait_before_s or 0) + (file.release_delay_ms or 0) / 1000
-        sony = (SONY_LEAVE_MS + SONY_RETURN_MS) / 1000
-        verdict = file.check_success_s or DEFAULT_TIMEOUT_S
-        longest = max(longest, 3 * (asked + sony) + KERNEL_WAIT_S + verdict + LOCK_GRACE_S)
-    assert 60 < longest < START_TIMEOUT_S
-
-
 def test_lines_are_short_enough_to_read() -> None:
-    for text in (port_unit(COMMAND), scan_unit(COMMAND)):
+    for text in (judge_unit(COMMAND), path_unit()):
         assert max(map(len, text.splitlines())) <= 110
         assert all(one or other for one, other in pairwise(text.splitlines())), "no two empty lines"

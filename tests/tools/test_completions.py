@@ -43,9 +43,9 @@ def complete(script: Path, *words: str, cwd: Path | None = None) -> list[str]:
     [
         (("sys",), ["system"]),
         (("system", ""), ["install", "check", "uninstall", "-h", "--help"]),
-        (("system", "check", "--s"), ["--start"]),
-        (("system", "install", "--start", ""), ["run", "systemd", "auto"]),
-        (("rules", "--start", "s"), ["systemd"]),
+        (("system", "check", "--r"), ["--root"]),
+        (("data", "export", "--format", ""), ["classic", "openwrt"]),
+        (("data", "export", "--format", "o"), ["openwrt"]),
         (("--no-w",), ["--no-wait"]),
         (("--vers",), ["--version"]),
         (("19d2", ":", "1201", "--no-w"), ["--no-wait"]),
@@ -97,7 +97,7 @@ def test_zsh_knows_every_verb_and_option() -> None:
         assert block is not None, verb.name
         found = set(re.findall(r"(?<=['{,*])--?[\w-]+", block[1]))
         assert found == {flag for option in verb.options for flag in option.flags}
-    assert r"who starts\: udev (run)" in text
+    assert r"(classic openwrt)" in text
     assert "'explain:show an ID'\\''s entry and plan'" in text
 
 
@@ -125,6 +125,7 @@ def test_the_grammar() -> None:
     assert switch.positionals == (Positional("ID", switch.positionals[0].text, "", True, False),)
     install = by_name["system"].actions[0]
     assert (install.name, install.words) == ("system install", ("system", "install"))
-    start = next(option for option in install.options if option.flags == ("--start",))
-    assert start[2:] == ("run|systemd|auto", "choice", ("run", "systemd", "auto"), False)
+    export = next(action for action in by_name["data"].actions if action.name == "data export")
+    form = next(option for option in export.options if option.flags == ("--format",))
+    assert form[2:] == ("classic|openwrt", "choice", ("classic", "openwrt"), False)
     assert by_name["lint"].positionals[0][2:] == ("file", False, True)

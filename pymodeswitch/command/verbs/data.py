@@ -86,11 +86,14 @@ def _export(options: argparse.Namespace) -> int:
 def _refresh(options: argparse.Namespace) -> int:
     from ...catalog import sources
     from ...catalog.packs import installed_packs, refresh_index
-    from ...large import refresh_large
+    from ...early import sender
+    from ...early.table import has_place, write_table
 
     packs = installed_packs()
     changed = refresh_index(packs)
-    large = refresh_large(sources.default_folders(data_folders(options)))
+    table = sender.TABLE if has_place() else None
+    if table is not None:
+        write_table()
     code = DeviceFileError.exit_code if any(pack.problem for pack in packs) else 0
     if options.json:
         data = [{**pack._asdict(), "problem": pack.problem or None} for pack in packs]
@@ -99,7 +102,7 @@ def _refresh(options: argparse.Namespace) -> int:
                 "index": sources.PACKS_INDEX,
                 "changed": changed,
                 "packs": data,
-                "large_folders": list(large),
+                "table": table,
                 "exit_code": code,
             }
         )
@@ -109,8 +112,8 @@ def _refresh(options: argparse.Namespace) -> int:
                 show(printable(f"{pack.distribution}: {pack.files} files in {folder}"))
         what = "written" if changed else "unchanged"
         show(printable(f"{sources.PACKS_INDEX}: {what}, {len(packs)} packs"))
-        for folder in large:
-            show(printable(f"{folder}: large, is not listed while it is as it is now"))
+        if table is not None:
+            show(f"{table}: written")
     for pack in packs:
         if pack.problem:
             complain(f"{pack.distribution}: {pack.name}: {pack.problem}")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from ...host.linux import direct_host
-from ...nouns.errors import UsageError
-from ...nouns.model import Status
 from ...switching.switch import switch
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id, seconds, settings_for
-from ..console import Progress, complain, print_json, show, terminating, verdict, warn
+from ..console import Progress, print_json, show, terminating, verdict, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +18,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
     add_entry(parser)
     parser.add_argument("--no-wait", action="store_true", help="send, do not wait for the verdict")
-    parser.add_argument(
-        "--and-others", action="store_true", help="then to what comes at the same time (for udev)"
-    )
     parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds for the verdict")
     parser.add_argument("--dry-run", action="store_true", help="show what would be sent, send nothing")
     add_data(parser)
@@ -33,14 +27,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Switch one stick; errors are raised."""
     by_port = options.id is None and options.config is None and options.port is not None
-    if options.and_others and not (by_port and options.no_wait):
-        raise UsageError("--and-others goes with --no-wait and --port alone")
     usb_id = None if by_port else initial_id(options)
     folders = data_folders(options)
     settings = settings_for(options)
     progress = Progress(options)
-    # By its port alone: that is how udev and systemd start it.
-    host = direct_host() if by_port else None
     try:
         with terminating():
             result = switch(
@@ -55,18 +45,10 @@ def run(options: argparse.Namespace) -> int:
                 mbim=False if options.no_mbim else None,
                 settings=settings,
                 data=folders,
-                host=host,
                 observer=progress.observe if progress.wanted else None,
             )
-            if options.and_others and host is not None and result.status is Status.SENT:
-                from ...burst import Burst
-
-                for error in Burst(host, settings, folders).send_to_others(result.port):
-                    complain(str(error))
     finally:
         progress.clear()
-        if host is not None:
-            host.close()
     if options.json:
         from ..report import result_data
 

@@ -6,7 +6,10 @@ import argparse
 import shlex
 from typing import Any
 
-from ...nouns.errors import InstallationError, UsageError
+from ...device_files.files import remove
+from ...early import sender
+from ...early.table import write_table
+from ...nouns.errors import DeviceFileError, InstallationError, SettingsError, UsageError
 from ...system import daemons
 from ...system.inspection import inspect
 from ...system.installation import (
@@ -22,9 +25,9 @@ from ...system.installation import (
 )
 from ...system.root import Root
 from ...system.udev_rules import own_command
+from ...system.units import PATH_UNIT
 from ..arguments import add_actions, add_common
 from ..console import complain, note, print_json, printable, show, warn
-from .rules import add_start
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +45,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         )
         if name != "uninstall":
             action.add_argument("--command", metavar="CMD", help="how pymodeswitch is started there")
-            add_start(action, "auto")
         if name != "check":
             action.add_argument(
                 "--dry-run", action="store_true", help="show what would be done, do nothing"
@@ -69,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _install(options: argparse.Namespace, root: Root, places: Layout, command: tuple[str, ...]) -> int:
-    files = system_files(root, places, command, options.start)
+    files = system_files(root, places, command)
     here = root.is_this_system and not options.dry_run
     if here and (problem := daemons.start_problem(command)):
         raise InstallationError(
@@ -79,11 +81,11 @@ def _install(options: argparse.Namespace, root: Root, places: Layout, command: t
         root,
         places,
         files,
-        packaged=packaged_files(root, options.start, command),
+        packaged=packaged_files(root, command),
         force=options.force,
         dry_run=options.dry_run,
     )
-    warnings = daemons.reload() if here else []
+    warnings = _set_to_work() if here else []
     if here and (warning := daemons.ownership_warning(command)):
         warnings.append(warning)
     if here and not daemons.udev_runs():
@@ -94,11 +96,24 @@ def _install(options: argparse.Namespace, root: Root, places: Layout, command: t
     return 0
 
 
+def _set_to_work() -> list[str]:
+    """Have the sender's table made, and udev and systemd read what is new."""
+    try:
+        write_table()
+        problems = []
+    except (DeviceFileError, SettingsError) as error:
+        problems = [f"the sender has no table, and leaves all to the judge: {error}"]
+    return [*problems, *daemons.reload(start=PATH_UNIT)]
+
+
 def _uninstall(options: argparse.Namespace, root: Root, places: Layout) -> int:
     changes = uninstall(root, places, force=options.force, dry_run=options.dry_run)
     kept = [change for change in changes if change.what == "kept"]
     removed = any(change.what == "removed" for change in changes)
-    warnings = daemons.reload() if removed and root.is_this_system and not options.dry_run else []
+    warnings = []
+    if removed and root.is_this_system and not options.dry_run:
+        warnings = daemons.reload(stop=PATH_UNIT)
+        remove(sender.TABLE)
     code = InstallationError.exit_code if kept else 0
     _report(options, root, changes, warnings, code)
     if kept and not options.json:
@@ -131,8 +146,8 @@ def _report(
 
 
 def _check(options: argparse.Namespace, root: Root, places: Layout, command: tuple[str, ...]) -> int:
-    files = system_files(root, places, command, options.start)
-    packaged = packaged_files(root, options.start, command)
+    files = system_files(root, places, command)
+    packaged = packaged_files(root, command)
     findings = inspect(root, places, files, packaged, system_catalog(root).initial_ids())
     wrong = [finding for finding in findings if finding.state != "ok"]
     code = InstallationError.exit_code if wrong else 0

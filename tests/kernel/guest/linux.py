@@ -86,6 +86,14 @@ def storage_nodes(port: str) -> list[Path]:
     return found()
 
 
+def marks() -> list[str]:
+    """The ports that have a mark of the sender."""
+    try:
+        return sorted(os.listdir(STATE / "marks"))
+    except OSError:
+        return []
+
+
 def serial_ports(port: str) -> list[Path]:
     """Device nodes of the CDC ACM ports of the stick on a port, by interface."""
     return [Path("/dev") / node.name for node in sorted(DEVICES.glob(f"{port}:*/tty/*"))]

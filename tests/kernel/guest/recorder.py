@@ -19,7 +19,7 @@ from pymodeswitch.catalog.importing import read_source
 from tests.kernel.guest import linux
 from tests.kernel.prepare import UDEVD
 from tests.kernel.usbip import Plugged, UsbipServer, place
-from tests.support.polite_stick import RecordingStick
+from tests.support.polite_stick import PoliteStick
 from tests.support.traffic import (
     EXTRA,
     LEAVING_SONY,
@@ -75,7 +75,7 @@ def _unload() -> bool:
 
 
 @contextmanager
-def plugged(usb: UsbipServer, sticks: Sequence[RecordingStick]) -> Iterator[list[Plugged]]:
+def plugged(usb: UsbipServer, sticks: Sequence[PoliteStick]) -> Iterator[list[Plugged]]:
     """The sticks in slots, enumerated and configured; afterwards the slots are empty."""
     places = [usb.plug(stick, slot) for stick, slot in zip(sticks, slots(), strict=False)]
     for at in places:
@@ -112,7 +112,7 @@ def empty(at: Plugged) -> bool:
     return linux.usb_id(at.port) is None
 
 
-def run_reference(case: Case, at: Plugged, stick: RecordingStick) -> Outcome:
+def run_reference(case: Case, at: Plugged, stick: PoliteStick) -> Outcome:
     """The C tool, with the arguments that the dispatcher gives it."""
     if case.device_file.configuration == 0 or case.device_file.pantech_mode == PANTECH_WAIT:
         return Outcome((), None)  # the dispatcher never runs the tool then

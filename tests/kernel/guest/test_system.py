@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,23 +48,84 @@ def test_installed_and_plugged_in(installed: None, plug: Plug) -> None:
     stick = plug(bound=False)
     linux.says_ok(stick.port)
     assert stick.written(0x01).count(EJECT) == 1
-    assert "pymodeswitch --no-wait" not in udev_says(stick.port)
+    assert "early/__main__.py" not in udev_says(stick.port)
+    linux.wait_for("the judge's end", lambda: not linux.marks())
+    assert "verdict " in (linux.STATE / stick.port).read_text()
 
 
-def test_many_at_once_share_a_start(installed: None, usb: UsbipServer) -> None:
-    """All are switched, none twice, by fewer starts than there are; and the next plug starts again."""
+def test_many_at_once(installed: None, usb: UsbipServer) -> None:
+    """All are switched, none twice; and one that comes while the judge is at work, too."""
     shutil.rmtree(linux.STATE, ignore_errors=True)
     sticks = [usb.plug(mf691(), slot) for slot in range(12)]
+    linux.wait_for("the first", lambda: linux.usb_id(sticks[0].port) == "19d2:1203")
+    sticks.append(usb.plug(mf691(), 13))
     for stick in sticks:
         linux.says_ok(stick.port)
-    assert [stick.written(0x01).count(EJECT) for stick in sticks] == [1] * 12
-    linux.settle()
-    assert not os.path.lexists(linux.STATE / "burst")
+    assert [stick.written(0x01).count(EJECT) for stick in sticks] == [1] * len(sticks)
+    linux.wait_for("the judge's end", lambda: not linux.marks())
     usb.unplug(0)
     linux.wait_for("an empty port", lambda: linux.usb_id(sticks[0].port) is None)
     again = usb.plug(mf691(), 0)
     linux.says_ok(again.port)
     assert again.written(0x01).count(EJECT) == 1
+
+
+def judges() -> list[int]:
+    """Process numbers of the judges that are at work."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # it has ended meanwhile
+            continue
+        if b"judge" in words:
+            found.append(int(folder.name))
+    return found
+
+
+def test_a_judge_that_was_killed(installed: None, plug: Plug, usb: UsbipServer) -> None:
+    """The next plug starts another one, which sets right what was left."""
+    stays = plug(mf691(leave=None), bound=False)
+    linux.wait_for("the judge", judges)
+    for number in judges():
+        os.kill(number, signal.SIGKILL)
+    linux.wait_for("its end", lambda: not judges())
+    assert linux.marks() == [stays.port]
+    other = usb.plug(mf691(), 1)
+    linux.says_ok(other.port)
+    linux.wait_for("the judge's end", lambda: not linux.marks())
+    assert linux.driver(stays.port) == "usb-storage"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_judge_that_is_ended(number: int, installed: None, plug: Plug) -> None:
+    """It gives back what the sender has taken, and ends soon."""
+    stick = plug(mf691(leave=None), bound=False)
+    (judge,) = linux.wait_for("the judge", judges)
+    linux.wait_for("the driver taken away", lambda: linux.driver(stick.port) is None)
+    linux.wait_for("its handlers", lambda: catches(judge, number))
+    os.kill(judge, number)
+    linux.wait_for("usb-storage again", lambda: linux.driver(stick.port) == "usb-storage")
+    linux.wait_for("its end", lambda: not judges())
+
+
+def catches(process: int, number: int) -> bool:
+    """Whether a process has a handler for a signal (proc(5): SigCgt)."""
+    status = Path(f"/proc/{process}/status").read_text()
+    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+def test_no_start_for_what_is_no_plug(installed: None, plug: Plug) -> None:
+    """`udevadm trigger`; and udev's events once more, for a stick that has its message."""
+    stick = plug(bound=False)
+    linux.says_ok(stick.port)
+    linux.wait_for("the judge's end", lambda: not linux.marks() and not judges())
+    for words in ((), ("--action=add",)):
+        linux.run_command("udevadm", "trigger", *words, "--subsystem-match=usb")
+        linux.settle()
+    assert (linux.marks(), judges()) == ([], [])
+    assert stick.written(0x01).count(EJECT) == 1
 
 
 def test_uninstalled_and_plugged_in(plug: Plug, usb: UsbipServer) -> None:
@@ -78,7 +140,7 @@ def test_uninstalled_and_plugged_in(plug: Plug, usb: UsbipServer) -> None:
 
 @pytest.mark.parametrize("systemd", [False, True])
 def test_udev_understands_the_rule(systemd: bool, plug: Plug) -> None:
-    """The one file starts by RUN, and where systemd runs by a unit."""
+    """The sender everywhere; the judge where no systemd runs."""
     stick = plug()
     done = linux.pymodeswitch("system", "install", "--command", "/bin/true")
     assert done.returncode == 0, done.stderr
@@ -91,14 +153,13 @@ def test_udev_understands_the_rule(systemd: bool, plug: Plug) -> None:
         if systemd:
             runs.rmdir()
         assert linux.pymodeswitch("system", "uninstall").returncode == 0
-    by_run = f"/bin/true --no-wait --and-others --port {stick.port}" in said
-    by_unit = f"SYSTEMD_WANTS=pymodeswitch@{stick.port}.service" in said
-    assert (by_run, by_unit) == (not systemd, systemd)
+    assert (f"/bin/true early {stick.port}" in said) == systemd
+    assert (f"/bin/true early --start-judge {stick.port}" in said) == (not systemd)
 
 
 def test_a_rule_for_a_whole_vendor(plug: Plug, udev_rules: Path) -> None:
     """usb_id reads the classes in time: storage starts, the modem that comes of it does not."""
-    udev_rules.write_text(rules([], "/bin/true found", whole_vendors=[0x19D2]))
+    udev_rules.write_text(rules([], ["/bin/true", "found"], whole_vendors=[0x19D2]))
     linux.reload_rules()
     stick = plug()
     assert "/bin/true found" in udev_says(stick.port)

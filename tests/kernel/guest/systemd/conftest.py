@@ -10,7 +10,8 @@ import pytest
 
 from tests.kernel.guest import linux
 
-UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # SD_MESSAGE_UNIT_STARTING of systemd's sd-messages.h
+UNIT_STARTED = "39f53479d3a045ac8e11786248231fbf"  # SD_MESSAGE_UNIT_STARTED of systemd's sd-messages.h
+JUDGE = "pymodeswitch.service"
 
 
 class Journal:
@@ -33,18 +34,13 @@ class Journal:
         """What pymodeswitch said of a port."""
         return self.entries(PYMODESWITCH_PORT=port)
 
-    def starts(self, port: str) -> int:
-        """How often systemd has started the unit of a port."""
-        return len(self.entries(UNIT=unit(port), MESSAGE_ID=UNIT_STARTING))
+    def starts(self) -> int:
+        """How often systemd has started the judge."""
+        return len(self.entries(UNIT=JUDGE, MESSAGE_ID=UNIT_STARTED))
 
     def text(self) -> str:
         """All of it, for a person."""
         return linux.run_command("journalctl", self._since, "--output=short-monotonic").stdout
-
-
-def unit(port: str) -> str:
-    """The unit of a port."""
-    return f"pymodeswitch@{port}.service"
 
 
 def state(name: str) -> tuple[str, str, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.kernel.guest import linux
 from tests.kernel.guest.linux import EJECT
-from tests.kernel.guest.systemd.conftest import Journal, state
+from tests.kernel.guest.systemd.conftest import JUDGE, Journal, state
 
 PLUGGED = Path("/run/plugged")  # by guest.sh, before systemd took over
 
@@ -22,11 +22,12 @@ def test_systemd_runs_the_guest() -> None:
 
 
 def test_plugged_in_at_power_on() -> None:
-    """Switched by what udev or the scan starts at boot: sent once, told once, and both ports answer."""
+    """Switched by the sender or the judge: sent once, told once, and both ports answer."""
     port = PLUGGED.read_text().strip()
     linux.wait_for("the modem", lambda: linux.usb_id(port) == "19d2:1203")
-    linux.wait_for("the scan's end", lambda: state("pymodeswitch-scan.service")[0] == "inactive")
-    assert state("pymodeswitch-scan.service")[1:] == ("success", 0)
+    linux.wait_for("the judge's end", lambda: state(JUDGE)[0] == "inactive")
+    assert state(JUDGE)[1:] == ("success", 0)
+    assert state("pymodeswitch.path")[0] == "active"
     linux.says_ok(port)
     transfers = [json.loads(line) for line in Path(f"/run/{port}.jsonl").read_text().splitlines()]
     assert [transfer["data"] for transfer in transfers].count(EJECT.hex()) == 1

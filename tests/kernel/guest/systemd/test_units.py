@@ -1,4 +1,4 @@
-"""pymodeswitch@PORT.service and pymodeswitch-scan.service, as `system install` leaves them."""
+"""The sender, and the judge that pymodeswitch.path starts, as `system install` leaves them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pymodeswitch.virtual import Leave, mf691
 from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
 from tests.kernel.guest.linux import EJECT
-from tests.kernel.guest.systemd.conftest import Journal, state, unit
+from tests.kernel.guest.systemd.conftest import JUDGE, Journal, state
 from tests.kernel.guest.test_late import HANGS, TEST_UNIT_READY, Dying, met_late
 from tests.kernel.usbip import Plugged, UsbipServer, place
 from tests.support.method_sticks import METHODS, Method
@@ -33,14 +33,14 @@ def _installed() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def ended(port: str) -> bool:
-    """The port's unit has done its work."""
-    return state(unit(port))[0] in ("inactive", "failed")
+def ended() -> bool:
+    """The judge has done its work."""
+    return state(JUDGE)[0] in ("inactive", "failed") and not any(linux.marks())
 
 
 def is_switched(stick: Plugged) -> bool:
-    """The modem is there, and the unit is through."""
-    return linux.usb_id(stick.port) == "19d2:1203" and ended(stick.port)
+    """The modem is there, and the judge is through."""
+    return linux.usb_id(stick.port) == "19d2:1203" and ended()
 
 
 @contextmanager
@@ -54,13 +54,6 @@ def without_rules() -> Iterator[None]:
     finally:
         mask.unlink()
         linux.reload_rules()
-
-
-@pytest.fixture
-def no_rules() -> Iterator[None]:
-    """So it is for the whole test."""
-    with without_rules():
-        yield
 
 
 @pytest.fixture
@@ -89,59 +82,85 @@ def test_plugged_in(plug: Plug, journal: Journal) -> None:
         "TRIES": "1",
     }
     assert verdict["PYMODESWITCH_ENTRY"].endswith("/19d2-1201")
-    assert (verdict["_SYSTEMD_UNIT"], verdict["PRIORITY"]) == (unit(stick.port), "6")
-    assert line in linux.run_command("systemctl", "status", unit(stick.port)).stdout
+    assert (verdict["_SYSTEMD_UNIT"], verdict["PRIORITY"]) == (JUDGE, "6")
+    assert line in linux.run_command("systemctl", "status", JUDGE).stdout
     assert linux.attribute(stick.port, "avoid_reset_quirk") == "1"
+    starts = journal.starts()
     for action in ("add", "change"):
         linux.run_command("udevadm", "trigger", f"--action={action}", linux.DEVICES / stick.port)
     linux.settle()
-    assert journal.starts(stick.port) == 1
+    assert (journal.starts(), list(linux.marks())) == (starts, []), "no sender has anything to do"
+
+
+def test_the_message_is_early(plug: Plug) -> None:
+    """Before the first command of usb-storage's scan."""
+    stick = plug(bound=False)
+    linux.wait_for("the modem", lambda: is_switched(stick))
+    assert [cbw[15] for cbw in stick.written(0x01)][:2] == [0x1E, 0x1B]
 
 
 def test_two_at_once(plug: Plug, journal: Journal) -> None:
-    """Equal sticks: each by its own unit."""
+    """Equal sticks: one judge for both."""
     sticks = [plug(bound=False), plug(slot=1, bound=False)]
     for stick in sticks:
         linux.wait_for("the modem", lambda stick=stick: is_switched(stick))  # type: ignore[misc]
         linux.says_ok(stick.port)
         assert stick.written(0x01).count(EJECT) == 1
-        assert journal.starts(stick.port) == 1
         assert [entry["PYMODESWITCH_OUTCOME"] for entry in journal.verdicts(stick.port)] == ["switched"]
 
 
 def test_unplugged_midway(plug: Plug, usb: UsbipServer, journal: Journal) -> None:
-    """The unit does not end with the device: it tells what came of it."""
+    """The judge tells what came of it."""
     stick = plug(mf691(leave=None), bound=False)
     linux.wait_for("the message", lambda: EJECT in stick.written(0x01))
     usb.unplug(stick.slot)
-    linux.wait_for("the unit's end", lambda: ended(stick.port))
-    assert state(unit(stick.port)) == ("failed", "exit-code", 12)
+    linux.wait_for("the judge's end", ended)
     (verdict,) = journal.verdicts(stick.port)
     assert (verdict["PYMODESWITCH_OUTCOME"], verdict["PYMODESWITCH_EXIT_CODE"]) == ("GoneError", "12")
     assert verdict["PRIORITY"] == "3"
-    assert verdict["MESSAGE"] in linux.run_command("systemctl", "status", unit(stick.port)).stdout
+    assert verdict["MESSAGE"] in linux.run_command("systemctl", "status", JUDGE).stdout
+    assert state(JUDGE) == ("inactive", "success", 0), "a stick that fails is no failure of the judge"
 
 
 def test_a_stick_that_stays(plug: Plug, journal: Journal) -> None:
-    """Failed with exit code 11, started once, and the storage driver has it back."""
+    """Tried three times, and the storage driver has it back."""
     stick = plug(mf691(leave=None), bound=False)
-    linux.wait_for("the unit's failure", lambda: state(unit(stick.port))[0] == "failed")
-    assert state(unit(stick.port)) == ("failed", "exit-code", 11)
+    linux.wait_for("the verdict", lambda: journal.verdicts(stick.port))
     linux.wait_for("usb-storage again", lambda: linux.driver(stick.port) == "usb-storage")
     linux.settle()
-    assert journal.starts(stick.port) == 1
     (verdict,) = journal.verdicts(stick.port)
     assert (verdict["PYMODESWITCH_OUTCOME"], verdict["PYMODESWITCH_ID"]) == ("UnchangedError", "19d2:1201")
-    assert linux.run_command("systemctl", "is-failed", unit(stick.port)).returncode == 0
+    assert stick.written(0x01).count(EJECT) == 3
 
 
 def test_stopped_midway(plug: Plug, journal: Journal) -> None:
-    """`systemctl stop` in the middle: it ends soon and gives the stick back."""
+    """`systemctl stop` in the middle: it ends soon; the path starts it again for what is left."""
     stick = plug(mf691(leave=None), bound=False)
-    linux.wait_for("the message", lambda: EJECT in stick.written(0x01))
-    assert linux.run_command("systemctl", "stop", unit(stick.port)).returncode == 0
-    assert state(unit(stick.port))[2] == 143
+    linux.wait_for("the judge", lambda: state(JUDGE)[0] == "active" and EJECT in stick.written(0x01))
+    assert linux.run_command("systemctl", "stop", JUDGE).returncode == 0
     linux.wait_for("usb-storage again", lambda: linux.driver(stick.port) == "usb-storage")
+
+
+def test_killed_midway(plug: Plug, journal: Journal) -> None:
+    """With SIGKILL: the next judge sets it right, as its mark is still there."""
+    stick = plug(mf691(leave=None), bound=False)
+    linux.wait_for("the judge", lambda: state(JUDGE)[0] == "active" and EJECT in stick.written(0x01))
+    assert linux.run_command("systemctl", "kill", "--signal=KILL", JUDGE).returncode == 0
+    linux.wait_for("the verdict", lambda: journal.verdicts(stick.port))
+    linux.wait_for("usb-storage again", lambda: linux.driver(stick.port) == "usb-storage")
+    assert [entry["PYMODESWITCH_OUTCOME"] for entry in journal.verdicts(stick.port)] == ["UnchangedError"]
+
+
+def test_udevd_is_restarted(plug: Plug, journal: Journal) -> None:
+    """And replays all events: nothing is sent again."""
+    stick = plug(bound=False)
+    linux.wait_for("the modem", lambda: is_switched(stick))
+    assert linux.run_command("systemctl", "restart", "systemd-udevd").returncode == 0
+    linux.run_command("udevadm", "trigger", "--action=add", "--subsystem-match=usb")
+    linux.settle()
+    linux.wait_for("the judge's end", ended)
+    assert stick.written(0x01).count(EJECT) == 1
+    assert len(journal.verdicts(stick.port)) == 1
 
 
 def elsewhere() -> int:
@@ -154,40 +173,37 @@ def elsewhere() -> int:
 
 
 def test_met_late(plug: Plug, journal: Journal) -> None:
-    """The unit may cut a stick off that hangs already; that this enumerates it anew starts no other one."""
+    """A stick that hangs already is the judge's, which cuts it off; its next stay starts nobody."""
     with without_rules():
         stick = met_late(plug, Dying(TEST_UNIT_READY), elsewhere())
-        # udev is through with the stick; with its unit it is not, as that hangs, so there is no settling.
+        # udev is through with the stick.
         entry = Path(f"/run/udev/data/c{linux.attribute(stick.port, 'dev')}")
         linux.wait_for("udev", entry.exists)
-    done = linux.run_command("systemctl", "start", unit(stick.port))
-    assert done.returncode == 0, journal.text()
+    done = linux.pymodeswitch("early", stick.port)
+    assert done.returncode == 0, done.stderr
     linux.says_ok(stick.port)
+    linux.wait_for("the verdict", lambda: journal.verdicts(stick.port))
     assert stick.written(0x01).count(EJECT) == 1
     assert [entry["PYMODESWITCH_OUTCOME"] for entry in journal.verdicts(stick.port)] == ["switched"]
-    assert journal.starts(stick.port) == 1
     assert f"the storage driver hung on 19d2:1201 on port {stick.port}: " in journal.text()
     assert HANGS not in journal.text(), "told with -v only"
-    switches = Path(f"/run/pymodeswitch/{stick.port}").read_text().count("switch ")
-    assert switches == 1
 
 
-@pytest.mark.usefixtures("no_rules")
-def test_scan(plug: Plug, journal: Journal) -> None:
-    """The unit that runs at boot switches what udev did not: all that is there, and twice is harmless."""
-    sticks = [plug(), plug(slot=1)]
-    for _ in range(2):
-        done = linux.run_command("systemctl", "start", "pymodeswitch-scan.service")
-        assert done.returncode == 0, done.stderr
+def test_the_first_judge_looks_at_everything(plug: Plug, journal: Journal) -> None:
+    """After a boot it switches what udev did not; from then on only what has a mark."""
+    boot = linux.STATE / "boot"
+    with without_rules():
+        sticks = [plug(), plug(slot=1)]
+        boot.unlink(missing_ok=True)
+        for _ in range(2):
+            assert linux.run_command("systemctl", "start", JUDGE).returncode == 0
+            linux.wait_for("the judge's end", ended)
+    assert boot.exists()
     for stick in sticks:
         linux.says_ok(stick.port)
         assert stick.written(0x01).count(EJECT) == 1
-        assert journal.starts(stick.port) == 0
         (verdict,) = journal.verdicts(stick.port)
-        assert (verdict["PYMODESWITCH_OUTCOME"], verdict["_SYSTEMD_UNIT"]) == (
-            "switched",
-            "pymodeswitch-scan.service",
-        )
+        assert (verdict["PYMODESWITCH_OUTCOME"], verdict["_SYSTEMD_UNIT"]) == ("switched", JUDGE)
 
 
 @pytest.mark.parametrize("method", BY_UNIT, ids=lambda method: method.name)
@@ -200,8 +216,9 @@ def test_methods_are_not_hindered(
     settings.write_text(f"storage_delay_s = {delay + 1}\n")
     stick = plug(method.build(Leave(0.5)), bound=False)
     try:
-        done = linux.run_command("systemctl", "start", unit(stick.port))
+        done = linux.pymodeswitch("early", stick.port)
         assert done.returncode == 0, done.stderr
+        linux.wait_for("the verdict", lambda: journal.verdicts(stick.port) and ended())
         assert DELAY.read_text() == f"{delay + 1}\n"
     finally:
         DELAY.write_text(str(delay))
@@ -211,9 +228,3 @@ def test_methods_are_not_hindered(
     (verdict,) = journal.verdicts(stick.port)
     assert verdict["PYMODESWITCH_OUTCOME"] == "switched"
     assert verdict["PYMODESWITCH_ENTRY"] == str(device_files / "1111:2222")
-
-
-def test_nothing_to_do_is_no_failure(journal: Journal) -> None:
-    """Nothing on the port, as when a stick is pulled out before its unit has begun."""
-    assert linux.run_command("systemctl", "start", unit("1-5")).returncode == 0
-    assert linux.run_command("systemctl", "is-failed", unit("1-5")).returncode != 0

@@ -1,0 +1,66 @@
+"""`judge`: what comes of the sticks that the sender has dealt with. Started by systemd, or by the sender."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+
+from ...catalog.catalog import default_catalog
+from ...early import sender
+from ...early.lookup import Table
+from ...early.table import write_table
+from ...host.linux import LinuxHost
+from ...host.malloc import share_one_heap
+from ...nouns.errors import ModeSwitchError
+from ...switching.fleet import Outcome, put_off_storage_scan
+from ...switching.judge import Judge
+from ..arguments import add_common, settings_for
+from ..console import complain, flush
+from .scan import observer, tell_outcome
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_common(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Until no stick is left to wait for; a line for each, in the journal where that reads it."""
+    settings = settings_for(options)
+    share_one_heap()
+    host = LinuxHost()
+
+    def tell(outcome: Outcome) -> None:
+        tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
+        flush()
+
+    judge = Judge(
+        host, default_catalog(), settings, tell, observer=observer(options), refresh=refresh_table
+    )
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.signal(number, lambda *_: judge.stop()) for number in signals]
+    try:
+        put_off_storage_scan(host, settings)
+        judge.run()
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+        host.close()
+    return 0
+
+
+def refresh_table() -> None:
+    """Make a table for the sender unless the one that there is is of today."""
+    try:
+        table = Table(sender.TABLE)
+        try:
+            if table.is_of_today():
+                return
+        finally:
+            table.close()
+    except (OSError, ValueError):  # there is none, or it cannot be read
+        pass
+    try:
+        write_table()
+    except ModeSwitchError as error:  # without one the sender leaves all to us, which only takes longer
+        complain(f"warning: no table for the sender: {error}")

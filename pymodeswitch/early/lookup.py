@@ -1,0 +1,131 @@
+"""The table, and what it says of a device. table.py makes it, and says what is in it."""
+
+import os
+
+from .stick import Stick
+
+MOST_HEAD, MOST_LINE = 1 << 20, 1 << 13  # bytes of the head, and of a line
+STRINGS = {"uMa": "manufacturer", "uPr": "product", "uSe": "serial"}  # what a qualifier is compared with
+
+# What else than steps may stand in an entry's place.
+NOTHING, ASK = "nothing", "ask"
+
+
+class Table:
+    """The table, opened. OSError or ValueError where there is none that may be trusted.
+
+    limit: switches of a port within a minute. switching: whether sticks are switched by themselves.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        found = os.fstat(self._file)
+        if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+            raise ValueError("others may write it")
+        self._end = found.st_size
+        name, version, start = os.pread(self._file, 64, 0).partition(b"\n")[0].split()
+        self._start = int(start)
+        if (name, version) != (b"table", b"1") or not 0 < self._start < MOST_HEAD:
+            raise ValueError("not a table of this version")
+        self._head = os.pread(self._file, self._start, 0).decode("utf-8", "surrogateescape").split("\n")
+        self.limit, self.switching = 0, False
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._file)
+
+    def is_of_today(self) -> bool:
+        """Whether all that it was made from is as it was. Reads the settings in it, too."""
+        for line in self._head:
+            kind, _, rest = line.partition(" ")
+            if kind == "stat":
+                changed, size, path = rest.split(" ", 2)
+                found = _stat(path)
+                if found is None or (found.st_mtime_ns, found.st_size) != (int(changed), int(size)):
+                    return False
+            elif kind == "none":
+                if _stat(rest) is not None:
+                    return False
+            elif kind == "kernel":
+                if os.uname().release != rest:
+                    return False
+            elif kind == "limit":
+                self.limit = int(rest)
+            elif kind == "switching":
+                self.switching = rest == "yes"
+        return self.limit > 0
+
+    def lines(self, key: str) -> list[list[str]]:
+        """The lines with a key, in their order: path, steps, and conditions of each."""
+        wanted = f"{key}\t".encode()
+        low, high = self._start, self._end
+        while high - low > MOST_LINE:
+            middle = (low + high) // 2
+            block = os.pread(self._file, MOST_LINE, middle)
+            start = block.find(b"\n") + 1
+            if 0 < start < high - middle and block[start : start + len(wanted)] < wanted:
+                low = middle + start
+            else:
+                high = middle
+        found = []
+        while low < self._end:
+            block = os.pread(self._file, 2 * MOST_LINE, low)
+            block = block[: block.rfind(b"\n") + 1]
+            for line in block.splitlines():
+                if line.startswith(wanted):
+                    found.append(line.decode("utf-8", "surrogateescape").split("\t")[1:])
+                elif line > wanted:
+                    return found
+            if not block:
+                break
+            low += len(block)
+        return found
+
+
+def decide(stick: Stick, table: Table) -> tuple[list[str], str]:
+    """The steps for a device, or [NOTHING] or [ASK]; and the path of the entry."""
+    for key in (stick.id, f"{stick.id[:5]}*"):
+        for path, steps, *conditions in table.lines(key):
+            if all(_fits(stick, condition) for condition in conditions if condition[:3] in STRINGS):
+                return _way(stick, steps, conditions), path
+    return [NOTHING], ""
+
+
+def _fits(stick: Stick, condition: str) -> bool:
+    """Whether a string of the device holds a value; catalog/matching.py says how they are compared."""
+    key, _, value = condition.partition("=")
+    text = stick.text(STRINGS[key])
+    return value != "?" and (value in text or value.replace("_", " ") in text)
+
+
+def _way(stick: Stick, steps: str, conditions: list[str]) -> list[str]:
+    """What an entry that fits has us do."""
+    asks = steps == ASK or not stick.interfaces
+    for condition in conditions:
+        key, _, value = condition.partition("=")
+        if key == "already" and stick.interfaces and stick.interfaces[0].klass == int(value, 16):
+            return [NOTHING]  # it is in its target class
+        if key == "active" and stick.configuration == int(value):
+            return [NOTHING]  # so is its configuration, and that is all that there is to do
+        asks = asks or (key == "partly" and stick.configuration == int(value))
+        asks = asks or (key == "mbim" and stick.has_mbim)
+        if key == "storage" and not asks:
+            interface = stick.interface(value)
+            if interface is not None and not stick.is_storage(interface):
+                return [NOTHING]
+    words = steps.split()  # which may be [NOTHING]
+    return [ASK] if asks or _lacks_configuration(stick, words) else words
+
+
+def _lacks_configuration(stick: Stick, words: list[str]) -> bool:
+    """Whether all that is to be done is to select a configuration that the device has not got."""
+    named = [int(word.partition("=")[2]) for word in words if word.startswith("set-configuration=")]
+    sends = any(word.startswith(("out=", "control=", "reset")) for word in words)
+    return bool(named) and not sends and named[-1] not in stick.configurations
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None

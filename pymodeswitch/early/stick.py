@@ -1,0 +1,131 @@
+"""A device as sysfs shows it: what host/sysfs.py reads, as far as the sender needs it."""
+
+import os
+from time import monotonic, sleep
+
+CONFIGURED_S, LOOK_S = 2.0, 0.01  # until the kernel has configured a device that is being enumerated
+MOST_BYTES = 1 << 16
+CONFIGURATION, INTERFACE, ENDPOINT, BULK = 2, 4, 5, 2  # USB 2.0, tables 9-5 and 9-13
+MBIM, STORAGE = b"\x02\x0e", 0x08
+
+
+class Interface:
+    """One of the active configuration, alternate setting 0, with its first bulk endpoints."""
+
+    __slots__ = ("bulk_in", "bulk_out", "klass", "number")
+
+    def __init__(self, number: int, klass: int) -> None:
+        self.number = number
+        self.klass = klass
+        self.bulk_out: int | None = None
+        self.bulk_in: int | None = None
+
+
+class Stick:
+    """The device on a port. OSError when there is none, ValueError when it cannot be read.
+
+    sysfs: its root. has_mbim: whether one of several configurations has an MBIM interface. configurations:
+    bConfigurationValue of all.
+    """
+
+    def __init__(self, sysfs: str, port: str) -> None:
+        self.port = port
+        self.folder = f"{sysfs}/bus/usb/devices/{port}"
+        self.descriptors = read(f"{self.folder}/descriptors")
+        if len(self.descriptors) < 18:
+            raise ValueError("it has no descriptors")
+        self.bus, self.number = int(self.text("busnum")), int(self.text("devnum"))
+        until = monotonic() + CONFIGURED_S
+        while not (value := self.text("bConfigurationValue")) and monotonic() < until:
+            sleep(LOOK_S)
+        self.configuration = int(value or 0)
+        self.device_class = self.descriptors[4]
+        self.interfaces: list[Interface] = []
+        self.has_mbim = False
+        self.configurations: list[int] = []
+        self._read_descriptors()
+
+    @property
+    def id(self) -> str:
+        """`19d2:1201`."""
+        raw = self.descriptors
+        return f"{raw[9]:02x}{raw[8]:02x}:{raw[11]:02x}{raw[10]:02x}"
+
+    def text(self, name: str) -> str:
+        """An attribute; empty where there is none."""
+        return text(f"{self.folder}/{name}")
+
+    def _read_descriptors(self) -> None:
+        """USB 2.0, 9.6. A descriptor with a length below 2, or a cut one, ends the walk."""
+        raw, at = self.descriptors, 0
+        is_active = is_inside = has_mbim = False
+        while at + 2 <= len(raw) and raw[at] >= 2 and at + raw[at] <= len(raw):
+            length, kind = raw[at], raw[at + 1]
+            if kind == CONFIGURATION and length >= 9:
+                self.configurations.append(raw[at + 5])
+                is_active, is_inside = raw[at + 5] == self.configuration, False
+            elif kind == INTERFACE and length >= 9:
+                is_first = raw[at + 3] == 0
+                has_mbim = has_mbim or (is_first and raw[at + 5 : at + 7] == MBIM)
+                is_inside = is_active and is_first
+                if is_inside:
+                    self.interfaces.append(Interface(raw[at + 2], raw[at + 5]))
+            elif kind == ENDPOINT and length >= 7 and is_inside and raw[at + 3] & 3 == BULK:
+                last, address = self.interfaces[-1], raw[at + 2]
+                if address & 0x80 and last.bulk_in is None:
+                    last.bulk_in = address
+                elif not address & 0x80 and last.bulk_out is None:
+                    last.bulk_out = address
+            at += length
+        self.has_mbim = has_mbim and len(self.configurations) > 1
+
+    def interface(self, value: str) -> Interface | None:
+        """The interface with that number, or the first one for `first`; None where there is none."""
+        for interface in self.interfaces:
+            if value == "first" or interface.number == int(value):
+                return interface
+        return None
+
+    def is_storage(self, interface: Interface) -> bool:
+        """Whether it takes storage commands; planning/plan.py says what counts."""
+        shown = interface.klass
+        if self.device_class not in (0x00, 0xEF) and (shown != STORAGE or self.device_class == 0xFF):
+            shown = self.device_class
+        return shown == STORAGE
+
+    def is_busy(self) -> bool:
+        """Whether a command of the storage driver is under way: then taking it away would wait."""
+        for interface in self.interfaces:
+            folder = f"{self.folder}:{self.configuration}.{interface.number}"
+            for name in names(folder):
+                if name.startswith("host"):
+                    host = f"{folder}/{name}/scsi_host/{name}"
+                    busy, state = text(f"{host}/host_busy"), text(f"{host}/state")
+                    if busy not in ("0", "") or state not in ("running", "created", ""):
+                        return True
+        return False
+
+
+def read(path: str) -> bytes:
+    """A small file. OSError."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, MOST_BYTES)
+    finally:
+        os.close(file)
+
+
+def text(path: str) -> str:
+    """The text in a small file; empty where there is none."""
+    try:
+        return read(path).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def names(folder: str) -> list[str]:
+    """What is in a folder; nothing where there is none."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

@@ -1,0 +1,134 @@
+"""Marks: what the sender (early/) leaves for the judge, a file for each port below /run/pymodeswitch/marks.
+
+A line is a word and its value:
+
+    stick ID BUS NUMBER     the stay that it is about: initial ID, bus and device number
+    state STATE             asked (nothing was done), sending, sent, or failed (nothing could be sent)
+    when SECONDS            on the kernel's monotonic clock
+    error NUMBER            the errno of the last call that failed; 0 for none
+    configuration N         that was active
+    drivers N N ...         interfaces that had a kernel driver, which the sender has taken away
+    entry PATH              of the device file
+    descriptors HEX         as the device sent them (USB 2.0, 9.6)
+    manufacturer TEXT       so are product and serial; with escapes as in Python
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..device_files.files import read_bytes, remove
+from ..host.sysfs import attached_device
+from ..nouns.errors import DeviceFileError, UsageError
+from ..nouns.log import Logger
+from ..nouns.model import AttachedDevice, Port, UsbId, parse_port
+from ..nouns.record import Record
+from ..nouns.run_folder import MARKS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..nouns.protocols import Host
+
+logger = Logger(__name__)
+
+MAX_BYTES = 1 << 18  # descriptors have 64 KiB at most, and are written in hex
+ASKED, SENDING, SENT, FAILED = "asked", "sending", "sent", "failed"
+# How long a stick may take to leave once it has its message; the reference gives it twice that.
+RECENT_S = 10.0
+
+
+class Mark(Record):
+    """What the sender has left. device: as it was then. drivers: interfaces that had one."""
+
+    device: AttachedDevice
+    state: str
+    seconds: float
+    drivers: tuple[int, ...]
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether a message is out, or may be."""
+        return self.state in (SENDING, SENT)
+
+
+def read_marks(folder: str) -> list[Mark]:
+    """All marks in the folder of the state; one that is no mark is removed. folder: state_folder of a Host."""
+    marks = []
+    try:
+        names = sorted(os.listdir(os.path.join(folder, MARKS)))
+    except OSError:  # no stick was plugged in since the system started
+        return []
+    for name in names:
+        try:
+            marks.append(_read(folder, Port(name)))
+        except FileNotFoundError:  # another judge was faster
+            continue
+        except (ValueError, DeviceFileError) as error:
+            logger.warning("%s: no mark of the sender: %s", os.path.join(folder, MARKS, name), error)
+            _remove(folder, name)
+    return marks
+
+
+def mark_of(host: Host, device: AttachedDevice) -> Mark | None:
+    """The mark of this very stay of a device, if a message was sent to it a moment ago."""
+    if host.state_folder is None:
+        return None
+    try:
+        mark = _read(host.state_folder, device.port)
+    except (OSError, ValueError):
+        return None
+    recent = 0 <= host.now() - mark.seconds < RECENT_S
+    return mark if mark.is_sent and recent and mark.device.same_stay(device) else None
+
+
+def remove_mark(folder: str, mark: Mark) -> bool:
+    """Remove a mark, unless there is another one of that port by now; False when it cannot be removed."""
+    try:
+        now = _read(folder, mark.device.port)
+    except (OSError, ValueError):
+        return True
+    return not now.device.same_stay(mark.device) or _remove(folder, mark.device.port)
+
+
+def _remove(folder: str, name: str) -> bool:
+    try:
+        remove(os.path.join(folder, MARKS, name))
+    except DeviceFileError as error:
+        logger.warning("%s", error)
+        return False
+    return True
+
+
+def _read(folder: str, port: Port) -> Mark:
+    """ValueError (UsageError, DeviceFileError) for what is no mark; FileNotFoundError where there is none."""
+    path = os.path.join(folder, MARKS, port)
+    try:
+        data = read_bytes(path, MAX_BYTES)
+    except DeviceFileError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise error.__cause__ from None
+        raise
+    values = dict(line.partition(" ")[::2] for line in data.decode("utf-8", "replace").splitlines())
+    try:
+        usb_id, bus, number = values["stick"].split(" ")
+        state = values["state"]
+        if state not in (ASKED, SENDING, SENT, FAILED):
+            raise ValueError(f"state {state!r}")
+        device = attached_device(
+            parse_port(port),
+            bytes.fromhex(values["descriptors"]),
+            bus=int(bus),
+            device_number=int(number),
+            configuration=int(values["configuration"]),
+            texts={name: _unescaped(values[name]) for name in ("manufacturer", "product", "serial")},
+        )
+        if device is None or device.id != UsbId.parse(usb_id):
+            raise ValueError("the descriptors are another device's")
+        drivers = tuple(int(number) for number in values["drivers"].split())
+        return Mark(device, state, float(values["when"]), drivers)
+    except (KeyError, UsageError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _unescaped(text: str) -> str:
+    return text.encode("ascii", "replace").decode("unicode_escape")
