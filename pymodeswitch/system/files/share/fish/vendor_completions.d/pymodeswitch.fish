@@ -41,7 +41,7 @@ complete -c pymodeswitch -n '__fish_seen_subcommand_from judge' -s v -l verbose 
 complete -c pymodeswitch -n '__fish_seen_subcommand_from judge' -s q -l quiet -d 'print only errors'
 complete -c pymodeswitch -n '__fish_use_subcommand' -a list -d 'show what is attached'
 complete -c pymodeswitch -n '__fish_seen_subcommand_from list' -s h -l help -d 'show this help message and exit'
-complete -c pymodeswitch -n '__fish_seen_subcommand_from list' -l sources -d 'show the folders of device files, and who hides whom (-v: every file)'
+complete -c pymodeswitch -n '__fish_seen_subcommand_from list' -l sources -d 'show the folders of device files, and which files replace others (-v: every file)'
 complete -c pymodeswitch -n '__fish_seen_subcommand_from list' -l data -x -a '(__fish_complete_directories)' -d 'a folder looked at first'
 complete -c pymodeswitch -n '__fish_seen_subcommand_from list' -l json -d 'print one JSON object'
 complete -c pymodeswitch -n '__fish_seen_subcommand_from list' -s v -l verbose -d 'say what is done, and why'
