@@ -24,6 +24,7 @@ from ..nouns.errors import DeviceFileError, NoEntryError
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, Entry, UsbId
 from ..nouns.record import replace
+from ..planning.modes import way_of
 from . import sources
 from .matching import Candidate, Choice, Found, Reason, candidate_for
 from .sources import Folder, Source, default_folders
@@ -213,6 +214,14 @@ class Catalog:
         if self._entries is None:
             self._entries = tuple(self.entries())
         return tuple(entry for entry in self._entries if target in entry.all_targets)
+
+    def origins(self, device: AttachedDevice) -> tuple[Entry, ...]:
+        """The entries that lead to a device, by any of their ways, those of its own vendor first.
+
+        Reads all device files, once.
+        """
+        found = [entry for entry in self.leading_to(device.id) if way_of(device, entry) is not None]
+        return tuple(sorted(found, key=lambda entry: (entry.id.vendor != device.id.vendor, entry.id)))
 
     def no_entry_error(self, usb_id: UsbId) -> NoEntryError:
         """The error for an ID without a file; says so when it is masked, or the target of another."""

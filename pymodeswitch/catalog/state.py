@@ -8,8 +8,8 @@ from __future__ import annotations
 from ..nouns.errors import DeviceFileError, ModeSwitchError
 from ..nouns.model import MBIM_MODE, AttachedDevice, DeviceFile, Entry
 from ..nouns.record import Choice, Record
+from ..planning.modes import is_in_mode_of, way_of
 from ..planning.plan import make_plan
-from ..planning.ways import is_in_mode_of, way_of
 from .catalog import Catalog, read_entry
 from .matching import Choice as FileChoice
 
@@ -67,15 +67,6 @@ def state_text(state: State, way: DeviceFile | None) -> str:
     return state.value
 
 
-def origins(device: AttachedDevice, catalog: Catalog) -> tuple[Entry, ...]:
-    """The entries that lead to a device, by any of their ways, those of its own vendor first.
-
-    Reads all device files, once.
-    """
-    found = [entry for entry in catalog.leading_to(device.id) if way_of(device, entry) is not None]
-    return tuple(sorted(found, key=lambda entry: (entry.id.vendor != device.id.vendor, entry.id)))
-
-
 def state_by(device: AttachedDevice, entry: Entry, wanted: DeviceFile) -> tuple[State, DeviceFile | None]:
     """The state of a device that an entry is for, and the way whose mode it is in.
 
@@ -116,6 +107,6 @@ def state_of(
         return DeviceState(device, state, choice, entry, way)
     if choice.undecided:
         return DeviceState(device, State.UNDECIDED, choice)
-    for entry in origins(device, catalog):
+    for entry in catalog.origins(device):
         return DeviceState(device, State.SWITCHED, choice, entry, way_of(device, entry))
     return DeviceState(device, State.STORAGE if device.is_storage else State.UNKNOWN, choice)

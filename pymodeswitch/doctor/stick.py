@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from ..catalog.catalog import Catalog, read_entry
 from ..catalog.matching import Choice
-from ..catalog.state import origins
 from ..host.sysfs import Sysfs
 from ..nouns.errors import DeviceFileError
 from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Entry, UsbId
-from ..planning.ways import way_of
+from ..planning.modes import way_of
 from .computer import Computer
 from .findings import Finding
 
@@ -101,7 +100,7 @@ def look_at(device: AttachedDevice, catalog: Catalog, computer: Computer) -> Sti
         except DeviceFileError as error:
             complaint = str(error)
     # That takes reading all device files, and tells nothing of a stick that has its own.
-    leading = origins(device, catalog) if entry is None else ()
+    leading = catalog.origins(device) if entry is None else ()
     hosts, units = storage(device, computer)
     return Stick(device, choice, entry, complaint, leading, hosts, units)
 

@@ -41,10 +41,10 @@ from ..nouns.errors import DeviceFileError, ModeSwitchError
 from ..nouns.model import LEGACY_MODE, MBIM_MODE, AttachedDevice, DeviceFile, Entry, Interface, Port, UsbId
 from ..nouns.record import replace
 from ..planning import settings as settings_module
+from ..planning.modes import is_in_mode_of
 from ..planning.plan import CBW_SIGNATURE, make_plan
 from ..planning.policy import decide_by
 from ..planning.settings import Settings, read_settings
-from ..planning.ways import is_in_mode_of
 from . import sender
 from .lookup import ASK, MOST_LINE, NOTHING
 

@@ -27,10 +27,12 @@ LOCK_S, LOOK_S = 5.0, 0.01  # another start of this needs a few milliseconds
 
 def modem_ids(entries: Iterable[Entry]) -> set[UsbId]:
     """What the entries lead to; the initial ID where they name no other."""
-    found = set()
+    found: set[UsbId] = set()
     for entry in entries:
-        targets = {target for way in entry.device_file.ways_for(None) for target in way.targets(entry.id)}
-        found |= targets or {entry.id}
+        ways = entry.device_file.ways_for(None)
+        found.update(entry.all_targets)
+        if not entry.all_targets or any(way.keeps_id(entry.id) and way.target_class for way in ways):
+            found.add(entry.id)
     return found
 
 

@@ -255,13 +255,20 @@ class DeviceFile(Record, kw_only=True):
 
     def targets(self, initial: UsbId) -> tuple[UsbId, ...]:
         """Target IDs. A missing TargetVendor means the initial vendor, as in the reference."""
+        # An entry may name its own initial ID as target; then only the class can tell (3566:2001).
+        return tuple(target for target in self._named(initial) if target != initial)
+
+    def keeps_id(self, initial: UsbId) -> bool:
+        """Whether a switched device may have its initial ID: it is named as a target, or nothing else is."""
+        named = self._named(initial)
+        return not named or initial in named
+
+    def _named(self, initial: UsbId) -> tuple[UsbId, ...]:
         vendor = initial.vendor if self.target_vendor is None else self.target_vendor
         products = self.target_product_list
         if not products and self.target_product is not None:
             products = (self.target_product,)
-        listed = tuple(UsbId(vendor, product) for product in products) + self.target_id_list
-        # An entry may name its own initial ID as target; then only the class can tell (3566:2001).
-        return tuple(target for target in listed if target != initial)
+        return tuple(UsbId(vendor, product) for product in products) + self.target_id_list
 
 
 class Severity(Choice):

@@ -44,15 +44,16 @@ def device_at(host: Host, port: Port) -> AttachedDevice | None:
 class Connector:
     """The connector that holds a device, from now on: what it was, and where it goes.
 
-    What is on the peer already is not the device (nothing but a hub is in both ports at once), so it is
-    left out for as long as it stays.
+    What is on the peer while the device is still there is not the device (nothing but a hub is in both
+    ports at once), so it is left out for as long as it stays.
     """
 
     def __init__(self, host: Host, before: AttachedDevice) -> None:
         self._host = host
         self.port = before.port
-        peer = host.peer(before.port)
-        self._on_peer = None if peer is None else host.at(peer)
+        peer, here = host.peer(before.port), host.at(before.port)
+        is_there = here is not None and here.same_stay(before)
+        self._on_peer = host.at(peer) if peer is not None and is_there else None
 
     def now(self) -> AttachedDevice | None:
         """The device that is in it now: on its old port, or new on the peer."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from ..catalog.catalog import Catalog, entry_from_file, nothing_fits, read_entry
-from ..catalog.state import origins
 from ..nouns.errors import (
     AnotherRunError,
     DeviceFileError,
@@ -32,9 +31,9 @@ from ..nouns.model import (
 from ..nouns.protocols import Host
 from ..nouns.record import Record, replace
 from ..nouns.steps import Plan, Step
+from ..planning.modes import is_in_mode_of, shows_only_storage, way_of
 from ..planning.policy import decide_by
 from ..planning.settings import Settings
-from ..planning.ways import is_in_mode_of, shows_only_storage, way_of
 from .attempts import Attempts
 from .connector import device_at
 from .marks import Mark, mark_of
@@ -216,7 +215,7 @@ class Operation:
         self._id = device.id
         if self.catalog.candidates(device.id):
             return False
-        leading = origins(device, self.catalog)
+        leading = self.catalog.origins(device)
         if leading:
             self.entry = leading[0]
             self.way = way_of(device, leading[0])

@@ -161,7 +161,8 @@ def judge_mark(
         entry = operation.decide(device, operation.choose_entry(device, ask=False), None)
         plan = operation.plan = make_plan(entry.device_file, device)
         seconds = entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
-        return operation.carry_out(device, entry, plan, seconds, MAX_TRIES, mark)
+        tries = 1 if entry.device_file.shared else MAX_TRIES
+        return operation.carry_out(device, entry, plan, seconds, tries, mark)
     except ModeSwitchError as error:
         operation.leave_word(error)
         raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..nouns.errors import GoneError, ModeSwitchError, UnchangedError, UnexpectedDeviceError
 from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Entry
 from ..nouns.record import Choice
-from ..planning.ways import is_in_mode_of
+from ..planning.modes import is_in_mode_of
 
 
 class Verdict(Choice):

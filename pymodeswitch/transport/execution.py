@@ -157,7 +157,7 @@ class _Run:
         self.refusal: UsbFault | None = None  # the first command that the storage driver did not take
         self._transport: Transport | None = None
         self._units: tuple[StorageUnit, ...] = ()
-        self._tag = b""  # dCBWTag of the last message
+        self._tag: bytes | None = None  # dCBWTag of the last message that got through
 
     def __enter__(self) -> Self:
         if self.plan.opens_device:
@@ -283,11 +283,11 @@ class _Run:
     def _send(self, endpoint: int, data: bytes, timeout_ms: int) -> Fault | None:
         """Send; a stalled endpoint is cleared and the message sent again, once."""
         self.execution.started = True
-        self._tag = data[4:8]
         fault = _tolerate(self.transport.bulk_out, endpoint, data, timeout_ms)
         if fault is Fault.STALL:
             _tolerate(self.transport.clear_halt, endpoint)
             fault = _tolerate(self.transport.bulk_out, endpoint, data, timeout_ms)
+        self._tag = data[4:8] if fault is None else None
         return fault
 
     def _read_status(self, step: ReadStatus) -> Fault | None:
@@ -314,7 +314,7 @@ class _Run:
                     break
             else:
                 fault = None
-                if answer.startswith(CSW_SIGNATURE + self._tag):
+                if self._tag is None or answer.startswith(CSW_SIGNATURE + self._tag):
                     break
             if left <= MORE_READS:
                 timeout_ms = min(MORE_MS, step.timeout_ms)

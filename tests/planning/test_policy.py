@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pymodeswitch import DeviceFile, Status, UnchangedError, UsageError, UsbId, switch
+from pymodeswitch.catalog.catalog import default_catalog, read_entry
 from pymodeswitch.planning.plan import typical_device
 from pymodeswitch.planning.policy import Decision, decide, decide_by, mode_names
 from pymodeswitch.planning.settings import Settings
@@ -250,8 +251,10 @@ def test_a_mode_that_the_settings_have_and_the_file_has_not(
     named = {"port": "1-1"} if by_port else {"vendor": 0x12D1, "product": 0x1F01}
     result = switch(backend=backend, settings=settings, **named)  # type: ignore[arg-type]
     assert result.status is Status.SWITCHED
+    (candidate,) = default_catalog().candidates(HUAWEI)
+    names = ", ".join(read_entry(candidate).device_file.mode_names)
     assert result.warnings[0] == (
-        "/etc/some.conf: no mode 'zebra' for 12d1:1f01: there are network, modem; the default one is taken"
+        f"/etc/some.conf: no mode 'zebra' for 12d1:1f01: there are {names}; the default one is taken"
     )
     assert switch(0x12D1, 0x1F01, backend=backend, settings=settings).status is Status.ALREADY
 

@@ -325,7 +325,7 @@ def test_r18_r3_scripts_that_switch(tmp_path: Path) -> None:
 
 def test_r26_our_rules_are_not_started_by_our_own_switch() -> None:
     """Selecting a configuration makes `bind` and `change` events: theirs interrupted itself by them."""
-    text = rules(IDS, "/usr/bin/pymodeswitch")
+    text = rules(IDS, ["/usr/bin/pymodeswitch"])
     assert text.splitlines()[1] == 'ACTION!="add", GOTO="pymodeswitch_end"'
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pymodeswitch import AttachedDevice, DeviceFile, Entry, Interface, UsbId
+from pymodeswitch.planning.modes import is_in_mode_of
 from pymodeswitch.planning.plan import typical_device
-from pymodeswitch.planning.ways import is_in_mode_of
 from pymodeswitch.switching.verdict import Verdict, judge
 
 INITIAL, TARGET, OTHER = UsbId(0x19D2, 0x1201), UsbId(0x19D2, 0x1203), UsbId(0x19D2, 0x0031)

@@ -94,9 +94,9 @@ def lint_file(path: str) -> list[Diagnostic]:
 
 def _leads_nowhere(way: DeviceFile, initial: UsbId) -> bool:
     """Whether a way names targets, and all of them are the initial ID, which tells nothing alone."""
-    named = way.target_product is not None or way.target_product_list or way.target_id_list
     tells = way.target_class is not None or way.configuration is not None
-    return bool(named) and not tells and not way.targets(initial)
+    names_one = way.target_product is not None or way.target_product_list or way.target_id_list
+    return bool(names_one) and not tells and not way.targets(initial)
 
 
 def _whole(path: str, error: ModeSwitchError) -> Diagnostic:

@@ -79,7 +79,8 @@ def test_its_probe_makes_it_leave_once_more(stay_s: float, target: tuple[int, in
     plug(stick(mode(target, stay_s=stay_s, super_speed=False), mode(target)))
     found = switched()
     assert (found["status"], found["unlisted"]) == ("switched", target is UNLISTED)
-    assert found["port"] == peer_of(0)
+    # A listed one may have had all its nodes, and its verdict, before the kernel saw it leave.
+    assert found["port"] in ((peer_of(0),) if target is UNLISTED else (peer_of(0), place(0)[0]))
     linux.says_ok(peer_of(0))
 
 

@@ -1,7 +1,4 @@
-"""Whether a device is in the mode that a way of switching leads to. Pure.
-
-A device file has one way or several (`#mode`); the verdict, the catalogue's states and the plan ask here.
-"""
+"""Whose mode an attached device is in: which way of an entry leads to what it shows. Pure."""
 
 from __future__ import annotations
 
