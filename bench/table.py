@@ -120,9 +120,9 @@ def _plug_rows(here: Lines, init: str) -> list[Row]:
     return [
         *table,
         compared(
-            f"{here.where}: CPU of one switch with its verdict, all processes",
-            [x["cpu_s"] for x in ours],
-            [x["cpu_s"] for x in theirs],
+            f"{here.where}: CPU of one switch with its verdict, all processes, udev's too",
+            [x["all_cpu_s"] for x in ours],
+            [x["all_cpu_s"] for x in theirs],
             1.25,
         ),
     ]
@@ -151,7 +151,7 @@ def _many_rows(here: Lines) -> list[Row]:
     ]
     is_kept = all(x["switched"] == x["sticks"] and not x["twice"] for x in ours)
     table = [Row(f"{what}: switched", *printed, printed[0], "all, none twice", is_kept)]
-    for key, name, most in (("all_s", "time", 0.4), ("cpu_s", "CPU", 0.35)):
+    for key, name, most in (("all_s", "time", 0.4), ("all_cpu_s", "CPU of all processes", 0.35)):
         values = [[x[key] for x in them if x[key] is not None] for them in (ours, theirs)]
         table.append(compared(f"{what}: {name}", *values, most, digits=1))
     memory = [x["peak_kb"] / 1024 for x in ours]
