@@ -1,4 +1,4 @@
-"""CPU time of every process that ends, from the kernel's process accounting; and of a whole cgroup.
+"""CPU time of every process that ends, from the kernel's process accounting; and of whole cgroups.
 
 Sources: acct(2) and acct(5): `struct acct_v3`, 64 bytes, times as comp_t (3 bits of exponent to the base 8,
 13 bits of mantissa) in units of 10 ms; Documentation/admin-guide/cgroup-v2.rst (cpu.stat).
@@ -50,20 +50,20 @@ def _expanded(number: int) -> int:
     return (number & 0x1FFF) << 3 * (number >> 13)
 
 
-class Cgroup:
+def cgroup_of(name: str, process: int) -> Path:
     """A cgroup of its own for a process and all that it starts from now on."""
+    if not (CGROUPS / "cgroup.procs").exists():
+        os.system(f"mount -t cgroup2 none {CGROUPS}")
+    folder = CGROUPS / name
+    folder.mkdir(exist_ok=True)
+    (folder / "cgroup.procs").write_text(str(process))
+    return folder
 
-    def __init__(self, name: str, process: int) -> None:
-        if not (CGROUPS / "cgroup.procs").exists():
-            os.system(f"mount -t cgroup2 none {CGROUPS}")
-        self._folder = CGROUPS / name
-        self._folder.mkdir(exist_ok=True)
-        (self._folder / "cgroup.procs").write_text(str(process))
 
-    def cpu_s(self) -> float:
-        """User and system time of all its processes so far, those that have ended too."""
-        for line in (self._folder / "cpu.stat").read_text().splitlines():
-            name, _, value = line.partition(" ")
-            if name == "usage_usec":
-                return int(value) / 1e6
-        raise OSError("cpu.stat has no usage_usec")
+def cpu_s(cgroup: Path) -> float:
+    """User and system time of all its processes so far, those that have ended too."""
+    for line in (cgroup / "cpu.stat").read_text().splitlines():
+        name, _, value = line.partition(" ")
+        if name == "usage_usec":
+            return int(value) / 1e6
+    raise OSError("cpu.stat has no usage_usec")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,34 +13,46 @@ from pathlib import Path
 from tests.kernel.guest import linux
 
 NAMES = ("pymodeswitch", "usb_modeswitch")
+# Where the guest has pymodeswitch and what it needs, copied from the rig's shared folder and compiled there:
+# not in a home, nor below /tmp, which would take a wider sandbox. PYTHON: the system's own.
+LIBRARY = "/opt/pymodeswitch"
+PYTHON = "/usr/bin/python3"
+OURS = (PYTHON, "-I", f"{LIBRARY}/pymodeswitch/__main__.py")
+# What is done before the guest's init starts: the default installation.
+BEFORE = f"""\
+cp -r /run/rig/library {LIBRARY} && {PYTHON} -m compileall -q {LIBRARY}/pymodeswitch {LIBRARY}/usb
+{shlex.join(OURS)} system install --quiet
+"""
 
 
 @contextmanager
 def installed(name: str) -> Iterator[None]:
-    """One of the two, with its rule in force; gone afterwards."""
+    """One of the two, with its rule in force; gone afterwards. The other one is taken away before."""
     if name == "pymodeswitch":
         _done("system", "install", "--quiet")
         yield
-        _done("system", "uninstall", "--quiet")
         return
+    _done("system", "uninstall", "--quiet")
     files = _reference_files()
     # Logging off, as the file in the package has it.
     for source, target in files:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target, follow_symlinks=False)
-    linux.reload_rules()
+    _reload()
     yield
     for _, target in files:
         target.unlink()
+    _reload()
+
+
+def _reload() -> None:
     linux.reload_rules()
-
-
-# The Python whose pymodeswitch is measured: one that has it installed, not this checkout.
-PYTHON = os.environ.get("BENCH_PYTHON", linux.PYTHON)
+    if linux.runs_systemd():
+        subprocess.run(["systemctl", "daemon-reload"], check=True, timeout=60)
 
 
 def _done(*words: str) -> None:
-    done = linux.run_command(PYTHON, "-I", "-m", "pymodeswitch", *words)
+    done = linux.run_command(*OURS, *words)
     if done.returncode:
         raise RuntimeError(f"pymodeswitch {' '.join(words)}: {done.stderr}")
 
@@ -54,19 +67,24 @@ def _reference_files() -> list[tuple[Path, Path]]:
     return found
 
 
-def busy() -> list[str]:
-    """The command lines of both that are still running."""
-    found = []
+def processes() -> dict[int, str]:
+    """The command lines of both that are still running, by process."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
         except OSError:  # it ended meanwhile
             continue
-        # What a rule of ours starts has the package's __main__.py as its program.
+        # What a rule of ours starts has a __main__.py as its program.
         names = {os.path.basename(word.removesuffix("/__main__.py")) for word in words}
-        if int(folder.name) != os.getpid() and names & {*NAMES, "usb_modeswitch_dispatcher"}:
-            found.append(" ".join(words))
+        if int(folder.name) != os.getpid() and names & {*NAMES, "early", "usb_modeswitch_dispatcher"}:
+            found[int(folder.name)] = " ".join(words)
     return found
+
+
+def judge() -> int | None:
+    """The process of the judge, while there is one."""
+    return next((number for number, words in processes().items() if words.strip().endswith(" judge")), None)
 
 
 def is_tool(process: str) -> bool:
@@ -74,13 +92,8 @@ def is_tool(process: str) -> bool:
     return process.startswith(("usb_modeswitch", "python")) or process in HELPERS
 
 
-# What the reference's scripts start, a thread that its process may be named after, and what ours starts.
+# What the reference's scripts start, and threads that their processes may be named after.
 HELPERS = (
     *("sh", "dash", "expr", "readlink", "basename", "gzip", "tar", "logger", "echo", "systemctl", "mkdir"),
     "libusb_event",
 )
-
-
-def run(*words: str) -> subprocess.Popen[bytes]:
-    """Start pymodeswitch beside us."""
-    return subprocess.Popen([PYTHON, "-I", "-m", "pymodeswitch", *words])

@@ -3,11 +3,8 @@
 Each writes one JSON line into OUT for each plug. Scenarios:
 
     plug    a stick is plugged in; through the contender's udev rule
-    unit    the same under systemd, where that starts the contender's unit
     hang    so is one that stops answering at the scan's first TEST UNIT READY
     many    NUMBER equal sticks at once, through the rule
-    scan    NUMBER equal sticks at once that are there already (pymodeswitch only)
-    watch   NUMBER equal sticks at once while `watch` runs (pymodeswitch only)
 
 Times are the emulated guest's: they hold as ratios between contenders in one guest, not as such.
 """
@@ -16,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import platform
 import signal
 import sys
 import time
@@ -26,8 +23,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench.accounting import Accounting, Cgroup
-from bench.contenders import busy, installed, is_tool, run
+from bench.accounting import CGROUPS, Accounting, cgroup_of, cpu_s
+from bench.contenders import installed, is_tool, judge, processes
 from pymodeswitch.virtual import Reply, Stick, mf691
 from tests.kernel.guest import linux
 from tests.kernel.usbip import Plugged, UsbipServer
@@ -42,7 +39,10 @@ NODES_LIMIT_S = 60.0  # a switch takes 5 s there
 HANG_LIMIT_S = 45.0  # the first command of the scan is given up after 30 s
 MANY_LIMIT_S = 400.0
 QUIET_LIMIT_S = 60.0  # the reference looks for the target 20 s long
-LOOK_S = 0.01
+# The guest has one CPU, which a look takes from those that are measured.
+LOOK_S, MANY_LOOK_S = 0.01, 0.25
+
+SYSTEM = f"Debian {platform.freedesktop_os_release()['VERSION_ID']}"
 
 
 class Bench:
@@ -50,35 +50,49 @@ class Bench:
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self._udev_s = 0.0
+        self._before_s = 0.0
 
     @cached_property
     def _accounting(self) -> Accounting:
         return Accounting(Path("/run/acct"))
 
     @cached_property
-    def _udev(self) -> Cgroup:
+    def _cgroups(self) -> tuple[list[Path], list[Path]]:
+        """Those that count, and those within them that don't: under systemd all services but our own."""
+        if linux.runs_systemd():
+            return [CGROUPS / "system.slice", CGROUPS / "init.scope"], [
+                CGROUPS / "system.slice/rig.service"
+            ]
         udevd = linux.run_command("pidof", "systemd-udevd").stdout.split()
-        return Cgroup("udev", int(udevd[-1]))
+        return [cgroup_of("udev", int(udevd[-1]))], []
+
+    def _spent_s(self) -> float:
+        counted, others = self._cgroups
+        return sum(map(cpu_s, counted)) - sum(map(cpu_s, others))
 
     def begin(self) -> None:
         """What was spent before does not count."""
         linux.settle()
         self._accounting.since()
-        self._udev_s = self._udev.cpu_s()
+        self._before_s = self._spent_s()
 
     def end(self) -> dict[str, Any]:
-        """What was spent since, once nobody works any more. cpu_s: by the contender's own processes."""
-        linux.wait_for("the end of all processes", lambda: not busy(), QUIET_LIMIT_S)
+        """What was spent since, once nobody works any more.
+
+        all_cpu_s: by udev (and systemd), and what they have started; exact. own_cpu_s: by the contender's own
+        processes, those left out that took less than 10 ms, as most of the reference's do.
+        """
+        quiet()
         linux.settle()
         spent = self._accounting.since()
-        cpu_s = sum(seconds for name, (_, seconds) in spent.items() if is_tool(name))
-        total_s = self._udev.cpu_s() - self._udev_s
-        return {"cpu_s": round(cpu_s, 3), "with_udev_s": round(total_s, 3), "processes": spent}
+        own_s = sum(seconds for name, (_, seconds) in spent.items() if is_tool(name))
+        total_s = self._spent_s() - self._before_s
+        return {"all_cpu_s": round(total_s, 3), "own_cpu_s": round(own_s, 3), "processes": spent}
 
     def note(self, **figures: Any) -> None:
         """A line of figures."""
-        line = json.dumps(figures)
+        init = "systemd" if linux.runs_systemd() else "udev"
+        line = json.dumps({"system": SYSTEM, "init": init, **figures})
         print(line, flush=True)
         with self._out.open("a") as file:
             file.write(line + "\n")
@@ -108,12 +122,19 @@ def is_usable(plugged: Plugged) -> bool:
     return len(nodes) == 2 and all(node.exists() for node in nodes)
 
 
-def first_time(look: Callable[[], bool], start: float, limit_s: float) -> float | None:
+def first_time(
+    look: Callable[[], bool],
+    start: float,
+    limit_s: float,
+    pause_s: float = LOOK_S,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> float | None:
     """Seconds from `start` until it is so; None when it is not within the limit."""
     while time.monotonic() < start + limit_s:
         if look():
             return time.monotonic() - start
-        time.sleep(LOOK_S)
+        meanwhile()
+        time.sleep(pause_s)
     return None
 
 
@@ -126,43 +147,27 @@ def gone(usb: UsbipServer, plugged: Plugged) -> None:
 
 def forget() -> None:
     """A port may be switched five times a minute; these plugs are none of an owner's."""
-    shutil.rmtree(linux.STATE, ignore_errors=True)
+    for file in linux.STATE.glob("*-*"):
+        file.unlink()
+
+
+def quiet(seconds: float = QUIET_LIMIT_S) -> None:
+    """Wait until nobody works any more, and nobody is about to."""
+    linux.wait_for("the end of all processes", lambda: not (linux.marks() or processes()), seconds)
 
 
 def plug(bench: Bench, contender: str, number: int) -> None:
-    """NUMBER plugs, and what each costs."""
-    _plugs("plug", bench, contender, number, bench.begin, bench.end)
-
-
-def unit(bench: Bench, contender: str, number: int) -> None:
-    """NUMBER plugs. What they cost is not told apart from the rest of systemd."""
-
-    def end() -> dict[str, Any]:
-        linux.wait_for("the end of all processes", lambda: not busy(), QUIET_LIMIT_S)
-        return {}
-
-    _plugs("unit", bench, contender, number, linux.settle, end)
-
-
-def _plugs(
-    scenario: str,
-    bench: Bench,
-    contender: str,
-    number: int,
-    begin: Callable[[], None],
-    end: Callable[[], dict[str, Any]],
-) -> None:
-    """NUMBER plugs, and one before them that warms the caches."""
+    """NUMBER plugs, and what each costs; and one before them that warms the caches."""
     with installed(contender), UsbipServer() as usb:
         for turn in range(-1, number):
             forget()
-            begin()
+            bench.begin()
             plugged = usb.plug(mf691())
             usable_s = first_time(lambda p=plugged: is_usable(p), plugged.started, NODES_LIMIT_S)  # type: ignore[misc]
-            spent = end()
+            spent = bench.end()
             seen = on_the_wire(plugged)
             if turn >= 0:
-                bench.note(scenario=scenario, contender=contender, usable_s=usable_s, **seen, **spent)
+                bench.note(scenario="plug", contender=contender, usable_s=usable_s, **seen, **spent)
             gone(usb, plugged)
         usb.check()
 
@@ -193,121 +198,63 @@ def hang(bench: Bench, contender: str, number: int) -> None:
             seen = on_the_wire(plugged)
             bench.note(scenario="hang", contender=contender, usable_s=usable_s, **seen)
             if usable_s is not None:
-                linux.wait_for("the end of all processes", lambda: not busy(), QUIET_LIMIT_S)
+                quiet()
             gone(usb, plugged)
-            linux.wait_for("the end of all processes", lambda: not busy(), 300)
+            quiet(300)
         usb.check()
 
 
-def _all_there(sticks: list[Plugged]) -> bool:
-    return all(linux.usb_id(stick.port) == "19d2:1201" for stick in sticks)
-
-
 def _all_switched(sticks: list[Plugged]) -> bool:
-    # Asked of the sticks: the kernel need not be asked sixty-four times each 10 ms.
+    # Asked of the sticks: the kernel need not be asked sixty-four times each look.
     return all(stick.stay >= 1 and stick.present for stick in sticks) and all(map(is_usable, sticks))
 
 
 def many(bench: Bench, contender: str, number: int) -> None:
-    """All at once through the rule."""
+    """All at once, through the rule."""
     with installed(contender), UsbipServer() as usb:
         forget()
         bench.begin()
+        memory = Memory()
         start = time.monotonic()
         sticks = [usb.plug(mf691(), slot) for slot in range(number)]
-        all_s = first_time(lambda: _all_switched(sticks), start, MANY_LIMIT_S)
+        all_s = first_time(lambda: _all_switched(sticks), start, MANY_LIMIT_S, MANY_LOOK_S, memory.look)
+        linux.wait_for("the end of all marks", lambda: not linux.marks() or memory.look(), QUIET_LIMIT_S)
         spent = bench.end()
-        _note_many(bench, "many", contender, sticks, all_s, spent)
+        messages = sorted(m for s in sticks if (m := on_the_wire(s)["message_s"]) is not None)
+        bench.note(
+            scenario="many",
+            contender=contender,
+            sticks=len(sticks),
+            switched=sum(map(is_usable, sticks)),
+            twice=sum(stick.written(0x01).count(EJECT) > 1 for stick in sticks),
+            all_s=all_s,
+            last_message_s=messages[-1] if messages else None,
+            peak_kb=memory.peak_kb,
+            **spent,
+        )
 
 
-def _note_many(
-    bench: Bench,
-    scenario: str,
-    contender: str,
-    sticks: list[Plugged],
-    all_s: float | None,
-    spent: dict[str, Any],
-) -> None:
-    switched = sum(map(is_usable, sticks))
-    ejects = [stick.written(0x01).count(EJECT) for stick in sticks]
-    twice = sum(count > 1 for count in ejects)
-    messages = sorted(m for s in sticks if (m := on_the_wire(s)["message_s"]) is not None)
-    bench.note(
-        scenario=scenario,
-        contender=contender,
-        sticks=len(sticks),
-        switched=switched,
-        twice=twice,
-        all_s=all_s,
-        last_message_s=messages[-1] if messages else None,
-        **spent,
-    )
+class Memory:
+    """The most memory that the judge has had (proc(5): VmHWM). peak_kb: 0 where there was none."""
 
+    def __init__(self) -> None:
+        self.peak_kb = 0
+        self._process: int | None = None
 
-def scan(bench: Bench, contender: str, number: int) -> None:
-    """All are there already when `scan` starts."""
-    with UsbipServer() as usb:
-        forget()
-        sticks = [usb.plug(mf691(), slot) for slot in range(number)]
-        linux.wait_for("all sticks", lambda: _all_there(sticks), MANY_LIMIT_S)
-        linux.settle(300)
-        bench.begin()
-        start = time.monotonic()
-        process = run("scan", "-q")
-        memory = _Memory(process.pid)
-        all_s = first_time(lambda: memory.look() and _all_switched(sticks), start, MANY_LIMIT_S)
-        process.wait(MANY_LIMIT_S)
-        _note_many(bench, "scan", contender, sticks, all_s, bench.end() | memory.figures())
-
-
-def watch(bench: Bench, contender: str, number: int) -> None:
-    """`watch` runs already when they come, all at once."""
-    with UsbipServer() as usb:
-        forget()
-        bench.begin()
-        process = run("watch", "-q")
-        memory = _Memory(process.pid)
-        linux.wait_for("watch", lambda: _hears(process.pid))
-        start = time.monotonic()
-        sticks = [usb.plug(mf691(), slot) for slot in range(number)]
-        all_s = first_time(lambda: memory.look() and _all_switched(sticks), start, MANY_LIMIT_S)
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        _note_many(bench, "watch", contender, sticks, all_s, bench.end() | memory.figures())
-
-
-def _hears(pid: int) -> bool:
-    """Whether a process has its socket for kernel events (proc(5): the port ID is the process's)."""
-    lines = Path("/proc/net/netlink").read_text().splitlines()[1:]
-    return any(line.split()[1] == "15" and line.split()[2] == str(pid) for line in lines)
-
-
-class _Memory:
-    """The most memory that a process has had, and its most threads."""
-
-    def __init__(self, pid: int) -> None:
-        self._status = Path(f"/proc/{pid}/status")
-        self._peak_kb = self._threads = 0
-
-    def look(self) -> bool:
-        """Look; always true, also when the process has ended."""
+    def look(self) -> None:
+        """Look for it, or at it."""
+        self._process = self._process or judge()
         try:
-            fields = dict(
-                line.split(":", 1) for line in self._status.read_text().splitlines() if ":" in line
-            )
-        except OSError:
-            return True
-        if "VmHWM" in fields:
-            self._peak_kb = max(self._peak_kb, int(fields["VmHWM"].split()[0]))
-            self._threads = max(self._threads, int(fields["Threads"]))
-        return True
-
-    def figures(self) -> dict[str, int]:
-        """What was seen."""
-        return {"peak_kb": self._peak_kb, "threads": self._threads}
+            lines = Path(f"/proc/{self._process}/status").read_text().splitlines()
+        except OSError:  # not yet, or not any more
+            self._process = None
+            return
+        for line in lines:
+            if line.startswith("VmHWM"):
+                self.peak_kb = max(self.peak_kb, int(line.split()[1]))
 
 
-SCENARIOS = {"plug": plug, "unit": unit, "hang": hang, "many": many, "scan": scan, "watch": watch}
+SCENARIOS = {"plug": plug, "hang": hang, "many": many}
 
 
 @contextmanager

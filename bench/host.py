@@ -12,21 +12,25 @@ import tempfile
 import threading
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from usb.core import USBError
 
+import pymodeswitch
 from pymodeswitch import Settings
 from pymodeswitch.catalog.catalog import Catalog
+from pymodeswitch.catalog.sources import shipped_folder
 from pymodeswitch.early.lookup import Table
 from pymodeswitch.early.table import make_table
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 from tests.support.virtual_kernel import show
 
 START = str(Path(__file__).resolve().parent / "start.py")
+SENDER = str(Path(__file__).resolve().parent / "sender.py")
+PACKAGE = Path(pymodeswitch.__file__).parent
 PYUSB_ALONE = """
 import os, usb.core, usb.backend.libusb1 as libusb1
 folder = os.path.join(os.path.dirname(os.path.dirname(usb.core.__file__)), "libusb_package")
@@ -44,13 +48,15 @@ class Cost(NamedTuple):
     peak_kb: int
 
 
-def cost(words: Sequence[str], report: Path) -> Cost:
+def cost(words: Sequence[str], report: Path | None = None) -> Cost:
     """Run a command to its end, which says in `report` how much memory it had. RuntimeError when it fails.
 
     (The kernel's own figure would be at least what this process had when it started the other.)
     """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    environment["BENCH_REPORT"] = str(report)
+    if report is not None:
+        report.unlink(missing_ok=True)
+        environment["BENCH_REPORT"] = str(report)
     start = perf_counter()
     process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, cwd="/")
     _, status, usage = os.wait4(process.pid, 0)
@@ -58,7 +64,7 @@ def cost(words: Sequence[str], report: Path) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{words} ended with {process.returncode}")
-    peak_kb = int(report.read_text().split()[0])
+    peak_kb = int(report.read_text().split()[0]) if report is not None else 0
     return Cost(wall * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3, peak_kb)
 
 
@@ -73,6 +79,33 @@ def starts(number: int) -> Iterator[tuple[str, Cost]]:
             for what, words in commands.items():
                 computer.afresh()
                 spent = cost([sys.executable, *computer.filled_in(words)], computer.report)
+                if turn >= 0:
+                    yield what, spent
+
+
+NOTHING = (sys.executable, "-I", "-S", "-c", "pass")
+
+
+def senders(number: int) -> Iterator[tuple[str, Cost]]:
+    """What the sender costs, and a Python that does nothing; by turns."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        sysfs, dev, state, table = (folder / one for one in ("sys", "dev", "state", "table"))
+        bus = VirtualBus()
+        bus.plug(mf691(), "1-1")
+        show(sysfs, "1-1", bus.at("1-1"))
+        attached = bus.at("1-1")
+        assert attached is not None
+        node = dev / f"bus/usb/001/{attached.address:03d}"
+        node.parent.mkdir(parents=True)
+        node.touch()
+        table.write_bytes(make_table(Catalog([shipped_folder()]), Settings()))
+        table.chmod(0o644)
+        words = [sys.executable, "-I", "-S", SENDER, *map(str, (PACKAGE, sysfs, dev, state, table))]
+        for turn in range(-2, number):
+            for what, command in (("sender", words), ("nothing", NOTHING)):
+                shutil.rmtree(state, ignore_errors=True)
+                spent = cost(command)
                 if turn >= 0:
                     yield what, spent
 
@@ -182,19 +215,24 @@ def lookups(times: int) -> dict[int, list[float]]:
 
     By the number of entries in it.
     """
-    return {number: [_lookup(number) for _ in range(times)] for number in ENTRIES}
+    found: dict[int, list[float]] = {}
+    with ExitStack() as stack:
+        paths = {number: stack.enter_context(large_table(number)) for number in ENTRIES}
+        for _ in range(times):
+            for number, path in paths.items():
+                found.setdefault(number, []).append(_lookup(path))
+    return found
 
 
-def _lookup(number: int) -> float:
-    with large_table(number) as path:
-        best = []
-        for _ in range(200):
-            start = perf_counter()
-            table = Table(path)
-            assert table.is_of_today()
-            assert table.lines("19d2:1201")
-            best.append((perf_counter() - start) * 1e3)
-            table.close()
+def _lookup(path: str) -> float:
+    best = []
+    for _ in range(500):
+        start = perf_counter()
+        table = Table(path)
+        assert table.is_of_today()
+        assert table.lines("19d2:1201")
+        best.append((perf_counter() - start) * 1e3)
+        table.close()
     return sorted(best)[len(best) // 2]
 
 

@@ -1,9 +1,8 @@
 """`python -m pymodeswitch ARGUMENTS` against a virtual stick: `start.py SOCKET SYSFS STATE ARGUMENTS`.
 
-The stick lives in another process (linux.py). Everything is as on Linux, libusb is really loaded; only what
+The stick lives in another process (host.py). Everything is as on Linux, libusb is really loaded; only what
 would go to the kernel goes through the socket: transfers, and time, so that the stick's own seconds take
-none. sysfs is a folder that the other process keeps up to date. With -S it is started as udev starts it: as
-a file, past libusb.
+none. sysfs is a folder that the other process keeps up to date.
 """
 
 import marshal
@@ -103,12 +102,16 @@ def main() -> None:
 
     switching.default_host = lambda backend: VirtualHost(sysfs, state_folder=state)
     sys.argv[1:] = arguments
+    end = os._exit
+
+    def end_with_report(code):
+        report()
+        end(code)
+
+    os._exit = end_with_report
     import runpy
 
-    try:
-        runpy.run_module("pymodeswitch", run_name="__main__", alter_sys=True)
-    finally:
-        report()
+    runpy.run_module("pymodeswitch", run_name="__main__", alter_sys=True)
 
 
 main()

@@ -13,50 +13,50 @@ Figures = dict[str, Any]
 
 
 class Row(NamedTuple):
-    """A comparison. ours, other: as printed. verdict: the ratio or count, and the bound that it has."""
+    """A comparison. ours, other: as printed. result: the ratio or count. bound: what it has to keep."""
 
     what: str
     ours: str
     other: str
     result: str
     bound: str
+    is_kept: bool
 
     @property
     def markdown(self) -> str:
         """A line of the table."""
-        return f"| {' | '.join(self)} |"
+        bound = f"{self.bound}: {'kept' if self.is_kept else '**missed**'}"
+        return f"| {' | '.join((self.what, self.ours, self.other, self.result, bound))} |"
 
 
 HEAD = "| comparison | pymodeswitch | the other | result | bound |\n|---|---|---|---|---|"
+OURS, THEIRS = "pymodeswitch", "usb_modeswitch"
 
 
 def spread(values: Sequence[float], unit: str = "s", digits: int = 2) -> str:
     """Median, and the smallest and largest."""
     if not values:
         return "never"
-    middle = statistics.median(values)
-    return f"{middle:.{digits}f} {unit} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    middle = f"{statistics.median(values):.{digits}f} {unit}"
+    return (
+        middle if len(values) == 1 else f"{middle} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    )
 
 
-def compared(what: str, ours: Sequence[float], other: Sequence[float], bound: float, **form: Any) -> Row:
+def compared(
+    what: str, ours: Sequence[float], other: Sequence[float], most: float, unit: str = "s", digits: int = 2
+) -> Row:
     """A row of two medians and their ratio."""
     ratio = statistics.median(ours) / statistics.median(other) if ours and other else float("nan")
-    return Row(what, spread(ours, **form), spread(other, **form), f"{ratio:.2f}", f"at most {bound}")
+    printed = [spread(values, unit, digits) for values in (ours, other)]
+    return Row(what, *printed, f"{ratio:.2f}", f"at most {most:.2f}", ratio <= most)
 
 
-def counted(what: str, ours: Iterable[bool], other: Iterable[bool], bound: str) -> Row:
-    """A row of how many plugs were so."""
+def counted(what: str, ours: Iterable[bool], other: Iterable[bool]) -> Row:
+    """A row of how many plugs were so; ours are to be all."""
     mine, theirs = list(ours), list(other)
-    result = f"{sum(mine)} of {len(mine)}"
-    return Row(what, result, f"{sum(theirs)} of {len(theirs)}" if theirs else "", result, bound)
-
-
-def of(lines: Sequence[Figures], scenario: str, contender: str) -> list[Figures]:
-    """The figures of one contender in one scenario."""
-    return [x for x in lines if (x["scenario"], x["contender"]) == (scenario, contender)]
-
-
-OURS, THEIRS = "pymodeswitch", "usb_modeswitch"
+    results = [f"{sum(them)} of {len(them)}" for them in (mine, theirs)]
+    return Row(what, *results, results[0], "all", all(mine) and bool(mine))
 
 
 def usable_s(figures: Figures) -> float:
@@ -64,138 +64,121 @@ def usable_s(figures: Figures) -> float:
     return float(figures["usable_s"] - figures["away_s"])
 
 
-def _plug_rows(ours: Sequence[Figures], theirs: Sequence[Figures], where: str = "") -> list[Row]:
-    return [
-        compared(
-            f"1. SET_CONFIGURATION to the first switching message{where}",
-            [x["message_s"] for x in ours],
-            [x["message_s"] for x in theirs],
-            0.55,
-        ),
-        counted(
-            f"1. message before usb-storage's first command{where}",
-            [x["scsi_before"] == 0 for x in ours],
-            [x["scsi_before"] == 0 for x in theirs],
-            "9 of 10",
-        ),
-        compared(
-            f"2. plug to both ttyACM nodes, less the stick's own time{where}",
-            [usable_s(x) for x in ours],
-            [usable_s(x) for x in theirs],
-            0.6,
-        ),
-    ]
+class Lines:
+    """The figures of one system under one init."""
+
+    def __init__(self, lines: Sequence[Figures], system: str, init: str) -> None:
+        self._lines = [x for x in lines if (x["system"], x["init"]) == (system, init)]
+        self.where = f"{system}, {'systemd' if init == 'systemd' else 'udev alone'}"
+
+    def both(self, scenario: str) -> tuple[list[Figures], list[Figures]]:
+        """Ours and theirs."""
+        found = [x for x in self._lines if x["scenario"] == scenario]
+        ours, theirs = ([x for x in found if x["contender"] == name] for name in (OURS, THEIRS))
+        return ours, theirs
 
 
 def rows(
-    lines: Sequence[Figures], starts: dict[str, list[Any]], lookups: dict[int, list[float]]
+    lines: Sequence[Figures], costs: dict[str, list[Any]], lookups: dict[int, list[float]]
 ) -> list[Row]:
-    """The seven comparisons."""
-    ours, theirs = of(lines, "plug", OURS), of(lines, "plug", THEIRS)
+    """All comparisons: in the guests, then on the host."""
+    places = dict.fromkeys((x["system"], x["init"]) for x in lines)
+    table = []
+    for system, init in sorted(places, key=lambda place: (place[0], place[1] != "systemd")):
+        here = Lines(lines, system, init)
+        table += [*_plug_rows(here, init), *_hang_rows(here), *_many_rows(here)]
+    return table + _host_rows(costs, lookups)
+
+
+def _plug_rows(here: Lines, init: str) -> list[Row]:
+    ours, theirs = here.both("plug")
+    if not ours:
+        return []
     table = [
-        *_plug_rows(ours, theirs),
-        *(
-            row._replace(bound="none")  # what is aimed at is the way without
-            for row in _plug_rows(of(lines, "unit", OURS), of(lines, "unit", THEIRS), ", under systemd")
+        compared(
+            f"{here.where}: SET_CONFIGURATION to the first switching message",
+            [x["message_s"] for x in ours],
+            [x["message_s"] for x in theirs],
+            0.30 if init == "systemd" else 0.40,
         ),
         counted(
-            "3. a stick that hangs in the scan is switched",
-            [x["usable_s"] is not None for x in of(lines, "hang", OURS)],
-            [x["usable_s"] is not None for x in of(lines, "hang", THEIRS)],
-            "9 of 10",
-        ),
-        compared(
-            "4. CPU of one switch, all processes but udev's own",
-            [x["cpu_s"] for x in ours],
-            [x["cpu_s"] for x in theirs],
-            1.0,
-        ),
-        compared(
-            "4. the same with udev's",
-            [x["with_udev_s"] for x in ours],
-            [x["with_udev_s"] for x in theirs],
-            1.0,
+            f"{here.where}: message before usb-storage's first command",
+            [x["scsi_before"] == 0 for x in ours],
+            [x["scsi_before"] == 0 for x in theirs],
         ),
     ]
-    table += _start_rows(starts)
-    table += _many_rows(lines)
-    few, many = sorted(lookups)
-    table.append(
+    if init == "systemd":
+        return [
+            *table,
+            compared(
+                f"{here.where}: plug to both ttyACM nodes, less the stick's own time",
+                [usable_s(x) for x in ours],
+                [usable_s(x) for x in theirs],
+                0.45,
+            ),
+        ]
+    return [
+        *table,
         compared(
-            f"7. finding one of {many:,} entries, beside one of {few}",
+            f"{here.where}: CPU of one switch with its verdict, all processes, udev's too",
+            [x["all_cpu_s"] for x in ours],
+            [x["all_cpu_s"] for x in theirs],
+            1.25,
+        ),
+    ]
+
+
+def _hang_rows(here: Lines) -> list[Row]:
+    ours, theirs = here.both("hang")
+    if not ours:
+        return []
+    what = f"{here.where}: a stick that hangs in the scan is switched"
+    return [counted(what, *([x["usable_s"] is not None for x in them] for them in (ours, theirs)))]
+
+
+def _many_rows(here: Lines) -> list[Row]:
+    ours, theirs = here.both("many")
+    if not ours:
+        return []
+    number = max(x["sticks"] for x in ours)
+    few = [x["peak_kb"] / 1024 for x in ours if x["sticks"] < number]
+    ours, theirs = ([x for x in them if x["sticks"] == number] for them in (ours, theirs))
+    what = f"{here.where}: {number} sticks at once"
+    printed = [
+        f"{sum(x['switched'] for x in them)} of {sum(x['sticks'] for x in them)}, "
+        f"{sum(x['twice'] for x in them)} twice"
+        for them in (ours, theirs)
+    ]
+    is_kept = all(x["switched"] == x["sticks"] and not x["twice"] for x in ours)
+    table = [Row(f"{what}: switched", *printed, printed[0], "all, none twice", is_kept)]
+    for key, name, most in (("all_s", "time", 0.4), ("all_cpu_s", "CPU of all processes", 0.35)):
+        values = [[x[key] for x in them if x[key] is not None] for them in (ours, theirs)]
+        table.append(compared(f"{what}: {name}", *values, most, digits=1))
+    memory = [x["peak_kb"] / 1024 for x in ours]
+    table.append(compared(f"{what}: the judge's memory, beside that for one", memory, few, 1.2, "MiB", 1))
+    return table
+
+
+def _host_rows(costs: dict[str, list[Any]], lookups: dict[int, list[float]]) -> list[Row]:
+    def cpu(name: str) -> list[float]:
+        return [x.cpu_ms for x in costs[name]]
+
+    def memory(name: str) -> list[float]:
+        return [x.peak_kb / 1024 for x in costs[name]]
+
+    by_id = "`python -m pymodeswitch 19d2:1201`, beside loading pyusb and libusb alone"
+    few, many = sorted(lookups)
+    return [
+        compared(
+            "the sender, beside `python -I -S -c pass`: CPU", cpu("sender"), cpu("nothing"), 1.5, "ms", 1
+        ),
+        compared(f"{by_id}: CPU", cpu("by ID"), cpu("pyusb alone"), 1.35, "ms", 1),
+        compared(f"{by_id}: memory", memory("by ID"), memory("pyusb alone"), 1.3, "MiB", 1),
+        compared(
+            f"the sender's look-up with {many:,} entries, beside {few}",
             lookups[many],
             lookups[few],
             1.2,
-            unit="ms",
-        )
-    )
-    return table
-
-
-def _start_rows(starts: dict[str, list[Any]]) -> list[Row]:
-    alone = starts["pyusb alone"]
-    table = []
-    for name, words in (("by ID", "`python -m pymodeswitch 19d2:1201`"), ("by port", "what udev starts")):
-        ours = starts[name]
-        what = f"5. {words}, beside loading pyusb and libusb alone"
-        table += [
-            compared(
-                f"{what}: CPU",
-                [x.cpu_ms for x in ours],
-                [x.cpu_ms for x in alone],
-                1.25,
-                unit="ms",
-                digits=1,
-            ),
-            compared(
-                f"{what}: peak memory",
-                [x.peak_kb / 1024 for x in ours],
-                [x.peak_kb / 1024 for x in alone],
-                1.3,
-                unit="MiB",
-                digits=1,
-            ),
-        ]
-    return table
-
-
-def _many_rows(lines: Sequence[Figures]) -> list[Row]:
-    table = []
-    theirs = of(lines, "many", THEIRS)
-    for scenario, words in (("many", "udev's rule"), ("scan", "`scan`"), ("watch", "`watch`")):
-        ours = [x for x in of(lines, scenario, OURS) if x["sticks"] > 1]
-        number = max((x["sticks"] for x in ours), default=0)
-        ours = [x for x in ours if x["sticks"] == number]
-        what = f"6. {number} sticks at once, {words}"
-        switched = [
-            f"{sum(x['switched'] for x in them)} of {sum(x['sticks'] for x in them)}, "
-            f"{sum(x['twice'] for x in them)} twice"
-            for them in (ours, theirs)
-        ]
-        table.append(Row(f"{what}: switched", *switched, switched[0].split(",")[0], "all, none twice"))
-        for key, name in (("all_s", "time"), ("cpu_s", "CPU")):
-            table.append(
-                compared(
-                    f"{what}: {name}",
-                    [x[key] for x in ours if x[key] is not None],
-                    [x[key] for x in theirs if x[key] is not None],
-                    0.5,
-                    digits=1,
-                )
-            )
-        if scenario != "many":
-            table.append(_memory_row(what, of(lines, scenario, OURS)))
-    return table
-
-
-def _memory_row(what: str, ours: Sequence[Figures]) -> Row:
-    """The memory of the one process, for many sticks and for fewer."""
-    by_number = {x["sticks"]: x["peak_kb"] / 1024 for x in ours}
-    most = by_number.pop(max(by_number))
-    return Row(
-        f"{what}: peak memory, beside that for {' and '.join(map(str, by_number))}",
-        f"{most:.1f} MiB",
-        " and ".join(f"{one:.1f} MiB" for one in by_number.values()),
-        " and ".join(f"{most / one:.2f}" for one in by_number.values()),
-        "at most 1.2",
-    )
+            "ms",
+        ),
+    ]

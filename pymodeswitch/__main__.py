@@ -31,8 +31,20 @@ def run() -> int:
         return 130  # 128 + SIGINT
 
 
+def command() -> None:
+    """The command as a process, which ends here: Python's tidying up takes a sixth of a switch by ID."""
+    code = run()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):  # nobody reads it any more
+            code = code or 1
+    os._exit(code)
+
+
 if __name__ == "__main__":
     if not __package__:  # started as a file: a rule and a unit name it by its path
         sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        from pymodeswitch.__main__ import run
-    sys.exit(run())
+        from pymodeswitch.__main__ import command
+    command()

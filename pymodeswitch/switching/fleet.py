@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Container, Iterable
 from functools import partial
-from typing import Any, NamedTuple, Protocol, cast
 
 from ..catalog.catalog import Catalog, default_catalog
 from ..host.kernel_events import KernelEvents
@@ -29,9 +28,16 @@ from ..nouns.errors import (
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, Port, SwitchResult, UsbId
 from ..nouns.protocols import Host
+from ..nouns.record import Record
 from ..planning.settings import Settings, read_settings
 from .connector import ports_of
 from .switch import Progress, check_timeout, switch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+else:
+    Protocol = object  # `typing` takes as long to load as all of ours
 
 logger = Logger(__name__)
 
@@ -50,7 +56,7 @@ FleetObserver = Callable[[AttachedDevice, Progress], None]
 SwitchOne = Callable[[AttachedDevice, Host, Catalog], "Outcome"]
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """What came of one stick: a result, or an error."""
 
     device: AttachedDevice
@@ -276,11 +282,12 @@ class Fleet:
             return
         member = self._members[device.port] = _Member(self.host, self._stopping)
         catalog = self._find.catalog
+        own_host: Any = member  # a Host, by what it passes on
 
         def work() -> None:
             outcome = None
             try:
-                outcome = self._switch_one(device, cast(Host, member), catalog)
+                outcome = self._switch_one(device, own_host, catalog)
             except _Stopped:
                 logger.debug("%s: stopped", device.describe())
             except Exception as error:  # a bug of ours must not end the others' switches

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..host.malloc import ONE, VARIABLE
 from ..nouns.errors import UsageError
 from ..nouns.run_folder import FOLDER, MARKS
 
@@ -54,6 +55,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart={_exec(command)} judge
+Environment={VARIABLE}={ONE}
 {_service(in_home=in_home, in_tmp=in_tmp)}
 [Install]
 WantedBy={WANTED_BY[JUDGE_UNIT]}

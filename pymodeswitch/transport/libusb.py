@@ -13,6 +13,9 @@ import sys
 from _thread import allocate_lock
 from array import array
 
+import usb.backend.libusb1
+from usb.core import USBError, USBTimeoutError
+
 from ..nouns.errors import GoneError, NoLibusbError
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice
@@ -28,48 +31,6 @@ if TYPE_CHECKING:
 
 FOLDER = "/dev/bus/usb"
 
-
-class _Later(type(sys)):  # type: ignore[misc]  # types.ModuleType, without loading `types`
-    """A module that pyusb imports only to look for a libusb: its functions load it when they are called."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what the import system asks of any module
-            raise AttributeError(name)
-
-        def function(*arguments: Any) -> Any:
-            if sys.modules.get(self.__name__) is self:
-                del sys.modules[self.__name__]
-            from importlib import import_module
-
-            return getattr(import_module(self.__name__), name)(*arguments)
-
-        return function
-
-
-# Here it is given one. Loading these two takes 8 ms; elsewhere more of them is used.
-_LATER = ("ctypes.util", "platform") if sys.platform == "linux" else ()
-_spared = {name: _Later(name) for name in _LATER if name not in sys.modules}
-sys.modules.update(_spared)
-if "ctypes.util" in _spared:
-    import ctypes
-
-    ctypes.util = _spared["ctypes.util"]  # type: ignore[attr-defined]
-try:
-    try:
-        import usb.backend.libusb1
-    except ModuleNotFoundError:
-        # Started without `site`, as udev does it, and pyusb is not beside this package.
-        if not sys.flags.no_site:
-            raise
-        import site
-
-        site.main()
-        import usb.backend.libusb1
-    from usb.core import USBError, USBTimeoutError
-finally:
-    for _name, _module in _spared.items():
-        if sys.modules.get(_name) is _module:
-            del sys.modules[_name]
 
 logger = Logger(__name__)
 

@@ -30,8 +30,7 @@ OS = {"os", "os.path", "posixpath", "genericpath", "stat", "_stat", "_collection
 # By ID it goes through pyusb, which loads these, and what they load.
 HEAVY = {
     *("construct", "libusb_package", "typing", "dataclasses", "pathlib", "argparse", "json", "tomllib"),
-    *("tarfile", "subprocess", "shutil", "tempfile", "platform", "ctypes.util", "socket", "signal"),
-    *("importlib.metadata", "importlib.resources"),
+    *("tarfile", "socket", "importlib.metadata", "importlib.resources"),
 }
 
 

@@ -27,4 +27,8 @@ $busybox mkdir /guest/run/rig
 $busybox mount --move /share /guest/run/rig
 # The environment file is written by the host's half of the rig; it names the folder of these scripts.
 . /guest/run/rig/environment
+if [ -n "$RIG_MOUNT_CHECKOUT" ]; then # another system's files, without it
+    $busybox mkdir -p "/guest$RIG_CHECKOUT"
+    $busybox mount -t 9p -o $nine,ro,cache=loose checkout "/guest$RIG_CHECKOUT" || fail "cannot mount the checkout"
+fi
 exec $busybox switch_root /guest /bin/sh "$RIG_SCRIPTS/guest.sh"

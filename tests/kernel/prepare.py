@@ -7,11 +7,13 @@ that an update of the kernel makes a new folder and a second run needs no networ
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,15 +53,27 @@ class RigError(Exception):
 class Kit:
     """What a boot needs, unpacked.
 
-    reference: a root tree that holds the reference tool and its data. dialling: one with the packages of
-    DIALLING, and what of their dependencies this host lacks.
+    reference: a root tree that holds the reference tool and its data. root: the files that the guest sees,
+    this very system's by default. python: for the guest's tests. dialling: a root tree with the packages of
+    DIALLING, and what of their dependencies this host lacks; None where the guest needs none.
     """
 
     kernel: Path
     release: str
     modules: Path
     reference: Path
-    dialling: Path
+    root: Path = Path("/")
+    python: str = sys.executable
+    dialling: Path | None = None
+
+    @property
+    def is_of_host(self) -> bool:
+        """Whether the guest sees this system's files, the checkout among them."""
+        return self.root == Path("/")
+
+    def inside(self, path: Path) -> str:
+        """The path of a file as the guest has it."""
+        return f"/{path.relative_to(self.root)}"
 
 
 def tool(name: str) -> str | None:
@@ -163,7 +177,11 @@ def initramfs(kit: Kit, init: Path, target: Path) -> None:
         shutil.copy2(_tool("busybox"), tree / "bin" / "busybox")
         (tree / "modules").mkdir()
         for number, module in enumerate(_module_files(kit, BOOT_MODULES)):
-            shutil.copy2(module, tree / "modules" / f"{number:02}-{module.name}")
+            target_module = tree / "modules" / f"{number:02}-{module.stem}"
+            if module.suffix == ".xz":  # busybox loads what is unpacked
+                target_module.write_bytes(lzma.decompress(module.read_bytes()))
+            else:
+                shutil.copy2(module, target_module)
         shutil.copy2(init, tree / "init")
         (tree / "init").chmod(0o755)
         names = "\n".join(str(path.relative_to(tree)) for path in sorted(tree.rglob("*")))
@@ -185,7 +203,7 @@ def _module_files(kit: Kit, modules: Sequence[str]) -> list[Path]:
         *modules,
     ]
     files: dict[Path, None] = {}
-    for line in _output(command).splitlines():
+    for line in output(command).splitlines():
         action, _, rest = line.partition(" ")
         if action == "insmod":
             files[Path(rest.strip())] = None
@@ -196,7 +214,7 @@ def _dialling(cache: Path) -> Path:
     """What DIALLING needs and this host, whose files the guest sees, does not have; unpacked."""
     words = ("install", "--simulate", "--no-install-recommends", "-o", "Debug::NoLocking=1")
     # Inst ppp (2.4.9-1+1.1+b1 Debian:12.11/stable [amd64]); an installed version comes in brackets first
-    lines = _output(["apt-get", *words, *DIALLING])
+    lines = output(["apt-get", *words, *DIALLING])
     versions = dict(re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", lines, re.MULTILINE))
     digest = hashlib.sha256(repr(sorted(versions.items())).encode()).hexdigest()[:12]
     return _unpacked(cache, list(versions), _merge_usr, versions, name=f"dialling_{digest}")
@@ -237,9 +255,9 @@ def _unpacked(
         wanted = [f"{package}={versions[package]}" for package in packages]
         # apt's own download user cannot write below a root-only folder, and says so at length.
         if wanted:
-            _output([_tool("apt-get"), "-q", "-o", "APT::Sandbox::User=", "download", *wanted], cwd=debs)
+            output([_tool("apt-get"), "-q", "-o", "APT::Sandbox::User=", "download", *wanted], cwd=debs)
         for deb in sorted(debs.glob("*.deb")):
-            _output([_tool("dpkg"), "-x", str(deb), str(tree)])
+            output([_tool("dpkg"), "-x", str(deb), str(tree)])
         if finish is not None:
             finish(tree)
         tree.chmod(0o755)
@@ -249,15 +267,15 @@ def _unpacked(
 
 def _index_modules(tree: Path) -> None:
     release = next((tree / "lib" / "modules").iterdir()).name
-    _output([_tool("depmod"), "-b", str(tree), release])
+    output([_tool("depmod"), "-b", str(tree), release])
 
 
 def _depends(package: str) -> list[str]:
-    return re.findall(r"^\s*Depends: ([\w.+-]+)", _output(["apt-cache", "depends", package]), re.MULTILINE)
+    return re.findall(r"^\s*Depends: ([\w.+-]+)", output(["apt-cache", "depends", package]), re.MULTILINE)
 
 
 def _candidate(package: str) -> str:
-    found = re.search(r"^\s*Candidate: (\S+)", _output(["apt-cache", "policy", package]), re.MULTILINE)
+    found = re.search(r"^\s*Candidate: (\S+)", output(["apt-cache", "policy", package]), re.MULTILINE)
     if found is None or found[1] == "(none)":
         raise RigError(
             f"apt has no package {package}: run apt-get update (the rig needs Debian's package lists)"
@@ -272,7 +290,7 @@ def _tool(name: str) -> str:
     return path
 
 
-def _output(command: Sequence[str], cwd: Path | None = None) -> str:
+def output(command: Sequence[str], cwd: Path | None = None) -> str:
     # apt's words are parsed, so they have to be English.
     environment = os.environ | {"LC_ALL": "C"}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)

@@ -4,6 +4,7 @@ The guest sees this very checkout and this very Python environment, under a thro
 hang on the kernel's USB/IP host controller. What flows where:
 
     prepare.py   Debian's kernel and the reference tool, unpacked into a cache
+    debian.py    a whole Debian 13, with its own kernel, in the cache
     init.sh      first program of the guest: the host's files over 9p, an overlay on top
     guest.sh     second program: USB drivers, what is plugged in at power-on, the init that was asked for
     systemd.sh   which units there are where that init is systemd; rig.service is one of them
@@ -27,8 +28,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from tests.kernel.debian import prepare_debian
 from tests.kernel.prepare import Kit, RigError, cache_folder, initramfs, prepare, tool
 
 HERE = Path(__file__).resolve().parent
@@ -91,6 +93,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--shell", metavar="COMMAND", help="run a shell command in the guest instead of pytest"
     )
     parser.add_argument(
+        "--virtual-time",
+        action="store_true",
+        help="the guest's clock counts instructions: see VIRTUAL_TIME",
+    )
+    parser.add_argument(
+        "--debian-13", action="store_true", help="boot a whole Debian 13, not the files of this system"
+    )
+    parser.add_argument(
         "--init",
         choices=[flavour.init for flavour in FLAVOURS],
         help="what the guest starts with; by default what the tests named need, or udevd",
@@ -98,15 +108,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     options, pytest_arguments = parser.parse_known_args(argv)
     flavour = next((f for f in FLAVOURS if f.init == options.init), flavour_of(*pytest_arguments))
     try:
-        kit = prepare(options.cache)
+        kit = prepare_debian(options.cache) if options.debian_13 else prepare(options.cache)
         if options.prepare_only:
             return 0
-        command = options.shell or pytest_command(pytest_arguments, flavour)
+        command = options.shell or pytest_command(pytest_arguments, flavour, kit.python)
+        how: dict[str, Any] = {"timeout": options.timeout, "virtual_time": options.virtual_time}
         if options.results is not None:
             options.results.mkdir(parents=True, exist_ok=True)
-            return boot(kit, command, options.results.resolve(), flavour, timeout=options.timeout)
+            return boot(kit, command, options.results.resolve(), flavour, **how)
         with tempfile.TemporaryDirectory(prefix="rig-results-") as results:
-            return boot(kit, command, Path(results), flavour, timeout=options.timeout)
+            return boot(kit, command, Path(results), flavour, **how)
     except RigError as error:
         print(f"rig: {error}", file=sys.stderr)
         return RIG_FAILED
@@ -121,14 +132,16 @@ def flavour_of(*tests: str) -> Flavour:
     return UDEVD_ALONE
 
 
-def pytest_command(arguments: Sequence[str], flavour: Flavour = UDEVD_ALONE) -> str:
+def pytest_command(
+    arguments: Sequence[str], flavour: Flavour = UDEVD_ALONE, python: str = sys.executable
+) -> str:
     """The shell command that runs pytest in the guest.
 
     On all tests of the flavour unless an argument names some.
     """
     named = any(GUEST_TESTS in argument for argument in arguments)
     # Options that a project sets for its host tests (coverage, say) are not for the slow guest.
-    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", *arguments]
+    words = [python, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", *arguments]
     if not named:
         words.append(flavour.tests)
         words += [
@@ -144,6 +157,7 @@ def boot(
     flavour: Flavour = UDEVD_ALONE,
     *,
     timeout: float = DEFAULT_TIMEOUT,
+    virtual_time: bool = False,
     echo: Callable[[str], object] = lambda line: print(line, flush=True),
 ) -> int:
     """Boot the guest, run a shell command in the checkout there, and return the command's exit code.
@@ -154,6 +168,7 @@ def boot(
         results: an existing folder; `exit-code` and `dmesg` appear in it, under systemd also `journal`.
         flavour: what the guest starts with.
         timeout: seconds for all of it.
+        virtual_time: whether the guest's clock counts instructions.
         echo: called with each console line.
 
     Raises:
@@ -172,7 +187,7 @@ def boot(
         archive = Path(folder) / "initramfs"
         initramfs(kit, HERE / "init.sh", archive)
         lines: deque[str] = deque(maxlen=LAST_LINES)
-        in_time = _run(_qemu(kit, archive, results), lines, echo, time.monotonic() + timeout)
+        in_time = _run(_qemu(kit, archive, results, virtual_time), lines, echo, time.monotonic() + timeout)
     console = "".join(f"\n  | {line}" for line in lines)
     if not in_time:
         raise RigError(f"the guest did not end within {timeout:g} s; its last words:{console}")
@@ -187,14 +202,15 @@ def _environment(kit: Kit, init: str) -> str:
     private = {
         "RIG_INIT": init,
         "RIG_SCRIPTS": str(HERE),
-        "RIG_MODULES": str(kit.modules),
+        "RIG_MODULES": kit.inside(kit.modules),
+        "RIG_MOUNT_CHECKOUT": "" if kit.is_of_host else "yes",
         "RIG_LOAD": " ".join(LOAD),
     }
     public = {
         "RIG_CHECKOUT": str(CHECKOUT),
-        "RIG_PYTHON": sys.executable,
-        "RIG_REFERENCE": str(kit.reference),
-        "RIG_DIALLING": str(kit.dialling),
+        "RIG_PYTHON": kit.python,
+        "RIG_REFERENCE": kit.inside(kit.reference),
+        "RIG_DIALLING": str(kit.dialling or ""),
         "PYMODESWITCH_RIG_GUEST": init,
         "HOME": "/root",
         "LC_ALL": "C.UTF-8",
@@ -210,7 +226,13 @@ def _environment(kit: Kit, init: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _qemu(kit: Kit, archive: Path, results: Path) -> list[str]:
+# One CPU of 250 million instructions a second, much like a small board's, and a clock that counts them: CPU
+# times are exact however busy the host is, which only a wait for its disk shows.
+VIRTUAL_TIME = ("-accel", "tcg,thread=single", "-icount", "shift=2,sleep=on", "-smp", "1")
+HOST_TIME = ("-accel", "tcg,thread=multi", "-smp", "2")
+
+
+def _qemu(kit: Kit, archive: Path, results: Path, virtual_time: bool) -> list[str]:
     def share(tag: str, path: str, options: str) -> list[str]:
         # A comma in a path would start the next option; qemu wants it doubled.
         quoted = path.replace(",", ",,")
@@ -221,11 +243,15 @@ def _qemu(kit: Kit, archive: Path, results: Path) -> list[str]:
 
     return [
         # Emulated even where /dev/kvm exists: nested KVM is often broken, and one way is easier to trust.
-        *(tool("qemu-system-x86_64") or "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"),
-        *("-smp", "2", "-m", "2048", "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"),
+        *(
+            tool("qemu-system-x86_64") or "qemu-system-x86_64",
+            *(VIRTUAL_TIME if virtual_time else HOST_TIME),
+        ),
+        *("-cpu", "max", "-m", "2048", "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"),
         *("-kernel", str(kit.kernel), "-initrd", str(archive)),
         *("-append", "console=ttyS0 quiet loglevel=3 panic=-1"),
-        *share("root", "/", ",readonly=on"),
+        *share("root", str(kit.root), ",readonly=on"),
+        *share("checkout", str(CHECKOUT), ",readonly=on"),
         *share("share", str(results), ""),
     ]
 

@@ -17,6 +17,7 @@ wants sysinit.target systemd-journald.service systemd-udevd.service systemd-udev
 wants multi-user.target rig.service
 cp "$RIG_SCRIPTS/rig.service" "$units/rig.service"
 mkdir -p /etc/systemd/system
+ln -s /dev/null /etc/systemd/system/tmp.mount # it would hide the checkout, too
 ln -s "$units/multi-user.target" /etc/systemd/system/default.target
 
 # A machine that has booted before: else systemd would enable units by its presets.

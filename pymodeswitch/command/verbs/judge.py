@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-import signal
+import _signal  # type: ignore[import-not-found]  # the C part: `signal` loads enum, and that half a judge
 
 from ...catalog.catalog import default_catalog
 from ...early import sender
@@ -17,6 +16,10 @@ from ...switching.judge import Judge
 from ..arguments import add_common, settings_for
 from ..console import complain, flush, print_json_line
 from .scan import observer, outcome_data, tell_outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,14 +43,14 @@ def run(options: argparse.Namespace) -> int:
     judge = Judge(
         host, default_catalog(), settings, tell, observer=observer(options), refresh=refresh_table
     )
-    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = [signal.signal(number, lambda *_: judge.stop()) for number in signals]
+    signals = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP)
+    before = [_signal.signal(number, lambda *_: judge.stop()) for number in signals]
     try:
         put_off_storage_scan(host, settings)
         judge.run()
     finally:
         for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+            _signal.signal(number, handler)
         host.close()
     return 0
 

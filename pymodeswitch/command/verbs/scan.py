@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-
 from ...host.malloc import share_one_heap
 from ...nouns.errors import ModeSwitchError
 from ...switching.fleet import FleetObserver, Outcome, scan
 from ..arguments import add_common, add_data, data_folders, seconds, settings_for
 from ..console import complain, print_json, tell, terminating, verdict, warn
 from ..report import error_data, result_data, result_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +55,7 @@ def observer(options: argparse.Namespace) -> FleetObserver | None:
 
 def tell_outcome(outcome: Outcome, *, quiet: bool, verbose: bool) -> None:
     """One line, to stdout or stderr; for what is left alone only with -v."""
-    device, result, error = outcome
+    device, result, error = outcome.device, outcome.result, outcome.error
     if error is None and result is not None:
         if not quiet:
             verdict(result_line(result), result, device=device)

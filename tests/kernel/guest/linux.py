@@ -157,6 +157,11 @@ def settle(seconds: float = PATIENCE_S) -> None:
     assert done.returncode == 0, f"udev did not settle: {done.stdout}{done.stderr}"
 
 
+def runs_systemd() -> bool:
+    """Whether systemd is the guest's init (sd_booted(3))."""
+    return Path("/run/systemd/system").is_dir()
+
+
 def reload_rules() -> None:
     """Make udev read its rules again, now and not at some later event."""
     done = run_command("udevadm", "control", "--reload")
