@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from .device_files.files import index_lines, remove, write_bytes
+from .device_files.files import index_lines
 from .device_files.names import fallback_names, fallback_vendor, parse_name, plain_names
 
 TYPE_CHECKING = False
@@ -62,6 +62,8 @@ def refresh_large(folders: Iterable[str]) -> tuple[str, ...]:
 
     Waits SETTLED_S at most for a folder that was changed just now. DeviceFileError.
     """
+    from .device_files.writing import remove, write_bytes
+
     lines = {folder: line for folder in map(os.path.abspath, folders) if (line := _line(folder))}
     if lines:
         write_bytes(INDEX, os.fsencode(HEADER + "".join(lines.values())))

@@ -169,7 +169,7 @@ def test_bad_qualifiers(match: str) -> None:
         (b'{"messages": [], "devices": {"a": 1, "a": 2}}', "'a' stands twice in one object"),
         (b"\xff\xfe", "file: "),
         (b"[" * 100_000, "file: "),
-        (b" " * 4_194_305, "larger than 4194304 bytes"),
+        (b" " * 4_194_305, "larger than 1048576 bytes"),
     ],
 )
 def test_what_is_no_usb_mode_json(text: bytes, message: str) -> None:
