@@ -56,6 +56,7 @@ KINDS = {
     ),
     "rules-fight": Kind(_PROBLEM, "the rules of usb_modeswitch are active beside ours"),
     "rules": Kind(_OK, "the rules of pymodeswitch are installed and active"),
+    "changeable": Kind(_PROBLEM, "others than root can change what root runs"),
     "no-modules": Kind(_PROBLEM, "the running kernel's modules are not installed: no driver can be loaded"),
     "settings-bad": Kind(_PROBLEM, "the settings cannot be read or hold a mistake"),
     "switching-off": Kind(_HINT, "the settings turn off switching by itself"),

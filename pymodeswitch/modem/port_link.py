@@ -17,7 +17,7 @@ from itertools import pairwise
 from ..host.sysfs import Sysfs
 from ..nouns.errors import NotAttachedError, UsageError
 from ..nouns.model import Entry, UsbId
-from ..nouns.run_folder import FOLDER, LINKS
+from ..nouns.run_folder import FILE_MODE, FOLDER, LINKS, LINKS_LOCK, make_folder, open_lock
 
 LINK = "gsmmodem"
 MOST_LINKS = 99
@@ -99,7 +99,7 @@ def _is_free(note: str, node: str, port: ModemPort) -> bool:
 def _note(path: str, text: str) -> bool:
     """Note who has a link; False when somebody was faster (the shell script, which takes no lock)."""
     try:
-        with open(path, "w" if os.path.exists(path) else "x", encoding="utf-8") as file:
+        with open(path, "w" if os.path.exists(path) else "x", encoding="utf-8", opener=_opener) as file:
             file.write(text)
     except FileExistsError:
         return False
@@ -108,11 +108,15 @@ def _note(path: str, text: str) -> bool:
     return True
 
 
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, FILE_MODE)
+
+
 def _lock(folder: str) -> int | None:
     """Two ports at once would take the same link. None where there can be no lock."""
     try:
-        os.makedirs(folder, mode=0o755, exist_ok=True)
-        file = os.open(folder, os.O_RDONLY)
+        make_folder(folder)
+        file = open_lock(os.path.join(folder, LINKS_LOCK))
     except OSError:
         return None
     import fcntl  # not on every system, and this is Linux

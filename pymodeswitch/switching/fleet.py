@@ -228,14 +228,15 @@ class Fleet:
             if self.catalog.candidates(device.id):
                 self._start(device)
 
-    def _start(self, device: AttachedDevice) -> None:
+    def _start(self, device: AttachedDevice) -> bool:
+        """Have a device switched, or let it wait for its turn; whether it is waiting no longer."""
         self._begun = self.host.now()
         if self._crew == 1:
             self._report(self._note(self._switch_one(device, self.host, self.catalog)))
-            return
+            return True
         if len(self._threads) >= self._crew:
             self._waiting[device.port] = device
-            return
+            return False
         member = self._members[device.port] = _Member(self.host, self._stopping)
         catalog = self.catalog
 
@@ -255,7 +256,16 @@ class Fleet:
         # A daemon thread: one that hangs in the kernel does not keep the program from ending.
         thread = threading.Thread(target=work, name=device.port, daemon=True)
         self._threads[device.port] = thread
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # a limit of processes: go on with those that there are
+            logger.debug("%s: no thread for it: %s", device.describe(), error)
+            del self._threads[device.port], self._members[device.port]
+            if self._threads:
+                self._waiting[device.port] = device
+                return False
+            self._report(self._note(self._switch_one(device, self.host, catalog)))
+        return True
 
     def _collect(self) -> None:
         """Report what is done, give the next one its turn, look again at ports that were busy."""
@@ -270,7 +280,8 @@ class Fleet:
                 self._report(self._note(outcome))
             self._look([port])
         while self._waiting and len(self._threads) < self._crew:
-            self._start(self._waiting.pop(next(iter(self._waiting))))
+            if not self._start(self._waiting.pop(next(iter(self._waiting)))):
+                break
 
     def _note(self, outcome: Outcome) -> Outcome:
         """Remember the stay that the outcome is about: there is nothing more to do about it."""

@@ -16,6 +16,7 @@ import os
 from ..nouns.errors import TooOftenError
 from ..nouns.log import Logger
 from ..nouns.record import Record
+from ..nouns.run_folder import make_folder, open_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ class Guard:
         if self.path is None or self._file is not None:
             return True
         try:
-            os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            make_folder(os.path.dirname(self.path))
+            file = open_lock(self.path)
         except OSError as error:
             logger.debug("no lock for port %s: %s", self.port, error)
             return True

@@ -120,16 +120,23 @@ class Request(NamedTuple):
         return UsbId(vendor, product)
 
 
-def read_request(
-    arguments: Sequence[str], read_stdin: Callable[[], bytes] = lambda: sys.stdin.buffer.read(MAX_BYTES + 1)
-) -> Request:
+def read_request(arguments: Sequence[str], read_stdin: Callable[[], bytes] | None = None) -> Request:
     """The request of a command line. BadOption, UsageError, DeviceFileError."""
-    reader = _Reader(read_stdin)
+    reader = _Reader(_read_stdin if read_stdin is None else read_stdin)
     for option, value in split(arguments):
         reader.take(option, value)
         if reader.other.get("show"):
             break
     return reader.request()
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:
+        raise DeviceFileError("<stdin>: cannot be read: it is closed")
+    try:
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DeviceFileError(f"<stdin>: cannot be read: {error.strerror}") from error
 
 
 def split(arguments: Iterable[str]) -> list[tuple[Option, str]]:

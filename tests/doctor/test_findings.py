@@ -55,7 +55,7 @@ def test_a_healthy_computer_has_nothing_to_cure(
 
 
 # Their tests are in test_python.py.
-OF_THIS_PYTHON = {"compiled", "not-compiled", "libusb", "libusb-needs-udev", "no-libusb"}
+OF_THIS_PYTHON = {"changeable", "compiled", "not-compiled", "libusb", "libusb-needs-udev", "no-libusb"}
 # Shown below, each by a test of its own.
 SHOWN_APART = {
     *("no-permission", "holders-unseen", "not-attached", "device-locked", "switched-too-often"),

@@ -7,7 +7,7 @@ import os
 
 from ...catalog.catalog import entry_from_file
 from ...catalog.sources import Folder
-from ...device_files.files import read_bytes
+from ...device_files.files import names_in, read_bytes
 from ...device_files.names import fallback_vendor, looks_misnamed, name_problem, parse_name
 from ...device_files.syntax import MAX_BYTES, diagnose
 from ...nouns.errors import DeviceFileError, ModeSwitchError
@@ -48,7 +48,7 @@ def _device_files(path: str) -> list[str]:
     """A file as it is; of a folder all files that are named like device files, but for masks."""
     if not os.path.isdir(path):
         return [path]
-    names = [name for name in sorted(os.listdir(path)) if parse_name(name) or fallback_vendor(name)]
+    names = [name for name in names_in(path) if parse_name(name) or fallback_vendor(name)]
     if not names:
         raise DeviceFileError(f"{path}: no device file in this folder")
     folder = Folder(path)
@@ -57,7 +57,7 @@ def _device_files(path: str) -> list[str]:
 
 def _misnamed(path: str) -> list[Diagnostic]:
     """A warning for each file in a folder that nobody will ever look at."""
-    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+    names = names_in(path) if os.path.isdir(path) else []
     return [
         Diagnostic(Severity.WARNING, f"not looked at: {name_problem(name)}", os.path.join(path, name))
         for name in names
