@@ -19,6 +19,7 @@ from ..nouns.errors import DeviceFileError, UsageError
 from ..nouns.model import DeviceFile, UsbId
 
 REFERENCE_VERSION = "2.6.1"
+MAX_WORDS = 1000  # of a command line; getopt takes the square of them
 
 
 class BadOption(UsageError):
@@ -143,8 +144,11 @@ def split(arguments: Iterable[str]) -> list[tuple[Option, str]]:
     """The options in their order, each with its value; other words are ignored, as in the reference."""
     letters = "".join(o.letter + (":" if o.value else "") for o in OPTIONS)
     names = [o.name + ("=" if o.value else "") for o in OPTIONS]
+    words = list(arguments)
+    if len(words) > MAX_WORDS:
+        raise BadOption(f"more than {MAX_WORDS} words")
     try:
-        found, _ = getopt.gnu_getopt(list(arguments), letters, names)
+        found, _ = getopt.gnu_getopt(words, letters, names)
     except getopt.GetoptError as error:
         raise BadOption(f"{error.msg}") from error
     return [(BY_WORD[word], value) for word, value in found]
