@@ -341,3 +341,11 @@ def test_the_table_in_the_documentation() -> None:
     text = DOCS.read_text()
     table = [line for line in text.splitlines() if line.startswith("| `")]
     assert table == rows, "\n".join(rows)
+
+
+def test_autosuspend_with_a_delay_below_zero_never_comes(stick: Tree, catalog: Catalog) -> None:
+    """usbcore.autosuspend=-1 shows as -1000."""
+    stick.write(f"{DEVICE}/power/control", "auto\n")
+    assert "autosuspend" in names(stick, catalog)
+    stick.write(f"{DEVICE}/power/autosuspend_delay_ms", "-1000\n")
+    assert "autosuspend" not in names(stick, catalog)

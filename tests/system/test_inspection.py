@@ -178,3 +178,12 @@ def test_one_folder_under_two_names(installed: Root, places: Layout) -> None:
     installed.link("/lib", "usr/lib")
     installed.write("/usr/lib/udev/rules.d/40-usb_modeswitch.rules", THEIRS)
     assert len(wrong(installed, places)) == 1
+
+
+def test_etc_comes_before_run(installed: Root, places: Layout) -> None:
+    """Of two that count before ours, the one in /etc is named (udev(7), systemd.unit(5))."""
+    name = RULES.rpartition("/")[2]
+    installed.write(f"/run/udev/rules.d/{name}", b"of today\n")
+    assert [finding.path for finding in wrong(installed, places)] == [f"/run/udev/rules.d/{name}"]
+    installed.link(f"/etc/udev/rules.d/{name}", "/dev/null")
+    assert [finding.path for finding in wrong(installed, places)] == [f"/etc/udev/rules.d/{name}"]
