@@ -162,7 +162,7 @@ def test_bad_qualifiers(match: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"", "file:1:1: Expecting value"),
+        (b"", "file:1:1: "),
         (b'{"messages": [],\n "devices": {},}', "file:2:16: "),
         (b"[]", "not a usb-mode.json"),
         (b'{"messages": []}', "it has to have `messages` and `devices`"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import usb.core
 
@@ -24,8 +27,11 @@ def device(bus: VirtualBus, backend: VirtualBackend) -> usb.core.Device:
     return usb.core.find(backend=backend, idVendor=0x19D2)
 
 
-def refused(errno: int) -> pytest.RaisesExc[usb.core.USBError]:
-    return pytest.raises(usb.core.USBError, check=lambda error: error.errno == errno)
+@contextmanager
+def refused(errno: int) -> Iterator[None]:
+    with pytest.raises(usb.core.USBError) as caught:
+        yield
+    assert caught.value.errno == errno
 
 
 def test_pyusb_finds_it(device: usb.core.Device) -> None:

@@ -1,4 +1,4 @@
-# Completion of pymodeswitch for fish, generated from its grammar by `python -m tests.derived`
+# Completion of pymodeswitch for fish, generated from its grammar by `python -m tools.derived`
 function __pymodeswitch_ports
     for port in /sys/bus/usb/devices/*-*
         string match -q '*:*' $port; or string replace -r '.*/' '' $port
