@@ -106,7 +106,9 @@ def read_source(source: str) -> Iterator[tuple[str, bytes]]:
         names = names_in(source)
         for name in names:
             path = os.path.join(source, name)
-            if os.path.isfile(path):
+            if _target_name(name) is None:
+                yield name, b""  # of others the name alone is looked at
+            elif not os.path.isdir(path):
                 yield name, read_bytes(path, MAX_BYTES)
         if ARCHIVE in names:
             beside = {_target_name(name) for name in names}

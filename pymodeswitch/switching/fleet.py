@@ -118,9 +118,14 @@ class Fleet:
         self._is_closed = False  # nothing new is begun
         self._begun = float("-inf")  # the last switch
         self._stopping = threading.Event()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
-        os.set_blocking(self._wake_read, False)
+        self._wake_read: int | None = None
+        self._wake_write: int | None = None
+        try:
+            self._wake_read, self._wake_write = os.pipe()
+            os.set_blocking(self._wake_write, False)
+            os.set_blocking(self._wake_read, False)
+        except OSError as error:  # too many open files: the loop looks every POLL_S seconds
+            logger.debug("nothing wakes the loop: %s", error)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler or another thread."""
@@ -165,9 +170,10 @@ class Fleet:
             self._end()
             if events is not None:
                 events.close()
+            ends = [end for end in (self._wake_read, self._wake_write) if end is not None]
             if not any(thread.is_alive() for thread in self._threads.values()):
-                os.close(self._wake_read)
-                os.close(self._wake_write)  # else one that hangs would write into what has its number next
+                for end in ends:
+                    os.close(end)  # else one that hangs would write into what has its number next
 
     @property
     def _is_at_work(self) -> bool:
@@ -270,8 +276,9 @@ class Fleet:
     def _collect(self) -> None:
         """Report what is done, give the next one its turn, look again at ports that were busy."""
         try:
-            os.read(self._wake_read, 4096)
-        except BlockingIOError:
+            if self._wake_read is not None:
+                os.read(self._wake_read, 4096)
+        except OSError:  # nobody has woken us
             pass
         while self._done:
             port, outcome = self._done.popleft()
@@ -297,7 +304,8 @@ class Fleet:
 
     def _wake(self) -> None:
         try:
-            os.write(self._wake_write, b"x")
+            if self._wake_write is not None:
+                os.write(self._wake_write, b"x")
         except OSError:  # full: it wakes already; closed: nobody has to be woken any more
             pass
 

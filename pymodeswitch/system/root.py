@@ -33,8 +33,14 @@ class Root:
         return os.path.join(self.folder, path.lstrip("/"))
 
     def exists(self, path: str) -> bool:
-        """Whether there is anything, be it a link to nowhere."""
-        return os.path.lexists(self.at(path))
+        """Whether there is anything, be it a link to nowhere. InstallationError where that is not seen."""
+        try:
+            os.lstat(self.at(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise InstallationError(f"{self.at(path)}: cannot be looked at: {error.strerror}") from error
+        return True
 
     def is_link(self, path: str) -> bool:
         """Whether it is a link."""

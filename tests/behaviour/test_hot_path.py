@@ -112,6 +112,7 @@ SLEEPS = {
     "execution.py": 1,  # Pause: a step of the plan, as the device file or the reference has it
     "attempts.py": 1,  # before a stick that stays is tried again
     "hanging_driver.py": 2,  # the counters of a SCSI host tell no events
+    "kernel_events.py": 1,  # where the kernel has no memory for a wait
     "large.py": 1,  # the clock of a file system; `data refresh` only
     "port_link.py": 1,  # flock has no time-out
     "computer.py": 1,  # the doctor looks twice
