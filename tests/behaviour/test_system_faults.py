@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import InstallationError, ModeSwitchError, Port, Settings, Status, scan, switch
+from pymodeswitch.catalog.catalog import default_catalog
 from pymodeswitch.command import cli
 from pymodeswitch.host.linux import LinuxHost
 from pymodeswitch.nouns.model import AttachedDevice
@@ -103,10 +104,14 @@ def _no_endless_run() -> object:
     signal.signal(signal.SIGALRM, before)
 
 
-def each(calls: SystemCalls, run: Callable[[Call | None, int], None]) -> int:
-    """Run once without a fault, and once for each call and each fault that it can have; how many."""
+def each(calls: SystemCalls, run: Callable[[Call | None, int], None], only: tuple[str, ...] = ()) -> int:
+    """Run once without a fault, and once for each call and each fault that it can have; how many.
+
+    only: calls of these files of the package.
+    """
     run(None, 0)
     seen = [call for call in dict.fromkeys(calls.calls) if call.number < MOST_OF_A_KIND]
+    seen = [call for call in seen if not only or call.file in only]
     assert seen
     count, found = 0, []
     for call in seen:
@@ -175,7 +180,28 @@ class SharedHost(TreeHost):
         LinuxHost.wait(self, min(seconds, 0.02), port)
 
 
-def test_scan(calls: SystemCalls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def watched(host: SharedHost) -> list[fleet.Outcome]:
+    """What comes of a watch that ends with its first outcome, or when it is time."""
+    outcomes: list[fleet.Outcome] = []
+
+    def report(outcome: fleet.Outcome) -> None:
+        outcomes.append(outcome)
+        watching.stop()
+
+    switch_one = fleet.switcher(timeout=0.6, settings=Settings())
+    watching = fleet.Fleet(host, default_catalog(), switch_one, report)
+    watching.run(forever=True, most_s=1.5)
+    return outcomes
+
+
+# What `test_switch` does not reach; sysfs, for the loop that lists all.
+OF_A_FLEET = ("switching/fleet.py", "host/kernel_events.py", "host/sysfs.py")
+
+
+@pytest.mark.parametrize("forever", [False, True], ids=["scan", "watch"])
+def test_several(
+    forever: bool, calls: SystemCalls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With threads, kernel events and a pipe; a stick that is not met is no harm, a bug is."""
     for name, value in (("MEMBER_POLL_S", 0.02), ("POLL_S", 0.05), ("HEARING_POLL_S", 0.05), ("STOP_S", 3)):
         monkeypatch.setattr(fleet, name, value)
@@ -192,8 +218,9 @@ def test_scan(calls: SystemCalls, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         host = SharedHost(bus, backend, tmp_path)
         calls.start(call, fault)
         try:
-            done = scan(host=host, timeout=0.6, settings=Settings())
-            assert len(done) <= 1
+            options = {"timeout": 0.6, "settings": Settings()}
+            done = watched(host) if forever else list(scan(host=host, **options))  # type: ignore[arg-type]
+            assert len(done) <= 1 or forever
             for outcome in done:
                 assert "internal error" not in str(outcome.error), outcome.error
                 outcomes.append(type(outcome.error).__name__)
@@ -207,7 +234,7 @@ def test_scan(calls: SystemCalls, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         if attached is not None and attached.stick.mode_index == 0:
             assert attached.drivers == {0: "usb-storage"}
 
-    count = each(calls, run)
+    count = each(calls, run, OF_A_FLEET)
     assert outcomes.count("NoneType") > count / 2, Counter(outcomes)
     print(f"{count} faults: {Counter(outcomes)}")
 
