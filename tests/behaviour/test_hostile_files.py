@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import os
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +17,23 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import DeviceFileError, UsbId, switch
+from pymodeswitch.catalog import archive, openwrt
 from pymodeswitch.catalog.archive import MAX_MEMBERS, Archive
 from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.catalog.importing import import_device_files
 from pymodeswitch.catalog.openwrt import read_json
-from pymodeswitch.device_files.names import canonical_name, names_for, parse_name
+from pymodeswitch.device_files import syntax, values
+from pymodeswitch.device_files.names import (
+    MAX_NAME,
+    MAX_QUALIFIERS,
+    canonical_name,
+    names_for,
+    parse_name,
+)
 from pymodeswitch.device_files.syntax import MAX_FINDINGS, MAX_MODES, diagnose, parse
 from pymodeswitch.planning.settings import read_settings
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
+from tests.support import CHECKOUT
 from tests.support.bounds import within_bounds
 
 # Names: S1
@@ -261,3 +271,21 @@ def test_names_of_an_archive_are_sorted_by_few_looks() -> None:
         within_bounds(lambda: [parse_name(name) for name in names_for(UsbId(0x19D2, 0x1201), names)])
         is None
     )
+
+
+def test_the_bounds_in_the_documentation() -> None:
+    table = (
+        (CHECKOUT / "docs/device-files.md").read_text().partition("### Bounds")[2].partition("## Modes")[0]
+    )
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    numbers = {row[0]: [int(word) for word in re.findall(r"\d+", row[1])] for row in rows[1:]}
+    assert numbers == {
+        "a device file": [syntax.MAX_BYTES >> 10, MAX_MODES, MAX_FINDINGS],
+        "a list of IDs, a message": [values.MAX_IDS, values.MAX_MESSAGE],
+        "a name": [MAX_NAME, MAX_QUALIFIERS],
+        "an archive": [
+            *(archive.MAX_PACKED >> 20, archive.MAX_UNPACKED >> 20, MAX_MEMBERS),
+            archive.MAX_UNPACKED >> 20,
+        ],
+        "OpenWrt's usb-mode.json": [openwrt.MAX_BYTES >> 20, openwrt.MAX_ENTRIES],
+    }
