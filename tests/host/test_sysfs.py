@@ -10,9 +10,10 @@ import pytest
 from pymodeswitch import Node, Port, UsbId
 from pymodeswitch.host import linux
 from pymodeswitch.host.linux import LinuxHost
-from pymodeswitch.host.sysfs import Sysfs, mbim_configuration, parse_interfaces
+from pymodeswitch.host.sysfs import Sysfs, configuration_values, mbim_configuration, parse_interfaces
 from pymodeswitch.virtual import mf691
 from pymodeswitch.virtual.descriptors import INTERRUPT, Configuration, Endpoint, Identity, Interface
+from tests.support.bounds import within_bounds
 
 
 def put(root: Path, port: str, identity: Identity, *, number: int = 2, configuration: str = "1") -> Path:
@@ -199,3 +200,11 @@ def test_a_driver_that_is_not_loaded_yet(
     (folder / index).write_text(text)
     assert host.has_driver("cdc_mbim")
     assert not host.has_driver("mbim")
+
+
+def test_thousands_of_configurations_cost_little() -> None:
+    """No more than the kernel reads; each is looked through for MBIM."""
+    configuration = Configuration((Interface(0, 8),)).to_bytes()
+    raw = Identity(1, 2, ()).to_bytes() + configuration * 3000
+    assert within_bounds(lambda: mbim_configuration(raw)) is None
+    assert configuration_values(raw) == [1] * 8
