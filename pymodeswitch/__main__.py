@@ -18,6 +18,9 @@ def run() -> int:
         sender.run(sys.argv[2:])
     gc.disable()  # loading makes no garbage to speak of, and looking for it takes 2 ms
     try:
+        from .command.current_folder import leave_current_folder
+
+        leave_current_folder()
         if os.path.basename(sys.argv[0]) == "usb_modeswitch":
             from .usb_modeswitch import front
 

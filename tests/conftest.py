@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,16 @@ from pymodeswitch.planning import settings
 from pymodeswitch.virtual import VirtualBackend, VirtualBus
 
 FILES = Path(__file__).parent / "files"
+
+
+# Started by nohup, or with `&` in a script, signals are ignored, and by all that is started from here, too.
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGTERM, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
-from ..device_files.files import make_folder, put_bytes, write_where_named
 from ..device_files.syntax import write
+from ..device_files.writing import DeviceFileFolder, write_where_named
 from ..nouns.errors import DeviceFileError
 from ..nouns.model import Entry
 from .catalog import Catalog, read_entry
@@ -32,17 +31,17 @@ OURS = (("target_id_list", "TargetIdList"), ("through_driver", "ThroughDriver"))
 def export_classic(catalog: Catalog, folder: str) -> Export:
     """Write the folder that usb_modeswitch reads. DeviceFileError when it cannot be written."""
     entries, errors = _read(catalog)
-    make_folder(folder)
     losses = []
-    for candidate, entry in entries:
-        put_bytes(os.path.join(folder, classic_name(candidate)), write(entry.device_file).encode())
-        for attribute, key in OURS:
-            if getattr(entry.device_file, attribute):
-                losses.append(f"{candidate.name}: usb_modeswitch ignores {key}")
-        for way in entry.device_file.modes:
-            losses.append(
-                f"{candidate.name}: usb_modeswitch ignores the other way of switching, {way.mode}"
-            )
+    with DeviceFileFolder(folder) as output:
+        for candidate, entry in entries:
+            output.put(classic_name(candidate), write(entry.device_file).encode())
+            for attribute, key in OURS:
+                if getattr(entry.device_file, attribute):
+                    losses.append(f"{candidate.name}: usb_modeswitch ignores {key}")
+            for way in entry.device_file.modes:
+                losses.append(
+                    f"{candidate.name}: usb_modeswitch ignores the other way of switching, {way.mode}"
+                )
     return Export(len(entries), tuple(losses), errors)
 
 

@@ -7,12 +7,9 @@ other comments do not. File names lose their `:`, which Windows cannot store.
 from __future__ import annotations
 
 import os
-import stat
-import tarfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from ..device_files.files import make_folder, put_bytes, read_bytes
+from ..device_files.files import names_in, read_bytes
 from ..device_files.names import (
     FALLBACK,
     canonical_name,
@@ -22,10 +19,12 @@ from ..device_files.names import (
     parse_name,
 )
 from ..device_files.syntax import MAX_BYTES, parse, write
+from ..device_files.writing import DeviceFileFolder
 from ..nouns.errors import DeviceFileError
 from ..nouns.model import DeviceFile
 from ..nouns.record import Record, replace
 from . import openwrt
+from .archive import Archive
 from .openwrt import read_json
 from .sources import ARCHIVE
 
@@ -54,7 +53,17 @@ def import_device_files(source: str, folder: str, *, source_name: str = "") -> I
         files = list(read_source(source))
     if not errors and not any(_target_name(name) for name, _ in files):
         raise DeviceFileError(f"{source}: no device file in it")
-    make_folder(folder)
+    with DeviceFileFolder(folder) as output:
+        done = _write(files, output, source_name, errors)
+    written = tuple(name for name, new in done.items() if new)
+    unchanged = tuple(name for name, new in done.items() if not new)
+    return Import(written, unchanged, tuple(errors))
+
+
+def _write(
+    files: Iterable[tuple[str, bytes]], output: DeviceFileFolder, source_name: str, errors: list[str]
+) -> dict[str, bool]:
+    """Write what can be read; whether it was written, by name. The others are added to `errors`."""
     done: dict[str, bool] = {}
     for name, data in files:
         target = _target_name(name)
@@ -66,12 +75,10 @@ def import_device_files(source: str, folder: str, *, source_name: str = "") -> I
             if target in done:
                 raise DeviceFileError(f"{name}: another file is for {target}, too: left out")
             text = write(normalized(parse(data, name, strict=True)[0], source_name))
-            done[target] = put_bytes(os.path.join(folder, target), text.encode())
+            done[target] = output.put(target, text.encode())
         except DeviceFileError as error:
             errors.append(str(error))
-    written = tuple(name for name, new in done.items() if new)
-    unchanged = tuple(name for name, new in done.items() if not new)
-    return Import(written, unchanged, tuple(errors))
+    return done
 
 
 def _target_name(name: str) -> str | None:
@@ -97,10 +104,12 @@ def read_source(source: str) -> Iterator[tuple[str, bytes]]:
     DeviceFileError for anything else.
     """
     if os.path.isdir(source):
-        names = sorted(os.listdir(source))
+        names = names_in(source)
         for name in names:
             path = os.path.join(source, name)
-            if os.path.isfile(path):
+            if _target_name(name) is None:
+                yield name, b""  # of others the name alone is looked at
+            elif not os.path.isdir(path):
                 yield name, read_bytes(path, MAX_BYTES)
         if ARCHIVE in names:
             beside = {_target_name(name) for name in names}
@@ -113,12 +122,8 @@ def read_source(source: str) -> Iterator[tuple[str, bytes]]:
 
 def _read_archive(path: str) -> Iterator[tuple[str, bytes]]:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise tarfile.TarError("not a regular file")
-        with tarfile.open(path) as archive:
-            for member in sorted(archive.getmembers(), key=lambda m: m.name):
-                file = archive.extractfile(member) if member.isfile() else None
-                if file is not None:
-                    yield os.path.basename(member.name), file.read(MAX_BYTES + 1)
-    except (OSError, ValueError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise DeviceFileError(f"{path}: neither a folder nor a tar archive: {error}") from error
+        archive = Archive(path, any_packer=True)
+    except DeviceFileError as error:
+        raise DeviceFileError(f"{error} (neither a folder nor a tar archive)") from error
+    for name in sorted(archive.places):
+        yield name, archive.read(name, MAX_BYTES + 1)

@@ -16,12 +16,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..device_files.keys import KEYS, SPECIAL_METHODS
-from ..device_files.names import SCSI_QUALIFIERS, canonical_name, parse_name
-from ..nouns.errors import DeviceFileError
+from ..device_files.names import MAX_NAME, SCSI_QUALIFIERS, canonical_name, parse_name
+from ..device_files.values import MAX_IDS, MAX_MESSAGE
+from ..nouns.errors import DeviceFileError, shown
 from ..nouns.model import DeviceFile, Entry
 from ..planning.methods import STORAGE_METHODS
 
-MAX_BYTES = 4_194_304  # usb-mode.json with all public entries has some 100 KB
+# usb-mode.json with all public entries has some 100 KB.
+MAX_BYTES = 1 << 20
+MAX_ENTRIES = 5000
+MAX_ERRORS = 100
 
 ANY = "*"  # the qualifier that fits every device
 INTS = {
@@ -61,6 +65,7 @@ MODES = {
 AS_MESSAGE = {"HuaweiAlt": "huawei_alt_mode", "Option": "option_mode"}
 MBIM = "MBIM"  # what Configuration=0 is for: nothing, unless there is an MBIM configuration
 GENERIC = "Generic"
+KNOWN_MODES = ", ".join((*MODES, *AS_MESSAGE, MBIM, GENERIC))
 
 KEY_NAMES = {key.attribute: key.name for key in KEYS}
 LIMITS = {key.attribute: key.maximum for key in KEYS}
@@ -110,16 +115,23 @@ def read_json(data: bytes, path: str) -> Found:
     messages, devices = table["messages"], table["devices"]
     if not isinstance(messages, list) or not isinstance(devices, dict):
         raise DeviceFileError(f"{path}: `messages` has to be a list, and `devices` an object")
-    device_files, errors = [], []
+    device_files: list[tuple[str, DeviceFile]] = []
+    errors: list[str] = []
     for usb_id, entries in devices.items():
         if not isinstance(entries, dict):
-            errors.append(f"{path}: {usb_id}: has to be an object")
+            errors.append(f"{path}: {usb_id[:MAX_NAME]}: has to be an object")
+            if len(errors) >= MAX_ERRORS:
+                break
             continue
         for match, members in entries.items():
+            if len(device_files) == MAX_ENTRIES or len(errors) >= MAX_ERRORS:
+                raise DeviceFileError(
+                    f"{path}: more than {MAX_ENTRIES} entries, or {MAX_ERRORS} errors: not a usb-mode.json"
+                )
             try:
                 device_files.append((_name(usb_id, match), _device_file(members, messages)))
             except _Bad as bad:
-                errors.append(f"{path}: {usb_id}: {match}: {bad}")
+                errors.append(f"{path}: {usb_id[:MAX_NAME]}: {match[:MAX_NAME]}: {bad}")
     return Found(tuple(device_files), tuple(errors))
 
 
@@ -127,8 +139,9 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """JSON allows a member twice and usbmode takes one of them: nobody knows which."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        twice = next(name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1)
-        raise _Bad(f"{twice!r} stands twice in one object")
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise _Bad(f"{shown(twice)} stands twice in one object")
     return members
 
 
@@ -152,15 +165,18 @@ def _device_file(members: Any, messages: list[Any]) -> DeviceFile:
                 raise _Bad(f"{name} has to be true or false")
             values[BOOLS[name]] = value
         elif name not in ("t_product", "msg", "mode", *IGNORED):
-            raise _Bad(f"unknown member {name!r}")
+            raise _Bad(f"unknown member {shown(name)}")
     products = _ints("t_product", members.get("t_product", []), 0xFFFF)
     if len(products) == 1:
         values["target_product"] = products[0]
     elif products:
         values["target_product_list"] = products
-    contents = [_message(messages, index) for index in _ints("msg", members.get("msg", []), 0xFFFF)]
-    if len(contents) > 3:
+    if len(products) > MAX_IDS:
+        raise _Bad(f"more than {MAX_IDS} products")
+    indexes = _ints("msg", members.get("msg", []), 0xFFFF)
+    if len(indexes) > 3:
         raise _Bad("more than three messages")
+    contents = [_message(messages, index) for index in indexes]
     values |= _mode(members.get("mode", GENERIC), contents, values)
     keys = ("message_content", "message_content2", "message_content3")
     values |= dict(zip(keys, contents, strict=False))
@@ -175,14 +191,18 @@ def _mode(mode: Any, contents: list[bytes], values: dict[str, Any]) -> dict[str,
         if values.get("configuration"):
             raise _Bad("mode MBIM selects a configuration by itself: config contradicts it")
         return {"configuration": 0}
+    if not isinstance(mode, str):
+        raise _Bad(f"unknown mode {str(mode)[:20]}: there are {KNOWN_MODES}")
     if mode in AS_MESSAGE:
         own = list(STORAGE_METHODS[AS_MESSAGE[mode]])
         if contents not in ([], own):
             raise _Bad(f"mode {mode} with another message than its own: usbmode would send that one")
         contents.clear()
         return {AS_MESSAGE[mode]: True}
-    if not isinstance(mode, str) or mode not in MODES:
-        raise _Bad(f"unknown mode {mode!r}: there are {', '.join((*MODES, *AS_MESSAGE, MBIM, GENERIC))}")
+    if mode not in MODES:
+        raise _Bad(
+            f"unknown mode {shown(mode)}: there are {', '.join((*MODES, *AS_MESSAGE, MBIM, GENERIC))}"
+        )
     return {MODES[mode]: True}
 
 
@@ -203,6 +223,8 @@ def _message(messages: list[Any], index: int) -> bytes:
     if not isinstance(text, str):
         raise _Bad(f"there is no message {index}")
     try:
+        if len(text) > 2 * MAX_MESSAGE:
+            raise _Bad(f"message {index} has more than {MAX_MESSAGE} bytes")
         if not text or " " in text:
             raise ValueError("no digits")
         return bytes.fromhex(text)

@@ -11,8 +11,8 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from ..device_files.files import remove, write_bytes
 from ..device_files.names import fallback_vendor, parse_name
+from ..device_files.writing import remove, write_bytes
 from . import sources
 
 GROUP = "pymodeswitch.devices"

@@ -11,9 +11,9 @@ import sys
 from ..nouns.errors import ModeSwitchError, UsageError, missing_package
 from ..nouns.log import unheard
 from .console import (
+    EXIT_BY_SIGNAL,
     EXIT_INTERNAL,
     EXIT_INTERRUPTED,
-    EXIT_TERMINATED,
     OutputError,
     Terminated,
     complain,
@@ -133,8 +133,8 @@ def _run(words: list[str]) -> int:
         if known is None:
             raise
         code = _fail(known, as_json=as_json)
-    except Terminated:
-        code = _tell("Terminated", "terminated", EXIT_TERMINATED, as_json=as_json)
+    except Terminated as end:
+        code = _tell("Terminated", "terminated", EXIT_BY_SIGNAL + end.number, as_json=as_json)
     except KeyboardInterrupt:
         code = _tell("KeyboardInterrupt", "interrupted", EXIT_INTERRUPTED, as_json=as_json)
     except (OutputError, BrokenPipeError):

@@ -11,14 +11,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable
-    from typing import Any, NoReturn, TextIO
+    from typing import Any, TextIO
 
     from ..nouns.errors import ModeSwitchError
     from ..nouns.model import AttachedDevice, SwitchResult
 
 
 EXIT_INTERNAL = 1
-EXIT_INTERRUPTED, EXIT_BROKEN_PIPE, EXIT_TERMINATED = 130, 141, 143  # 128 + the signal's number
+EXIT_BY_SIGNAL = 128  # and the number of the signal
+EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 130, 141
 
 
 class OutputError(Exception):
@@ -26,25 +27,50 @@ class OutputError(Exception):
 
 
 class Terminated(BaseException):
-    """SIGTERM: as with Ctrl-C, a stick that stays gets its interface and its drivers back."""
+    """SIGTERM or SIGHUP: as with Ctrl-C, a stick that stays gets its interface and its drivers back.
+
+    number: of the signal.
+    """
+
+    def __init__(self, number: int = 15) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class terminating:  # noqa: N801  # used as a function is
-    """SIGTERM ends what is under way as Ctrl-C does: with all given back."""
+    """SIGTERM, SIGHUP (the terminal is closed) and Ctrl-C end what is under way, with all given back.
+
+    A second signal waits for that; a third one kills, in case it hangs. What is ignored since the start,
+    as by nohup, stays ignored.
+    """
 
     def __enter__(self) -> None:
         # The C part; what `signal` adds takes 1 ms to load.
         import _signal  # type: ignore[import-not-found]
 
-        def end(signum: int, frame: object) -> NoReturn:
-            raise Terminated
+        self._count = 0
+        self._before = []
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(_signal, name, None)  # no SIGHUP on Windows
+            before = None if number is None else _signal.getsignal(number)
+            if before is not None and before != _signal.SIG_IGN:
+                self._before.append((number, _signal.signal(number, self._end)))
 
-        self._before = _signal.signal(_signal.SIGTERM, end)
+    def _end(self, number: int, frame: object) -> None:
+        import _signal
+
+        self._count += 1
+        if self._count == 1:
+            raise KeyboardInterrupt if number == _signal.SIGINT else Terminated(number)
+        if self._count > 2:
+            _signal.signal(number, _signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
     def __exit__(self, *error: object) -> None:
         import _signal
 
-        _signal.signal(_signal.SIGTERM, self._before)
+        for number, before in self._before:
+            _signal.signal(number, before)
 
 
 def open_streams() -> None:

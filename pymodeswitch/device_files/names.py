@@ -2,10 +2,14 @@
 
 `05c6-1000@uMa=AnyDATA` and `05c6:1000:uMa=AnyDATA` are the same name. `12d1-#linux` is the fallback for all
 products of a vendor.
+
+Names come from archives, JSON and folders of others. What `parse_name` lets through is the name of a file
+in one folder on any file system: no `/`, no control character, no more than MAX_NAME bytes.
 """
 
 from __future__ import annotations
 
+from ..nouns.errors import shown
 from ..nouns.model import UsbId
 
 TYPE_CHECKING = False
@@ -20,6 +24,9 @@ FALLBACK = "#linux"  # the reference has #android beside it, for Android
 
 HEX = "0123456789abcdefABCDEF"
 
+MAX_NAME = 255  # bytes: what file systems take (NAME_MAX)
+MAX_QUALIFIERS = len(USB_QUALIFIERS) + len(SCSI_QUALIFIERS)  # each once
+
 
 def parse_name(name: str) -> tuple[UsbId, tuple[tuple[str, str], ...]] | None:
     """ID and qualifiers from a file name, None when it is no device file's name.
@@ -28,16 +35,19 @@ def parse_name(name: str) -> tuple[UsbId, tuple[tuple[str, str], ...]] | None:
     """
     if (
         not name.isprintable()
-        or len(name) < 9
+        or not 9 <= len(name) <= MAX_NAME
+        or "/" in name
         or name[4] not in ":-"
         or any(c not in HEX for c in name[:4] + name[5:9])
     ):
         return None
+    if len(name) > 9 and len(name.encode()) > MAX_NAME:
+        return None
     usb_id = UsbId(int(name[:4], 16), int(name[5:9], 16))
     rest = name[9:]
-    qualifiers = []
+    qualifiers: list[tuple[str, str]] = []
     while rest:
-        if rest[0] not in ":@":
+        if rest[0] not in ":@" or len(qualifiers) == MAX_QUALIFIERS:
             return None
         key, equals, value = rest[1:].partition("=")
         if not equals or key not in USB_QUALIFIERS.keys() | SCSI_QUALIFIERS.keys():
@@ -79,8 +89,13 @@ def name_problem(name: str) -> str:
     looks_right = len(name) > 9 and name[4] in ":-" and not set(name[:4] + name[5:9]) - set(HEX)
     if not looks_right:
         return "the name is not like 19d2-1201"
+    if len(name.encode("utf-8", "surrogateescape")) > MAX_NAME:
+        return f"the name has more than {MAX_NAME} bytes"
     known = ", ".join((*USB_QUALIFIERS, *SCSI_QUALIFIERS))
-    return f"the name goes on with {name[9:]!r}, which is no qualifier (@KEY=VALUE; keys are {known})"
+    return (
+        f"the name goes on with {shown(name[9:])}, which is no qualifier "
+        f"(@KEY=VALUE without '/' and control characters; keys are {known})"
+    )
 
 
 def canonical_name(usb_id: UsbId, qualifiers: Iterable[tuple[str, str]] = ()) -> str:

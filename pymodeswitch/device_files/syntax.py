@@ -21,7 +21,7 @@ other, are errors always.
 
 from __future__ import annotations
 
-from ..nouns.errors import DeviceFileError
+from ..nouns.errors import MAX_SHOWN, DeviceFileError, shown
 from ..nouns.model import MASS_STORAGE_CLASS, DeviceFile, Diagnostic, Severity
 from ..nouns.record import replace
 from .keys import COMBINED_WITH_MESSAGE, HINTS, KEYS, SPECIAL_METHODS, Key
@@ -31,7 +31,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MAX_BYTES = 65_536  # far above any device file; keeps a wrong path from being read into memory
+# Far above any device file. Anybody may have written it: within these bounds it is read in a moment.
+MAX_BYTES = 65_536
+MAX_MODES = 16
+MAX_FINDINGS = 200
+MAX_GUESSES = 10  # "did you mean": each takes a comparison with all keys
 
 # Opens a mode: the lines below it are the other way of switching. A comment for usb_modeswitch.
 MODE_MARK = "#mode "
@@ -119,6 +123,8 @@ class _Reader:
         self.diagnostics: list[Diagnostic] = []
         self.lines: list[str] = []
         self.sections = [_Section()]
+        self._guesses = 0
+        self._has_key_line: bool | None = None
 
     def read(self, data: bytes | str) -> None:
         """Fill `sections` and `diagnostics`."""
@@ -130,6 +136,9 @@ class _Reader:
         comments: list[str] = []
         first = self.sections[0]
         for number, line in enumerate(self.lines, 1):
+            if len(self.diagnostics) >= MAX_FINDINGS:
+                self._whole(f"more than {MAX_FINDINGS} findings: not a device file; the rest is not read")
+                break
             equals = line.find("=")
             mark = min((i for i in map(line.find, ";#!") if i >= 0), default=len(line))
             if line.startswith(MODE_MARK):
@@ -157,10 +166,13 @@ class _Reader:
         name = rest.strip(BLANKS)
         place = (number, len(line) - len(rest.lstrip(BLANKS)), max(1, len(name)))
         if not name or not name.isascii() or not name.replace("-", "").isalnum():
-            self._add(self.mistake, f"{name!r} is no name of a mode: this is a comment", *place)
+            self._add(self.mistake, f"{shown(name)} is no name of a mode: this is a comment", *place)
             return
         if name in (section.values.get("mode") for section in self.sections):
             self._add(Severity.ERROR, f"mode {name} again", *place)
+        if len(self.sections) == MAX_MODES:
+            self._add(Severity.ERROR, f"more than {MAX_MODES} modes: this is a comment", *place)
+            return
         if self.sections[0].seen or len(self.sections) > 1 or "mode" in self.sections[0].values:
             self.sections.append(_Section())
         self.sections[-1].values["mode"] = name
@@ -196,8 +208,14 @@ class _Reader:
             column = line.find(words[0])
             message = f"{words[0]} without '=' is a comment"
             self._add(self.mistake, message, number, column, len(words[0]))
-        elif words[:2] == ["#", "mode"] and len(words) == 3 and any(map(self._is_key_line, self.lines)):
+        elif words[:2] == ["#", "mode"] and len(words) == 3 and self._has_key_lines():
             self._add(self.mistake, "a mode begins with '#mode', without a blank", number, 0, len(line))
+
+    def _has_key_lines(self) -> bool:
+        """Whether any line looks like one of a mode; looked for once."""
+        if self._has_key_line is None:
+            self._has_key_line = any(map(self._is_key_line, self.lines))
+        return self._has_key_line
 
     @staticmethod
     def _is_key_line(line: str) -> bool:
@@ -218,7 +236,9 @@ class _Reader:
             self._add(Severity.WARNING, message, number, column, len(name))
             return
         if key is None:
-            self._add(self.mistake, _unknown(name), number, column, max(1, len(name)))
+            self._guesses += 1
+            message = _unknown(name, guess=self._guesses <= MAX_GUESSES)
+            self._add(self.mistake, message, number, column, max(1, len(name)))
             return
         if name in section.seen:
             first = section.seen[name]
@@ -314,14 +334,16 @@ CBW_SIGNATURE, CBW_LENGTH = b"USBC", 31  # Bulk-Only Transport 1.0, table 5.1
 _KEYS_BY_NAME = {key.name: key for key in KEYS}
 
 
-def _unknown(name: str) -> str:
-    import difflib
-
+def _unknown(name: str, *, guess: bool) -> str:
     if not name:
         return "no key before '='"
-    close = difflib.get_close_matches(name, _KEYS_BY_NAME, n=1)
-    hint = f": did you mean {close[0]}?" if close else ""
-    return f"unknown key {name!r}{hint}"
+    hint = ""
+    if guess and len(name) <= MAX_SHOWN:
+        import difflib
+
+        close = difflib.get_close_matches(name, _KEYS_BY_NAME, n=1)
+        hint = f": did you mean {close[0]}?" if close else ""
+    return f"unknown key {shown(name)}{hint}"
 
 
 def _unquote(line: str, start: int) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..nouns.errors import shown
 from ..nouns.model import UsbId
 from .keys import Key
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 BLANKS = " \t"
 TRUE, FALSE = "1yYtT", "0nNfF"
+MAX_IDS = 256  # in a list; the longest known one has a dozen
+MAX_MESSAGE = 4096  # bytes; a CBW has 31, the longest known message 512
 
 
 class BadValue(Exception):
@@ -38,18 +41,18 @@ def convert(key: Key, value: str) -> tuple[Any, int]:
     end = value.index(word) + len(word)
     if key.kind == "bool":
         if word[0] not in TRUE + FALSE:
-            raise BadValue(f"{word!r} is neither 1 nor 0", 0, end)
+            raise BadValue(f"{shown(word)} is neither 1 nor 0", 0, end)
         # The first character decides. What follows is reported unless it makes a word.
         known = word.lower() in ("yes", "true", "no", "false")
         return word[0] in TRUE, end if known else value.index(word) + 1
     if key.kind == "int":
         if not (word.isascii() and word.isdigit()):
-            raise BadValue(f"{word!r} is not a decimal number", 0, end)
+            raise BadValue(f"{shown(word)} is not a decimal number", 0, end)
         number = int(word.lstrip("0")[:9] or 0)
     else:
         number = _hex(word, 0)
     if number > key.maximum:
-        raise BadValue(f"{word!r} is more than {key.maximum_text}", 0, end)
+        raise BadValue(f"{shown(word)} is more than {key.maximum_text}", 0, end)
     return (bool(number) if key.kind == "flag" else number), end
 
 
@@ -64,7 +67,7 @@ def _check_hex(digits: str, offset: int, word: str) -> None:
         if character not in "0123456789abcdefABCDEF":
             raise BadValue(f"{character!r} is not a hex digit{_looks_like(character)}", offset + index, 1)
     if not digits:
-        raise BadValue(f"{word!r} is not a hex number", offset, 1)
+        raise BadValue(f"{shown(word)} is not a hex number", offset, 1)
 
 
 # Letters of other alphabets that look like a hex digit, and what is mistaken for a digit.
@@ -92,13 +95,15 @@ def _pieces(value: str) -> list[tuple[str, int]]:
         lead = len(piece) - len(piece.lstrip(BLANKS))
         result.append((piece.strip(BLANKS), offset + lead))
         offset += len(piece) + 1
+    if len(result) > MAX_IDS:
+        raise BadValue(f"more than {MAX_IDS} IDs")
     return result
 
 
 def _product(word: str, offset: int) -> int:
     number = _hex(word, offset)
     if len(word.lower().removeprefix("0x")) > 4:
-        raise BadValue(f"{word!r} has more than four hex digits", offset, len(word))
+        raise BadValue(f"{shown(word)} has more than four hex digits", offset, len(word))
     return number
 
 
@@ -111,7 +116,7 @@ def _ids(value: str) -> tuple[UsbId, ...]:
     for word, offset in _pieces(value):
         vendor, colon, product = word.partition(":")
         if not colon:
-            raise BadValue(f"{word!r} is not VENDOR:PRODUCT", offset, max(1, len(word)))
+            raise BadValue(f"{shown(word)} is not VENDOR:PRODUCT", offset, max(1, len(word)))
         result.append(UsbId(_product(vendor, offset), _product(product, offset + len(vendor) + 1)))
     return tuple(result)
 
@@ -124,4 +129,6 @@ def _message(value: str) -> bytes:
     _check_hex(digits, offset, value)
     if len(digits) % 2:
         raise BadValue(f"odd number of hex digits ({len(digits)}): a byte has two", offset, len(digits))
+    if len(digits) > 2 * MAX_MESSAGE:
+        raise BadValue(f"more than {MAX_MESSAGE} bytes", offset, len(digits))
     return bytes.fromhex(digits)

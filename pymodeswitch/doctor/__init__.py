@@ -62,6 +62,8 @@ def examine(
     findings += rules.check_system(computer)
     findings += holders.check_system(computer)
     findings += python.check_libusb(computer, load)
+    if any(finding.name == "rules" for finding in findings):  # else nobody runs it as root
+        findings += python.check_ownership(load)
     folders = python.package_folders()
     findings += python.check_compiled(folders, computer.environment, writing=not sys.dont_write_bytecode)
     attached = _attached(computer)

@@ -193,6 +193,9 @@ def in_time(look: Callable[[], Value], seconds: float) -> tuple[bool, Value | No
     """
     result: list[Value] = []
     thread = threading.Thread(target=lambda: result.append(look()), daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # a limit of processes: then it may block
+        return True, look()
     thread.join(seconds)
     return (True, result[0]) if result else (not thread.is_alive(), None)

@@ -57,6 +57,7 @@ KINDS = {
         _PROBLEM, "rules of somebody else that switch the same sticks are active beside ours"
     ),
     "rules": Kind(_OK, "the rules of pymodeswitch are installed and active"),
+    "changeable": Kind(_PROBLEM, "others than root can change what root runs"),
     "no-modules": Kind(_PROBLEM, "the running kernel's modules are not installed: no driver can be loaded"),
     "settings-bad": Kind(_PROBLEM, "the settings cannot be read or hold a mistake"),
     "switching-off": Kind(_HINT, "the settings turn off switching by itself"),

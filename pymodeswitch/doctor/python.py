@@ -11,6 +11,8 @@ from importlib.util import cache_from_source, find_spec
 from typing import Any
 
 from ..nouns.errors import NoLibusbError
+from ..system.ownership import MOST_TOLD, changeable, what_root_runs
+from ..system.udev_rules import own_command
 from ..transport.libusb import load_backend
 from .computer import Computer
 from .findings import Finding
@@ -98,6 +100,17 @@ def check_libusb(computer: Computer, load: Callable[[], Any] = load_backend) -> 
         text = "this libusb needs udev, which does not run: it sees no stick that is plugged in later"
         cure = f"{shlex.quote(sys.executable)} -m pip install libusb-package"
         yield Finding("libusb-needs-udev", text, cure)
+
+
+def check_ownership(load: Callable[[], Any] = load_backend) -> Iterator[Finding]:
+    """Whether others than root can change what root runs when a stick is plugged in."""
+    try:
+        library = [_loaded_from(str(load().lib._name), Computer())]
+    except NoLibusbError:
+        library = []
+    for one in changeable(what_root_runs(own_command(), library))[:MOST_TOLD]:
+        path = shlex.quote(one.path)
+        yield Finding("changeable", str(one), f"chown root: {path}; chmod go-w {path}")
 
 
 def _loaded_from(name: str, computer: Computer) -> str:

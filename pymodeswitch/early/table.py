@@ -34,8 +34,8 @@ import time
 from ..catalog.catalog import Catalog, default_catalog, read_entry
 from ..catalog.matching import Candidate
 from ..catalog.sources import ARCHIVE, PACKS_INDEX
-from ..device_files import files
 from ..device_files.names import SCSI_QUALIFIERS
+from ..device_files.writing import write_bytes
 from ..nouns import steps
 from ..nouns.errors import DeviceFileError, ModeSwitchError
 from ..nouns.model import LEGACY_MODE, MBIM_MODE, AttachedDevice, DeviceFile, Entry, Interface, Port, UsbId
@@ -74,7 +74,7 @@ def make_table(catalog: Catalog, settings: Settings) -> bytes:
 
 def write_table() -> None:
     """Make the table of this system, and put it into its place. DeviceFileError, SettingsError."""
-    files.write_bytes(sender.TABLE, make_table(default_catalog(), read_settings()))
+    write_bytes(sender.TABLE, make_table(default_catalog(), read_settings()))
 
 
 def has_place() -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from ..nouns.log import Logger
+from ..nouns.run_folder import make_folder, open_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class FileLock:
         if self.path is None or self.file is not None:
             return True
         try:
-            os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            make_folder(os.path.dirname(self.path))
+            file = open_lock(self.path)
         except OSError as error:
             logger.debug("no lock: %s", error)
             return True

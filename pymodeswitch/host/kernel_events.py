@@ -45,11 +45,16 @@ class KernelEvents:
         None: events were lost, so anything may have changed; or this system tells none, and the time has
         been slept. also: a file number that ends the wait too when it becomes readable.
         """
-        waiting = select.poll()  # select() cannot take file numbers from 1,024 on
-        for file in (self._socket, also):
-            if file is not None:
-                waiting.register(file, select.POLLIN)
-        waiting.poll(seconds * 1000)
+        try:
+            waiting = select.poll()  # select() cannot take file numbers from 1,024 on
+            for file in (self._socket, also):
+                if file is not None:
+                    waiting.register(file, select.POLLIN)
+            waiting.poll(seconds * 1000)
+        except OSError as error:  # the kernel has no memory for that
+            logger.debug("no wait for kernel events: %s", error)
+            time.sleep(min(seconds, LOOK_AGAIN_S))
+            return None
         return None if self._socket is None else self._drain()
 
     def _drain(self) -> set[str] | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 logger = Logger(__name__)
 
+MODULES = "/lib/modules"
 NODE_LOOKS, NODE_WAIT_S = 3, 0.2
 POLL_S = 0.1  # libusb tells no events here, so this is how often it is asked
 
@@ -232,7 +233,7 @@ def _libusb() -> tuple[Callable[[], Any], Callable[[Any, AttachedDevice], Transp
 
 def _is_module(name: str) -> bool:
     """Whether the running kernel has it among its modules or built in (files of depmod)."""
-    folder = os.path.join("/lib/modules", os.uname().release)
+    folder = os.path.join(MODULES, os.uname().release)
     for index in ("modules.dep", "modules.builtin"):
         try:
             with open(os.path.join(folder, index), encoding="utf-8", errors="replace") as file:

@@ -19,6 +19,7 @@ DEVICE_DESCRIPTOR_LENGTH = 18
 TEXTS = ("manufacturer", "product", "serial")
 DEVICE, CONFIGURATION, INTERFACE, ENDPOINT = 1, 2, 4, 5
 BULK = 2
+MAX_CONFIGURATIONS = 8  # the kernel reads no more of a device (USB_MAXCONFIG of drivers/usb/core/config.c)
 
 # What a SCSI host shows while nothing is under way, or when it has just left (drivers/scsi/scsi_sysfs.c).
 NOT_BUSY = ("0", "")
@@ -268,10 +269,12 @@ def mbim_configuration(descriptors: bytes) -> int | None:
 
 
 def configuration_values(descriptors: bytes) -> list[int]:
-    """bConfigurationValue of all configurations, in their order."""
-    values = []
+    """bConfigurationValue of all configurations, in their order: as many as the kernel reads."""
+    values: list[int] = []
     at = descriptors[0] if descriptors else 0
     while at + 9 <= len(descriptors) and descriptors[at + 1] == CONFIGURATION:
+        if len(values) == MAX_CONFIGURATIONS:
+            break
         values.append(descriptors[at + 5])
         total = int.from_bytes(descriptors[at + 2 : at + 4], "little")
         if total < 9:

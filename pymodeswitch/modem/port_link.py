@@ -18,7 +18,7 @@ from ..host.file_lock import FileLock
 from ..host.sysfs import Sysfs
 from ..nouns.errors import NotAttachedError, UsageError
 from ..nouns.model import Entry, UsbId
-from ..nouns.run_folder import FOLDER, LINKS, LINKS_LOCK
+from ..nouns.run_folder import FILE_MODE, FOLDER, LINKS, LINKS_LOCK, make_folder
 
 LINK = "gsmmodem"
 MOST_LINKS = 99
@@ -83,7 +83,10 @@ def link_name(port: ModemPort, state_folder: str = FOLDER, dev: str = "/dev") ->
 
     lock.take(wait)  # two ports at once would take the same link
     try:
-        _make_folder(folder)
+        try:
+            make_folder(folder)
+        except OSError:  # a system that cannot be written: then /dev tells
+            pass
         for number in range(1, MOST_LINKS + 1):
             name = LINK if number == 1 else f"{LINK}{number}"
             note = os.path.join(folder, name)
@@ -92,13 +95,6 @@ def link_name(port: ModemPort, state_folder: str = FOLDER, dev: str = "/dev") ->
     finally:
         lock.give_back()
     return ""
-
-
-def _make_folder(path: str) -> None:
-    try:
-        os.makedirs(path, mode=0o755, exist_ok=True)
-    except OSError:  # a system that cannot be written: then /dev tells
-        pass
 
 
 def _is_free(note: str, node: str, port: ModemPort) -> bool:
@@ -116,10 +112,14 @@ def _is_free(note: str, node: str, port: ModemPort) -> bool:
 def _note(path: str, text: str) -> bool:
     """Note who has a link; False when somebody was faster (the shell script, which takes no lock)."""
     try:
-        with open(path, "w" if os.path.exists(path) else "x", encoding="utf-8") as file:
+        with open(path, "w" if os.path.exists(path) else "x", encoding="utf-8", opener=_opener) as file:
             file.write(text)
     except FileExistsError:
         return False
     except OSError:  # a system that cannot be written: then /dev tells
         pass
     return True
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, FILE_MODE)

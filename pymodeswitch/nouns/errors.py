@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from .model import Diagnostic, SwitchResult
 
 
+MAX_SHOWN = 60  # characters of what was wrong, in a message
+
+
+def shown(text: str) -> str:
+    """What was wrong, in quotes for a message; cut off where it is long."""
+    return repr(text) if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]!r}..."
+
+
 class ModeSwitchError(Exception):
     """Root of all errors of pymodeswitch."""
 

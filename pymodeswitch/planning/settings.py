@@ -10,14 +10,14 @@ import os
 
 from ..device_files.files import read_bytes
 from ..device_files.keys import KEYS as DEVICE_KEYS
-from ..nouns.errors import DeviceFileError, SettingsError, SwitchingOffError, UsageError
+from ..nouns.errors import MAX_SHOWN, DeviceFileError, SettingsError, SwitchingOffError, UsageError, shown
 from ..nouns.log import Logger
 from ..nouns.model import UsbId
 from ..nouns.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
 logger = Logger(__name__)
@@ -31,6 +31,7 @@ REFERENCE_PATHS = (
 )
 
 MAX_BYTES = 65_536
+MAX_DOTS = 32  # in a key of the TOML file, where one does: reading takes the square of them
 
 NOTHING: Mapping[Any, Any] = type(type.__dict__)({})  # a MappingProxyType, without loading `types`
 
@@ -153,7 +154,7 @@ def _reference_values(data: bytes, path: str) -> dict[str, Any]:
         elif key in DEVICE_FILE_KEYS:
             of_device_files = of_device_files or number
         else:
-            logger.warning("%s:%d: unknown key %r: ignored", path, number, key)
+            logger.warning("%s:%d: unknown key %s: ignored", path, number, shown(key))
     if of_device_files:
         # Many guides have their readers write one there, for `usb_modeswitch -c`.
         text = "%s:%d: keys of a device file: they don't count here, but in /etc/pymodeswitch.d/VVVV-PPPP"
@@ -183,6 +184,9 @@ def _own_values(data: bytes, path: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise SettingsError(f"{path}:{line}: byte 0x{data[error.start]:02x} is not UTF-8") from error
+    for begin, statement in _statements(text):
+        if _dots(statement) > MAX_DOTS:
+            raise SettingsError(f"{path}:{begin}: more than {MAX_DOTS} dots: no key of ours")
     try:
         return _checked(tomllib.loads(text))
     except (ValueError, RecursionError) as error:  # beside TOML's errors: a number of 5,000 digits
@@ -226,9 +230,9 @@ def _modes(table: Any) -> dict[UsbId, str]:
 def _unknown(key: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(key, KEYS, n=1)
+    close = difflib.get_close_matches(key[:MAX_SHOWN], KEYS, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(KEYS)}"
-    return f"unknown key {key!r}: {hint}"
+    return f"unknown key {shown(key)}: {hint}"
 
 
 def _syntax_error(path: str, text: str, message: str) -> str:
@@ -244,20 +248,12 @@ def _syntax_error(path: str, text: str, message: str) -> str:
 
 
 def _line_of(key: tuple[str, ...], text: str) -> int:
-    """The line where a key of a TOML text that can be read is set; tomllib does not tell it.
-
-    The text is cut into its statements, each of which is TOML by itself: a table's head or an assignment.
-    """
+    """The line where a key of a TOML text that can be read is set; tomllib does not tell it."""
     import tomllib
 
     table: tuple[str, ...] = ()
-    begin, statement = 1, ""
-    for number, line in enumerate(text.split("\n"), 1):
-        statement += line + "\n"
-        try:
-            parsed: Any = tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:  # a value that goes on in the next line
-            continue
+    for begin, statement in _statements(text):
+        parsed: Any = tomllib.loads(statement)
         if statement.lstrip().startswith("["):
             table = _head(parsed)
             found = table[: len(key)] == key
@@ -265,8 +261,41 @@ def _line_of(key: tuple[str, ...], text: str) -> int:
             found = key[: len(table)] == table and _has(parsed, key[len(table) :])
         if found:
             return begin
-        begin, statement = number + 1, ""
     return 0
+
+
+# Of TOML what tells where a statement ends: strings, comments, brackets, line ends. Strings in three quotes
+# may hold line ends; a string that is not closed ends with its line.
+TOKEN = (
+    r'"""(?:[^"\\]|\\.|"(?!""))*(?:"""|$)|'
+    r"'''(?:[^']|'(?!''))*(?:'''|$)|"
+    r'"(?:[^"\\\n]|\\[^\n])*"?|'
+    r"'[^'\n]*'?|#[^\n]*|[\[\]{}.\n]"
+)
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """The statements of a TOML text with their lines; each is TOML by itself: a head, an assignment."""
+    import re
+
+    begin = depth = 0
+    line = first = 1
+    for found in re.finditer(TOKEN, text, re.DOTALL):
+        token = found.group()
+        line += token.count("\n")
+        depth += (token in ("[", "{")) - (token in ("]", "}"))
+        if token == "\n" and depth <= 0:
+            yield first, text[begin : found.end()]
+            begin, first, depth = found.end(), line, 0
+    if text[begin:].strip():
+        yield first, text[begin:]
+
+
+def _dots(statement: str) -> int:
+    """Dots outside of strings and comments."""
+    import re
+
+    return sum(found.group() == "." for found in re.finditer(TOKEN, statement, re.DOTALL))
 
 
 def _head(parsed: Any) -> tuple[str, ...]:

@@ -195,9 +195,14 @@ class Fleet:
         self._poll_s, self._hearing_poll_s, self._looked = POLL_S, HEARING_POLL_S, float("-inf")
         self._last = float("-inf")  # the last begin or end of a switch
         self._stopping = threading.Event()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
-        os.set_blocking(self._wake_read, False)
+        self._wake_read: int | None = None
+        self._wake_write: int | None = None
+        try:
+            self._wake_read, self._wake_write = os.pipe()
+            os.set_blocking(self._wake_write, False)
+            os.set_blocking(self._wake_read, False)
+        except OSError as error:  # too many open files: the loop looks every POLL_S seconds
+            logger.debug("nothing wakes the loop: %s", error)
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler or another thread."""
@@ -226,9 +231,10 @@ class Fleet:
             self._end()
             if events is not None:
                 events.close()
+            ends = [end for end in (self._wake_read, self._wake_write) if end is not None]
             if not any(thread.is_alive() for thread in self._threads.values()):
-                os.close(self._wake_read)
-                os.close(self._wake_write)  # else one that hangs would write into what has its number next
+                for end in ends:
+                    os.close(end)  # else one that hangs would write into what has its number next
 
     @property
     def _is_at_work(self) -> bool:
@@ -272,14 +278,15 @@ class Fleet:
         for device in self._find.look(ports, self._threads):
             self._start(device)
 
-    def _start(self, device: AttachedDevice) -> None:
+    def _start(self, device: AttachedDevice) -> bool:
+        """Have a device switched, or let it wait for its turn; whether it is waiting no longer."""
         self._last = self.host.now()
         if self._crew == 1:
             self._report(self._note(self._switch_one(device, self.host, self._find.catalog)))
-            return
+            return True
         if len(self._threads) >= self._crew:
             self._waiting[device.port] = device
-            return
+            return False
         member = self._members[device.port] = _Member(self.host, self._stopping)
         catalog = self._find.catalog
         own_host: Any = member  # a Host, by what it passes on
@@ -300,13 +307,23 @@ class Fleet:
         # A daemon thread: one that hangs in the kernel does not keep the program from ending.
         thread = threading.Thread(target=work, name=device.port, daemon=True)
         self._threads[device.port] = thread
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # a limit of processes: go on with those that there are
+            logger.debug("%s: no thread for it: %s", device.describe(), error)
+            del self._threads[device.port], self._members[device.port]
+            if self._threads:
+                self._waiting[device.port] = device
+                return False
+            self._report(self._note(self._switch_one(device, self.host, catalog)))
+        return True
 
     def _collect(self) -> None:
         """Report what is done, give the next one its turn, look again at ports that were busy."""
         try:
-            os.read(self._wake_read, 4096)
-        except BlockingIOError:
+            if self._wake_read is not None:
+                os.read(self._wake_read, 4096)
+        except OSError:  # nobody has woken us
             pass
         while self._done:
             port, outcome = self._done.popleft()
@@ -315,7 +332,8 @@ class Fleet:
                 self._report(self._note(outcome))
             self._look(ports_of(self.host, port))
         while self._waiting and len(self._threads) < self._crew:
-            self._start(self._waiting.pop(next(iter(self._waiting))))
+            if not self._start(self._waiting.pop(next(iter(self._waiting)))):
+                break
 
     def _note(self, outcome: Outcome) -> Outcome:
         self._last = self.host.now()
@@ -326,7 +344,8 @@ class Fleet:
 
     def _wake(self) -> None:
         try:
-            os.write(self._wake_write, b"x")
+            if self._wake_write is not None:
+                os.write(self._wake_write, b"x")
         except OSError:  # full: it wakes already; closed: nobody has to be woken any more
             pass
 

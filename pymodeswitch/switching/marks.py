@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import os
 
-from ..device_files.files import read_bytes, remove
+from ..device_files.files import read_bytes
+from ..device_files.writing import remove
 from ..host.sysfs import attached_device
 from ..nouns.errors import DeviceFileError, UsageError
 from ..nouns.log import Logger

@@ -98,8 +98,13 @@ class Guard:
         file = self._lock.file
         if file is None:
             return []
-        size = min(os.fstat(file).st_size, MAX_BYTES)
-        return os.pread(file, size, 0).decode("utf-8", "replace").splitlines()
+        try:
+            size = min(os.fstat(file).st_size, MAX_BYTES)
+            data = os.pread(file, size, 0)
+        except OSError as error:  # a broken disk: then nothing is known of the port
+            logger.debug("the state of port %s cannot be read: %s", self.port, error)
+            return []
+        return data.decode("utf-8", "replace").splitlines()
 
     def _write(self, lines: list[str]) -> None:
         file = self._lock.file

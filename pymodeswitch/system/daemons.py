@@ -50,19 +50,6 @@ def start_problem(command: Sequence[str]) -> str:
     return "" if code == 0 else f"`{' '.join(command)}` cannot be started: {output}"
 
 
-def ownership_warning(command: Sequence[str]) -> str:
-    """A warning if somebody else than root can change what root is going to run."""
-    for path in filter(os.path.isabs, command):  # Python, and the file that it runs
-        folder = os.path.dirname(path)
-        try:
-            found = os.stat(folder)
-        except OSError:  # start_problem says more
-            continue
-        if found.st_uid != 0 or found.st_mode & 0o022:
-            return f"{folder} can be changed by others than root, and root will run what is in it"
-    return ""
-
-
 def _run(words: Sequence[str]) -> tuple[str, int]:
     """Run a program with nothing of the user's; the last line it says, and its exit code."""
     program = words[0] if os.path.isabs(words[0]) else shutil.which(words[0], path=ADMIN_PATH)

@@ -8,12 +8,13 @@ the root.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 
-from ..nouns.errors import InstallationError
+from ..device_files.files import read_bytes
+from ..device_files.writing import OutputFolder
+from ..nouns.errors import DeviceFileError, InstallationError
 
-FILE_MODE, FOLDER_MODE = 0o644, 0o755
+MAX_BYTES = 4 << 20  # of a file that is compared; rules with 10,000 IDs have 1 MB
 
 
 class Root:
@@ -32,8 +33,14 @@ class Root:
         return os.path.join(self.folder, path.lstrip("/"))
 
     def exists(self, path: str) -> bool:
-        """Whether there is anything, be it a link to nowhere."""
-        return os.path.lexists(self.at(path))
+        """Whether there is anything, be it a link to nowhere. InstallationError where that is not seen."""
+        try:
+            os.lstat(self.at(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise InstallationError(f"{self.at(path)}: cannot be looked at: {error.strerror}") from error
+        return True
 
     def is_link(self, path: str) -> bool:
         """Whether it is a link."""
@@ -60,29 +67,30 @@ class Root:
         return os.path.realpath(self.at(one)) == os.path.realpath(self.at(other))
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file, through links; None when there is none."""
+        """The content of a file, through links; None when there is none.
+
+        Nothing of a mask (a link to /dev/null). InstallationError for other devices, pipes, and what is
+        larger than MAX_BYTES.
+        """
+        place = self.at(path)
         try:
-            with open(self.at(path), "rb") as file:
-                return file.read()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise InstallationError(f"{self.at(path)}: cannot be read: {error.strerror}") from error
+            data = read_bytes(place, MAX_BYTES)
+        except DeviceFileError as error:
+            if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+                return None
+            if os.path.realpath(place) == os.devnull:
+                return b""
+            raise InstallationError(str(error)) from error
+        if len(data) > MAX_BYTES:
+            raise InstallationError(f"{place}: cannot be read: larger than {MAX_BYTES >> 20} MiB")
+        return data
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file for all to read, in one step: nobody ever sees half of it."""
 
         def write() -> None:
-            place = self._folder_for(path)
-            descriptor, part = tempfile.mkstemp(prefix=".pymodeswitch-", dir=place)
-            try:
-                with open(descriptor, "wb") as file:
-                    file.write(data)
-                    os.fchmod(descriptor, FILE_MODE)
-                os.replace(part, self.at(path))
-            except BaseException:
-                os.unlink(part)
-                raise
+            with self._folder_of(path) as folder:
+                folder.write(os.path.basename(path), data)
 
         self._change(path, "written", write)
 
@@ -90,11 +98,8 @@ class Root:
         """Make a link, in one step, in the place of another link or of nothing."""
 
         def link() -> None:
-            place = self._folder_for(path)
-            with tempfile.TemporaryDirectory(prefix=".pymodeswitch-", dir=place) as beside:
-                part = os.path.join(beside, "link")
-                os.symlink(target, part)
-                os.replace(part, self.at(path))
+            with self._folder_of(path) as folder:
+                folder.link(os.path.basename(path), target)
 
         self._change(path, "written", link)
 
@@ -102,8 +107,8 @@ class Root:
         """Remove a file or a link itself."""
 
         def remove() -> None:
-            self._stay_inside(path)
-            os.unlink(self.at(path))
+            with self._folder_of(path, make=False) as folder:
+                folder.remove(os.path.basename(path))
 
         self._change(path, "removed", remove)
 
@@ -114,25 +119,17 @@ class Root:
         except OSError:  # somebody else's files are in it, or it is not there
             pass
 
-    def _folder_for(self, path: str) -> str:
-        """The folder of a path, made if need be, for all to read whatever the umask."""
-        self._stay_inside(path)
-        missing = []
-        folder = os.path.dirname(self.at(path))
-        while not os.path.isdir(folder):
-            missing.append(folder)
-            folder = os.path.dirname(folder)
-        for folder in reversed(missing):
-            os.mkdir(folder)
-            os.chmod(folder, FOLDER_MODE)
-        return os.path.dirname(self.at(path))
+    def _folder_of(self, path: str, *, make: bool = True) -> OutputFolder:
+        """The folder of a path, for all to read whatever the umask where it has to be made.
 
-    def _stay_inside(self, path: str) -> None:
-        """A folder of an image may be a link to one of this system: that is not ours to write to."""
+        A folder of an image may be a link to one of this system: that is not ours to write to. What was
+        checked is what is opened: a link that is made meanwhile is not followed.
+        """
         root = os.path.realpath(self.folder)
         folder = os.path.realpath(os.path.dirname(self.at(path)))
         if os.path.commonpath([root, folder]) != root:
             raise InstallationError(f"{self.at(path)}: leads out of {self.folder}, to {folder}: left alone")
+        return OutputFolder(folder, is_real=True, make=make)
 
     def _change(self, path: str, what: str, action: Callable[[], None]) -> None:
         try:

@@ -19,6 +19,7 @@ from ..nouns.errors import DeviceFileError, UsageError
 from ..nouns.model import DeviceFile, UsbId
 
 REFERENCE_VERSION = "2.6.1"
+MAX_WORDS = 1000  # of a command line; getopt takes the square of them
 
 
 class BadOption(UsageError):
@@ -120,11 +121,9 @@ class Request(NamedTuple):
         return UsbId(vendor, product)
 
 
-def read_request(
-    arguments: Sequence[str], read_stdin: Callable[[], bytes] = lambda: sys.stdin.buffer.read(MAX_BYTES + 1)
-) -> Request:
+def read_request(arguments: Sequence[str], read_stdin: Callable[[], bytes] | None = None) -> Request:
     """The request of a command line. BadOption, UsageError, DeviceFileError."""
-    reader = _Reader(read_stdin)
+    reader = _Reader(_read_stdin if read_stdin is None else read_stdin)
     for option, value in split(arguments):
         reader.take(option, value)
         if reader.other.get("show"):
@@ -132,12 +131,24 @@ def read_request(
     return reader.request()
 
 
+def _read_stdin() -> bytes:
+    if sys.stdin is None:
+        raise DeviceFileError("<stdin>: cannot be read: it is closed")
+    try:
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DeviceFileError(f"<stdin>: cannot be read: {error.strerror}") from error
+
+
 def split(arguments: Iterable[str]) -> list[tuple[Option, str]]:
     """The options in their order, each with its value; other words are ignored, as in the reference."""
     letters = "".join(o.letter + (":" if o.value else "") for o in OPTIONS)
     names = [o.name + ("=" if o.value else "") for o in OPTIONS]
+    words = list(arguments)
+    if len(words) > MAX_WORDS:
+        raise BadOption(f"more than {MAX_WORDS} words")
     try:
-        found, _ = getopt.gnu_getopt(list(arguments), letters, names)
+        found, _ = getopt.gnu_getopt(words, letters, names)
     except getopt.GetoptError as error:
         raise BadOption(f"{error.msg}") from error
     return [(BY_WORD[word], value) for word, value in found]

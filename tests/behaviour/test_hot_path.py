@@ -113,6 +113,7 @@ SLEEPS = {
     "table.py": 1,  # the clock of a file system; when the table is made
     "stick.py": 1,  # a device that is being configured: a file of sysfs tells no events
     "usbfs.py": 1,  # a step of the plan, as the device file or the reference has it
+    "kernel_events.py": 1,  # where the kernel has no memory for a wait
     "port_link.py": 1,  # flock has no time-out
     "computer.py": 1,  # the doctor looks twice
 }

@@ -16,9 +16,9 @@ from pymodeswitch.catalog.exporting import export_openwrt
 from pymodeswitch.catalog.importing import import_device_files
 from pymodeswitch.catalog.matching import Candidate
 from pymodeswitch.catalog.sources import shipped_folder
-from pymodeswitch.device_files.files import write_bytes
 from pymodeswitch.device_files.names import parse_name
 from pymodeswitch.device_files.syntax import write
+from pymodeswitch.device_files.writing import write_bytes
 from pymodeswitch.planning.plan import make_plan, typical_device
 
 PUBLIC = "usb-modeswitch-data 20191128"

@@ -124,6 +124,11 @@ def test_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None
         return done.stdout
 
     run("-m", "pip", "install", "--quiet", str(wheel))
+    # Device files that this computer happens to have come before those of the wheel.
+    (site,) = (tmp_path / "env/lib").glob("python*/site-packages")
+    (site / "sitecustomize.py").write_text(
+        "from pymodeswitch.catalog import sources\nsources.SYSTEM_FOLDERS = ()\n"
+    )
     assert "Done in" in run("-m", "pymodeswitch", "demo")
     explained = json.loads(run("-m", "pymodeswitch", "explain", "19d2:1201", "--json"))
     assert explained["entries"][0]["path"].startswith(str(tmp_path / "env"))

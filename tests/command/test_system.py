@@ -50,7 +50,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(Root, "is_this_system", True)
     monkeypatch.setattr(daemons, "start_problem", note("started", ""))
     monkeypatch.setattr(daemons, "reload", note("reload", ["udev is deaf"]))
-    monkeypatch.setattr(daemons, "ownership_warning", note("owner", "anybody can write"))
+    monkeypatch.setattr(system_verb, "ownership_warnings", note("owner", ["anybody can write"]))
     monkeypatch.setattr(daemons, "UDEV_RUNS", os.devnull)
     monkeypatch.setattr(system_verb, "write_table", note("table", None))
     monkeypatch.setattr(system_verb, "remove", note("no table", None))
@@ -216,8 +216,10 @@ def test_this_system_is_told(run: Any, told: list[str]) -> None:
     told.clear()
     run("uninstall")
     run("install", "--dry-run")
-    run("check")
     assert told == [], "nothing has changed"
+    assert run("check")[2].endswith("pymodeswitch: warning: anybody can write\n")
+    assert json.loads(run("check", "--json")[1])["warnings"] == ["anybody can write"]
+    assert told == ["owner"] * 2
 
 
 def test_without_udev_no_switching_is_promised(

@@ -281,3 +281,26 @@ def test_any_value_gives_findings_and_no_crash(text: str) -> None:
         lines = text.removeprefix("\ufeff").split("\n")
         assert 1 <= diagnostic.line <= len(lines)
         assert 1 <= diagnostic.column <= len(lines[diagnostic.line - 1]) + 1
+
+
+@pytest.mark.parametrize("mark", ["!", ";", "#"])
+@pytest.mark.parametrize("blanks", ["", " ", "\t"])
+def test_a_key_behind_a_mark_is_a_comment(mark: str, blanks: str) -> None:
+    """Not an unknown key: that would be told."""
+    device_file, diagnostics = diagnose(f"{mark}{blanks}StandardEject=1\nHuaweiMode=1\n", strict=True)
+    assert diagnostics == ()
+    assert (device_file.standard_eject, device_file.huawei_mode) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "comments"),
+    [
+        ("# first\nStandardEject=1\n# late\n", ("first",)),
+        ("StandardEject=1\n# late\n", ()),
+        ("# first\n# source: x\n\n# third\nStandardEject=1\n", ("first", "source: x", "third")),
+    ],
+)
+def test_what_stands_below_a_key_is_no_name_of_the_product(text: str, comments: tuple[str, ...]) -> None:
+    device_file, _ = parse(text)
+    assert device_file.comments == comments
+    assert device_file.product_name == (comments[0] if comments else "")

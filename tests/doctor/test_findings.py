@@ -55,7 +55,7 @@ def test_a_healthy_computer_has_nothing_to_cure(
 
 
 # Their tests are in test_python.py.
-OF_THIS_PYTHON = {"compiled", "not-compiled", "libusb", "libusb-needs-udev", "no-libusb"}
+OF_THIS_PYTHON = {"changeable", "compiled", "not-compiled", "libusb", "libusb-needs-udev", "no-libusb"}
 # Shown below, each by a test of its own.
 SHOWN_APART = {
     *("no-permission", "holders-unseen", "not-attached", "device-locked", "switched-too-often"),
@@ -340,3 +340,11 @@ def test_the_table_in_the_documentation() -> None:
     text = DOCS.read_text()
     table = [line for line in text.splitlines() if line.startswith("| `")]
     assert table == rows, "\n".join(rows)
+
+
+def test_autosuspend_with_a_delay_below_zero_never_comes(stick: Tree, catalog: Catalog) -> None:
+    """usbcore.autosuspend=-1 shows as -1000."""
+    stick.write(f"{DEVICE}/power/control", "auto\n")
+    assert "autosuspend" in names(stick, catalog)
+    stick.write(f"{DEVICE}/power/autosuspend_delay_ms", "-1000\n")
+    assert "autosuspend" not in names(stick, catalog)

@@ -12,8 +12,11 @@ from typing import NoReturn
 import pytest
 
 from pymodeswitch import NoLibusbError
+from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.doctor import python
+from pymodeswitch.system.ownership import Changeable
 from pymodeswitch.transport.libusb import load_backend
+from tests.doctor.scenes import RULES
 from tests.doctor.tree import Backend, Tree
 
 
@@ -114,3 +117,15 @@ def test_no_libusb(tree: Tree) -> None:
 
     (found,) = python.check_libusb(tree.computer(), load)
     assert (found.name, found.text) == ("no-libusb", "no libusb-1.0 found: install it")
+
+
+def test_what_others_can_change_is_a_problem_where_root_runs_it(
+    tree: Tree, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Changeable(f"/opt/{number}", "all may write") for number in range(9)]
+    monkeypatch.setattr(python, "changeable", lambda runs: found)
+    told = [finding for finding in tree.findings(catalog=catalog) if finding.name == "changeable"]
+    assert len(told) == 5
+    assert told[0].cure == "chown root: /opt/0; chmod go-w /opt/0"
+    tree.remove(RULES)
+    assert not [finding for finding in tree.findings(catalog=catalog) if finding.name == "changeable"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import time
@@ -13,7 +14,7 @@ import pytest
 from pymodeswitch import AttachedDevice, Port
 from pymodeswitch.host import port_power as hang_module
 from pymodeswitch.host.linux import LibusbHost, LinuxHost
-from pymodeswitch.host.port_power import cut_off, switch_off_and_on
+from pymodeswitch.host.port_power import SCRIPT, cut_off, switch_off_and_on
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 from tests.host.test_sysfs import bind, put
 
@@ -198,4 +199,18 @@ def test_the_commands_do_it(root: Path) -> None:
     switch = with_switch(root)
     assert os.system(switch_off_and_on(str(switch), 0)) == 0
     assert stat.S_ISREG(switch.stat().st_mode)
+    assert switch.read_text() == "0\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_the_port_is_switched_on_again_whatever_comes(number: int, tmp_path: Path) -> None:
+    """A signal to the shell that switches it leaves no port without power."""
+    switch = tmp_path / "disable"
+    switch.write_text("0\n")
+    child = subprocess.Popen(["/bin/sh", "-c", SCRIPT, str(switch), "1"], start_new_session=True)
+    deadline = time.monotonic() + 10
+    while switch.read_text() != "1\n" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.send_signal(number)
+    assert child.wait(10) == 0
     assert switch.read_text() == "0\n"

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import Node, Port, UsbId
+from pymodeswitch.host import linux
 from pymodeswitch.host.linux import LinuxHost
-from pymodeswitch.host.sysfs import Sysfs, parse_interfaces
+from pymodeswitch.host.sysfs import Sysfs, configuration_values, mbim_configuration, parse_interfaces
 from pymodeswitch.virtual import mf691
 from pymodeswitch.virtual.descriptors import INTERRUPT, Configuration, Endpoint, Identity, Interface
+from tests.support.bounds import within_bounds
 
 
 def put(root: Path, port: str, identity: Identity, *, number: int = 2, configuration: str = "1") -> Path:
@@ -146,3 +148,63 @@ def test_only_the_active_configuration_and_altsetting_zero_count() -> None:
     assert parse_interfaces(raw, 1) == [(0, 8, 0, 0, 1, 0x82)]
     assert parse_interfaces(raw, 2) == [(0, 2, 2, 1, None, None), (1, 10, 0, 0, None, None)]
     assert parse_interfaces(raw, 3) == []
+
+
+def test_ports_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    identity = mf691().modes[0].identity
+    for port in ("1-10", "1-2", "2-1", "1-2.10", "1-2.9", "10-1"):
+        put(tmp_path, port, identity)
+    ports = [device.port for device in Sysfs(str(tmp_path)).devices()]
+    assert ports == ["1-2", "1-2.9", "1-2.10", "1-10", "2-1", "10-1"]
+
+
+def test_an_interrupt_endpoint_is_no_bulk_endpoint() -> None:
+    ends = (
+        Endpoint(0x81, INTERRUPT),
+        Endpoint(0x02, INTERRUPT),
+        Endpoint(0x83),
+        Endpoint(0x04),
+        Endpoint(0x85),
+    )
+    configuration = Configuration((Interface(0, 8, endpoints=ends),))
+    raw = Identity(1, 2, (configuration,)).to_bytes() + configuration.to_bytes()
+    assert parse_interfaces(raw, 1) == [(0, 8, 0, 0, 0x04, 0x83)]
+
+
+def test_mbim_is_a_choice_only_where_there_are_several_configurations() -> None:
+    storage = Configuration((Interface(0, 8),))
+    one = Configuration((Interface(0, 0x02, 0x0E),))
+    alone = Identity(1, 2, (one,))
+    assert mbim_configuration(alone.to_bytes() + one.to_bytes()) is None
+    second = Configuration((Interface(0, 0x02, 0x0E),), value=2)
+    both = Identity(1, 2, (storage, second))
+    assert mbim_configuration(both.to_bytes() + storage.to_bytes() + second.to_bytes()) == 2
+
+
+@pytest.mark.parametrize(
+    ("index", "text"),
+    [
+        ("modules.dep", "kernel/drivers/net/usb/cdc_mbim.ko.xz: kernel/x.ko\n"),
+        ("modules.builtin", "kernel/drivers/net/usb/cdc_mbim.ko\n"),
+    ],
+)
+def test_a_driver_that_is_not_loaded_yet(
+    index: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module, or built in."""
+    folder = tmp_path / os.uname().release
+    folder.mkdir()
+    monkeypatch.setattr(linux, "MODULES", str(tmp_path))
+    host = LinuxHost(str(tmp_path / "sys"))
+    assert not host.has_driver("cdc_mbim")
+    (folder / index).write_text(text)
+    assert host.has_driver("cdc_mbim")
+    assert not host.has_driver("mbim")
+
+
+def test_thousands_of_configurations_cost_little() -> None:
+    """No more than the kernel reads; each is looked through for MBIM."""
+    configuration = Configuration((Interface(0, 8),)).to_bytes()
+    raw = Identity(1, 2, ()).to_bytes() + configuration * 3000
+    assert within_bounds(lambda: mbim_configuration(raw)) is None
+    assert configuration_values(raw) == [1] * 8

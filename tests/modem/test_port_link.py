@@ -346,3 +346,29 @@ def test_rules_verb(capsys: pytest.CaptureFixture[str]) -> None:
     data = json.loads(capsys.readouterr().out)
     assert data["command"] == " ".join(own_command())
     assert f'PROGRAM="/bin/sh {script} %p {data["command"]} symlink --known"' in data["rules"]
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_what_others_may_do_with_the_state(umask: int, sys_: Sys) -> None:
+    """Nobody but root may hold the lock or change a note, whatever the umask of the start."""
+    import fcntl
+    import stat
+    import time
+
+    sys_.modem("1-1", ("ttyUSB0", True))
+    before = os.umask(umask)
+    try:
+        assert sys_("ttyUSB0") == "gsmmodem"
+    finally:
+        os.umask(before)
+    modes = {
+        path: stat.S_IMODE((sys_.state / path).stat().st_mode) for path in ("", "links", "links/.lock")
+    }
+    assert modes == {"": 0o755, "links": 0o755, "links/.lock": 0o600}
+    assert (sys_.state / "links/gsmmodem").stat().st_mode & 0o022 == 0
+    file = os.open(sys_.state / "links", os.O_RDONLY)  # all that another user can open
+    fcntl.flock(file, fcntl.LOCK_EX)
+    now = time.monotonic()
+    assert sys_("ttyUSB0") == "gsmmodem"
+    assert time.monotonic() - now < 4
+    os.close(file)

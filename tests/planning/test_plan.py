@@ -7,8 +7,21 @@ from dataclasses import replace
 import pytest
 
 from pymodeswitch import DeviceFile, DeviceFileError, Interface, NotStorageError, UsbId
-from pymodeswitch.nouns.steps import BulkOut, Claim, ClearHalt, Detach, Pause, ReadStatus, Release
+from pymodeswitch.nouns.steps import (
+    AwaitReturn,
+    BulkOut,
+    Claim,
+    ClearHalt,
+    Control,
+    Detach,
+    Pause,
+    ReadStatus,
+    Release,
+    Reset,
+    SetConfiguration,
+)
 from pymodeswitch.planning import messages as m
+from pymodeswitch.planning.messages import STANDARD_EJECT
 from pymodeswitch.planning.plan import make_plan, typical_device
 
 ROCKET = UsbId(0x19D2, 0x1201)
@@ -142,3 +155,44 @@ def test_unconfigured_device() -> None:
 def test_no_method_at_all() -> None:
     with pytest.raises(DeviceFileError, match="no switching method"):
         make_plan(DeviceFile(target_vendor=1), DEVICE)
+
+
+SONY = Control(0xC0, 0x11, 2, 0, b"", 3, 100)
+
+
+def test_sony_with_its_times() -> None:
+    """Whole steps: a time of 100 ms that became one of 3 s would show nowhere else."""
+    device_file = DeviceFile(sony_mode=True, configuration=2, reset_usb=True)
+    plan = make_plan(device_file, typical_device(UsbId(0x1111, 0x2222), device_file))
+    assert plan.steps == (
+        Detach(),
+        SONY,
+        AwaitReturn(leave_ms=10_000, timeout_ms=35_000),
+        Pause(1000, "the stick is only just back"),
+        SONY,
+        Detach(),
+        SetConfiguration(0),
+        Pause(100, "between two configurations"),
+        SetConfiguration(2),
+        Pause(1000, "before the reset"),
+        Reset(),
+    )
+
+
+def test_an_eject_with_its_times() -> None:
+    device_file = DeviceFile(standard_eject=True, wait_before_s=2, release_delay_ms=4000, reset_usb=True)
+    plan = make_plan(device_file, typical_device(UsbId(0x1111, 0x2222), device_file))
+    messages = [(BulkOut(1, content, 3000), ReadStatus(0x81, 13, 3000, 1)) for content in STANDARD_EJECT]
+    assert plan.steps == (
+        Pause(2000, "WaitBefore: the stick is slow to start"),
+        Detach(),
+        Claim(0),
+        *(step for pair in messages for step in pair),
+        ClearHalt(0x81),
+        ClearHalt(1),
+        Pause(50, "the last answer"),
+        Pause(4000, "ReleaseDelay"),
+        Release(0),
+        Pause(1000, "before the reset"),
+        Reset(),
+    )

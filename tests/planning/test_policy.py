@@ -9,6 +9,7 @@ import pytest
 
 from pymodeswitch import DeviceFile, Status, UnchangedError, UsageError, UsbId, switch
 from pymodeswitch.catalog.catalog import default_catalog, read_entry
+from pymodeswitch.host.linux import default_host
 from pymodeswitch.planning.plan import typical_device
 from pymodeswitch.planning.policy import Decision, decide, decide_by, mode_names
 from pymodeswitch.planning.settings import Settings
@@ -276,3 +277,22 @@ def test_as_written_nothing_is_decided(bus: VirtualBus, backend: VirtualBackend)
     for choice in ({"mode": "modem"}, {"mbim": True}):
         with pytest.raises(UsageError, match="as_written leaves no choice"):
             switch(0x12D1, 0x1F01, config=pantech, as_written=True, backend=backend, **choice)
+
+
+def test_what_mbim_keeps_of_the_device_file(bus: VirtualBus, backend: VirtualBackend) -> None:
+    """The whole record: what is waited for stays, the method and its targets go."""
+    bus.plug(mbim_stick())
+    (device,) = default_host(backend).devices()
+    written = DeviceFile(
+        comments=("a modem",),
+        huawei_new_mode=True,
+        target_vendor=0x12D1,
+        target_product=0x14DB,
+        wait_before_s=7,
+        check_success_s=30,
+        release_delay_ms=900,
+    )
+    decision = decide(written, device, mode="mbim", mbim=True, has_driver=lambda name: True)
+    assert decision.device_file == DeviceFile(
+        comments=("a modem",), configuration=2, wait_before_s=7, check_success_s=30, mode="mbim"
+    )

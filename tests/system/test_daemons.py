@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -75,27 +74,3 @@ def test_a_user_s_settings_do_not_help(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("SECRET_PATH", "x")
     script(tmp_path / "program", 'test -n "$SECRET_PATH"')
     assert daemons.start_problem([str(tmp_path / "program")])
-
-
-def test_who_can_change_what_root_runs(tmp_path: Path) -> None:
-    program = tmp_path / "bin/program"
-    program.parent.mkdir(mode=0o755)
-    program.touch()
-    mine = os.geteuid() == 0
-    assert (daemons.ownership_warning([str(program)]) == "") == mine
-    program.parent.chmod(0o775)
-    assert daemons.ownership_warning([str(program)]) == (
-        f"{program.parent} can be changed by others than root, and root will run what is in it"
-    )
-    assert daemons.ownership_warning(["/nonexistent/program"]) == ""
-
-
-def test_who_can_change_this_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "package").mkdir(mode=0o777)
-    (tmp_path / "package").chmod(0o777)
-    monkeypatch.setattr("sys.executable", "/usr/bin/python3")
-    monkeypatch.setattr(
-        "pymodeswitch.system.udev_rules.__file__", str(tmp_path / "package/system/udev_rules.py")
-    )
-    assert str(tmp_path / "package") in daemons.ownership_warning(own_command())
-    assert daemons.ownership_warning(["/usr/bin/pymodeswitch"]) == ""

@@ -191,3 +191,12 @@ def test_zsh_of_debian_has_its_completions_elsewhere(root: Root, places: Layout)
     root.write(f"/usr/share/zsh/vendor-completions/{name}", b"#compdef")
     (finding,) = inspect(root, places, [own], [], [])
     assert finding == Finding(f"/usr/share/zsh/vendor-completions/{name}", "ok")
+
+
+def test_etc_comes_before_run(installed: Root, places: Layout) -> None:
+    """Of two that count before ours, the one in /etc is named (udev(7), systemd.unit(5))."""
+    name = RULES.rpartition("/")[2]
+    installed.write(f"/run/udev/rules.d/{name}", b"of today\n")
+    assert [finding.path for finding in wrong(installed, places)] == [f"/run/udev/rules.d/{name}"]
+    installed.link(f"/etc/udev/rules.d/{name}", "/dev/null")
+    assert [finding.path for finding in wrong(installed, places)] == [f"/etc/udev/rules.d/{name}"]

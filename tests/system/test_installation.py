@@ -10,6 +10,7 @@ import pytest
 
 from pymodeswitch import InstallationError, UsageError
 from pymodeswitch.catalog import sources
+from pymodeswitch.system import installation
 from pymodeswitch.system.installation import (
     Change,
     Layout,
@@ -282,3 +283,18 @@ def test_a_list_that_is_none(root: Root, places: Layout, files: list[SystemFile]
     """A damaged list names nothing, so nothing is removed by it."""
     root.write(places.list, b"\xff\xfe nonsense\n\nrelative  path\n")
     assert uninstall(root, places) == []
+
+
+def test_a_command_that_lies_in_a_home_behind_a_link(
+    root: Root, places: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`/opt/pymodeswitch` may lead there; a service that does not see homes could not start it."""
+    home, link = tmp_path / "home", tmp_path / "opt"
+    (home / "me").mkdir(parents=True)
+    program = home / "me/program"
+    program.touch()
+    link.symlink_to(home / "me")
+    monkeypatch.setattr(installation, "HOMES", (str(home),))
+    for command in (str(program), str(link / "program")):
+        text = {f.path: f.content.decode() for f in system_files(root, places, (command,), "auto")}[UNIT]
+        assert "ProtectHome=read-only\n" in text, command

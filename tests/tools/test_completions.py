@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from pymodeswitch.command.cli import VERBS
 from tools import completions
 from tools.grammar import Option, Positional, Verb, verbs
+
+needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,7 @@ def complete(script: Path, *words: str, cwd: Path | None = None) -> list[str]:
     return done.stdout.splitlines()
 
 
+@needs_bash
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
@@ -62,12 +66,14 @@ def test_bash(words: tuple[str, ...], offered: list[str], script: Path) -> None:
     assert complete(script, *words) == offered
 
 
+@needs_bash
 def test_bash_offers_every_verb(script: Path) -> None:
     offered = complete(script, "")
     assert offered[: len(VERBS)] == list(VERBS)
     assert "--port" in offered
 
 
+@needs_bash
 def test_bash_offers_files_and_folders(script: Path, tmp_path: Path) -> None:
     (tmp_path / "a folder").mkdir()
     (tmp_path / "a file").touch()
@@ -76,6 +82,7 @@ def test_bash_offers_files_and_folders(script: Path, tmp_path: Path) -> None:
     assert "--json" in complete(script, "lint", "-", cwd=tmp_path)
 
 
+@needs_bash
 def test_bash_offers_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("1-1.2", "1-1.2:1.0", "2-1", "usb1"):
         (tmp_path / "devices" / name).mkdir(parents=True)

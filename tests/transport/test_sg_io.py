@@ -35,6 +35,7 @@ def word(header: bytes, at: int, kind: type[ctypes._SimpleCData[int]]) -> int:
     return kind.from_buffer_copy(header, at).value
 
 
+@pytest.mark.skipif(ctypes.sizeof(ctypes.c_void_p) != 8, reason="its offsets are those of 64 bits")
 @pytest.mark.parametrize(("length", "direction"), [(0, -1), (36, -3)])
 def test_the_header(length: int, direction: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Offsets of struct sg_io_hdr, from include/scsi/sg.h: 16 bytes, three pointers, the timeout."""
@@ -231,3 +232,37 @@ def test_a_host_without_storage_driver(bus: VirtualBus, backend: VirtualBackend)
     with pytest.raises(UsbFault) as caught:
         host.send_scsi(device, unit(), EJECT, 0, 3000)
     assert caught.value.fault is Fault.NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("number", "again"),
+    [(errno.EACCES, True), (errno.EROFS, True), (errno.EBUSY, False), (errno.EIO, False)],
+)
+def test_a_node_that_may_only_be_read(number: int, again: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No permission, or a read-only medium: then for reading; what is busy stays busy."""
+    opened: list[int] = []
+    real = os.open
+
+    def open_(path: str, flags: int) -> int:
+        if flags & os.O_ACCMODE == os.O_RDWR:
+            opened.append(os.O_RDWR)
+            raise OSError(number, os.strerror(number))
+        opened.append(os.O_RDONLY)
+        return real(path, flags)
+
+    monkeypatch.setattr(os, "open", open_)
+    unit = StorageUnit(0, 0, ((os.path.basename(os.devnull), NULL_NUMBER),))
+    if again:
+        file, _ = open_unit(unit)
+        os.close(file)
+    else:
+        with pytest.raises(UsbFault):
+            open_unit(unit)
+    assert opened == [os.O_RDWR, os.O_RDONLY][: 1 + again]
+
+
+def test_a_node_of_another_device_is_closed() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(UsbFault, match="is another device"):
+        open_unit(StorageUnit(0, 0, ((os.path.basename(os.devnull), "99:99"),)))
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -7,7 +7,7 @@ import os
 
 from ...catalog.catalog import entry_from_file
 from ...catalog.sources import Folder
-from ...device_files.files import read_bytes
+from ...device_files.files import names_in, read_bytes
 from ...device_files.names import fallback_vendor, looks_misnamed, name_problem, parse_name
 from ...device_files.syntax import MAX_BYTES, diagnose
 from ...nouns.errors import DeviceFileError, ModeSwitchError
@@ -48,7 +48,7 @@ def _device_files(path: str) -> list[str]:
     """A file as it is; of a folder all files that are named like device files, but for masks."""
     if not os.path.isdir(path):
         return [path]
-    names = [name for name in sorted(os.listdir(path)) if parse_name(name) or fallback_vendor(name)]
+    names = [name for name in names_in(path) if parse_name(name) or fallback_vendor(name)]
     if not names:
         raise DeviceFileError(f"{path}: no device file in this folder")
     folder = Folder(path)
@@ -60,7 +60,7 @@ def _misnamed(path: str) -> list[Diagnostic]:
     folder, name = os.path.split(path)
     names = [name]
     if os.path.isdir(path):
-        folder, names = path, sorted(os.listdir(path))
+        folder, names = path, names_in(path)
     return [
         Diagnostic(Severity.WARNING, f"not looked at: {name_problem(name)}", os.path.join(folder, name))
         for name in names

@@ -6,7 +6,7 @@ import argparse
 import shlex
 from typing import Any
 
-from ...device_files.files import remove
+from ...device_files.writing import remove
 from ...early import sender
 from ...early.table import write_table
 from ...nouns.errors import DeviceFileError, InstallationError, SettingsError, UsageError
@@ -23,6 +23,7 @@ from ...system.installation import (
     system_files,
     uninstall,
 )
+from ...system.ownership import ownership_warnings
 from ...system.root import Root
 from ...system.udev_rules import own_command
 from ...system.units import PATH_UNIT
@@ -101,8 +102,8 @@ def _install(options: argparse.Namespace, root: Root, places: Layout, command: t
         dry_run=options.dry_run,
     )
     warnings = _set_to_work() if here else []
-    if here and (warning := daemons.ownership_warning(command)):
-        warnings.append(warning)
+    if here:
+        warnings += ownership_warnings(command)
     if here and not daemons.udev_runs():
         warnings.append("udev does not run here: no stick is switched when it is plugged in")
     _report(options, root, changes, warnings, 0)
@@ -166,9 +167,10 @@ def _check(options: argparse.Namespace, root: Root, places: Layout, command: tup
     findings = inspect(root, places, files, packaged, system_catalog(root).initial_ids())
     wrong = [finding for finding in findings if finding.state != "ok"]
     code = InstallationError.exit_code if wrong else 0
+    warnings = ownership_warnings(command) if root.is_this_system else []
     if options.json:
         data = [{**finding._asdict(), "path": root.at(finding.path)} for finding in findings]
-        print_json({"files": data, "exit_code": code})
+        print_json({"files": data, "warnings": warnings, "exit_code": code})
         return code
     for finding in wrong if options.quiet else findings:
         detail = f": {finding.detail}" if finding.detail else ""
@@ -180,4 +182,5 @@ def _check(options: argparse.Namespace, root: Root, places: Layout, command: tup
         if options.prefix != PREFIX:
             words += ["--prefix", options.prefix]
         note(f"`{printable(shlex.join(words))}` installs what is missing or stale")
+    warn(warnings)
     return code

@@ -45,7 +45,9 @@ def run(options: argparse.Namespace) -> int:
 
     switch_one = switcher(observer(options), timeout=options.timeout, settings=settings)
     fleet = Fleet(host, default_catalog(folders), switch_one, tell)
-    signals = (signal.SIGTERM, signal.SIGINT)
+    known = (signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGTERM))
+    # What is ignored since the start, as by nohup, stays ignored.
+    signals = [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
     before = [signal.signal(number, lambda *_: fleet.stop()) for number in signals]
     try:
         put_off_storage_scan(host, settings)
