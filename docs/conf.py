@@ -4,6 +4,7 @@ import inspect
 import re
 
 from docutils import nodes
+from pygments.lexers import TextLexer
 
 from pymodeswitch import __version__
 from tools.grammar import Option, Verb, verbs
@@ -104,6 +105,7 @@ def add_filter(app: object, page: str, *context: object) -> None:
 
 def setup(app: object) -> None:
     """Called by Sphinx."""
+    app.add_lexer("mermaid", TextLexer)  # drawn where the page is read as Markdown; text on the site
     app.connect("source-read", fill_in_verbs)
     app.connect("html-page-context", add_filter)
     app.connect("doctree-read", highlight_sessions)

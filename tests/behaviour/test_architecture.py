@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -157,3 +158,13 @@ def test_public_names() -> None:
     for name in pymodeswitch.__all__:
         assert hasattr(pymodeswitch, name)
     assert sorted(pymodeswitch.__all__) == pymodeswitch.__all__
+
+
+def test_the_page_says_what_the_wings_may_import() -> None:
+    """docs/architecture.md has a row for each wing: what it imports, beside what these import."""
+    page = (PACKAGE.parent / "docs/architecture.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]*)\|$", page, re.MULTILINE))
+    assert set(rows) == set(WINGS)
+    for name, cell in rows.items():
+        named = {other.strip() for other in cell.split(",") if other.strip()}
+        assert WINGS[name] == named.union(*(WINGS[other] for other in named)), name

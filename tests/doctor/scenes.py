@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pymodeswitch.model import AttachedDevice, Port, UsbId
-
 from pymodeswitch.modem.examination import modem_manager_cures
+from pymodeswitch.nouns.model import AttachedDevice, Port, UsbId
 from pymodeswitch.virtual import mf691
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
 from tests.doctor.tree import ALIASES, DEP, PORT, RELEASE, Tree

@@ -24,14 +24,17 @@ from pymodeswitch.command.cli import VERBS, _module, parser_for, with_verb
 from pymodeswitch.command.quick import read_quickly
 from pymodeswitch.device_files.names import canonical_name, fallback_vendor, name_problem, parse_name
 from pymodeswitch.device_files.syntax import parse, write
+from pymodeswitch.early.lookup import Table
 from pymodeswitch.host.kernel_events import port_of
 from pymodeswitch.host.sysfs import Sysfs, configuration_values, mbim_configuration, parse_interfaces
 from pymodeswitch.modem.port_link import ModemPort
+from pymodeswitch.nouns.run_folder import MARKS
 from pymodeswitch.planning.bulk_only import describe_message, parse_cbw, parse_csw
 from pymodeswitch.planning.plan import make_plan, typical_device
 from pymodeswitch.planning.settings import read_settings
+from pymodeswitch.switching.marks import ASKED, FAILED, SENDING, SENT, read_marks
 from pymodeswitch.switching.port_state import said_in, switches_in
-from pymodeswitch.system.udev_rules import started_by
+from pymodeswitch.system.foreign_rules import starts
 from pymodeswitch.transport.inquiry import parse_inquiry
 from pymodeswitch.usb_modeswitch.options import read_request
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
@@ -283,4 +286,34 @@ def modem_port(data: bytes) -> None:
 @target
 def udev_rules(data: bytes) -> None:
     """Rules of others that are looked through."""
-    assert set(started_by(data.decode("utf-8", "replace"), [STICK])) <= {STICK}
+    for start in starts(data.decode("utf-8", "replace"), [STICK]):
+        assert start.ids <= {STICK}
+
+
+@target
+def sender_table(data: bytes) -> None:
+    """The table that the sender looks into: what it cannot read, it leaves to the judge."""
+    path = file("table", data)
+    os.chmod(path, 0o644)
+    try:
+        table = Table(path)
+    except (OSError, ValueError):
+        return
+    try:
+        table.is_of_today()
+        for _, steps, *_ in table.lines("19d2:1201"):
+            steps.split()
+    except ValueError:
+        pass
+    finally:
+        table.close()
+
+
+@target
+def mark(data: bytes) -> None:
+    """What the sender is said to have left for the judge."""
+    os.makedirs(os.path.join(folder(), MARKS), exist_ok=True)
+    file(f"{MARKS}/1-1", data)
+    for found in read_marks(folder()):
+        assert found.device.port == "1-1"
+        assert found.state in (ASKED, SENDING, SENT, FAILED)
