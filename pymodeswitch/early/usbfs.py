@@ -67,7 +67,7 @@ class Device:
         self._ioctl = call
         self._until = monotonic() + MOST_S
         self._claimed: list[int] = []
-        self._tag = b""  # dCBWTag of the last message
+        self._tag: bytes | None = None  # dCBWTag of the last message that got through
         self._has_left = self._has_ended = False
         self.started = False
         self.error = 0
@@ -126,7 +126,7 @@ class Device:
         """A message to an endpoint, or to the first one. A stall is cleared and it is sent again, once."""
         address = self._endpoint(endpoint, number, "bulk_out")
         message = bytearray.fromhex(data)
-        self.started, self._tag = True, bytes(message[4:8])
+        self.started, self._tag = True, None
         try:
             self._bulk(address, message)
         except OSError as error:
@@ -134,6 +134,7 @@ class Device:
                 raise
             self._clear(address)
             self._bulk(address, message)
+        self._tag = bytes(message[4:8])
 
     def status(self, endpoint: str, number: str, length: str, tries: str) -> None:
         """Read a CSW. Whatever comes, or does not, proves nothing; what is not the last one's is read away."""
@@ -153,7 +154,7 @@ class Device:
                     break
             else:
                 last = 0
-                if buffer[:read].startswith(CSW_SIGNATURE + self._tag):
+                if self._tag is None or buffer[:read].startswith(CSW_SIGNATURE + self._tag):
                     break
             if left <= MORE_READS:
                 most_ms = MORE_MS

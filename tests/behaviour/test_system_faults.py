@@ -190,7 +190,10 @@ def watched(host: SharedHost) -> list[fleet.Outcome]:
 
     switch_one = fleet.switcher(timeout=0.6, settings=Settings())
     watching = fleet.Fleet(host, default_catalog(), switch_one, report)
-    watching.run(forever=True, most_s=1.5)
+    end = threading.Timer(1.5, watching.stop)
+    end.start()
+    watching.run(forever=True)
+    end.cancel()
     return outcomes
 
 

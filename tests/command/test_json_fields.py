@@ -107,6 +107,8 @@ DATA = {
         "source": "a lab",
         "targets": ["19d2:1203"],
         "target_class": "02",
+        "shared": None,
+        "other_targets": [],
     },
     "nodes": [
         {"kind": "tty", "name": "ttyACM0", "driver": "cdc_acm", "interface": 0},
@@ -116,6 +118,7 @@ DATA = {
     "tries": 2,
     "unlisted": True,
     "warnings": ["careful"],
+    "mode": None,
 }
 
 

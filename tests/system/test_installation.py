@@ -296,5 +296,5 @@ def test_a_command_that_lies_in_a_home_behind_a_link(
     link.symlink_to(home / "me")
     monkeypatch.setattr(installation, "HOMES", (str(home),))
     for command in (str(program), str(link / "program")):
-        text = {f.path: f.content.decode() for f in system_files(root, places, (command,), "auto")}[UNIT]
+        text = {f.path: f.content.decode() for f in system_files(root, places, (command,))}[UNIT]
         assert "ProtectHome=read-only\n" in text, command
