@@ -64,9 +64,9 @@ class Table:
             middle = (low + high) // 2
             block = os.pread(self._file, LOOK, middle)
             start = block.find(b"\n") + 1
-            key = block[start : start + len(wanted)]
+            seen = block[start : start + len(wanted)]
             # Without a whole key in it the search goes on in the first half, and reads further from there.
-            if 0 < start < high - middle and len(key) == len(wanted) and key < wanted:
+            if 0 < start < high - middle and len(seen) == len(wanted) and seen < wanted:
                 low = middle + start
             else:
                 high = middle
