@@ -230,15 +230,20 @@ def many(bench: Bench, contender: str, number: int) -> None:
             all_s=all_s,
             last_message_s=messages[-1] if messages else None,
             peak_kb=memory.peak_kb,
+            has_libusb=memory.has_libusb,
             **spent,
         )
 
 
 class Memory:
-    """The most memory that the judge has had (proc(5): VmHWM). peak_kb: 0 where there was none."""
+    """The most memory that the judge has had (proc(5): VmHWM). peak_kb: 0 where there was none.
+
+    has_libusb: whether it had to send, too, for which it loads more.
+    """
 
     def __init__(self) -> None:
         self.peak_kb = 0
+        self.has_libusb = False
         self._process: int | None = None
 
     def look(self) -> None:
@@ -246,9 +251,11 @@ class Memory:
         self._process = self._process or judge()
         try:
             lines = Path(f"/proc/{self._process}/status").read_text().splitlines()
+            maps = Path(f"/proc/{self._process}/maps").read_text()
         except OSError:  # not yet, or not any more
             self._process = None
             return
+        self.has_libusb = self.has_libusb or "libusb" in maps
         for line in lines:
             if line.startswith("VmHWM"):
                 self.peak_kb = max(self.peak_kb, int(line.split()[1]))

@@ -108,19 +108,18 @@ def _plug_rows(here: Lines, init: str) -> list[Row]:
         ),
     ]
     if init == "systemd":
-        return [
-            *table,
+        table.append(
             compared(
                 f"{here.where}: plug to both ttyACM nodes, less the stick's own time",
                 [usable_s(x) for x in ours],
                 [usable_s(x) for x in theirs],
                 0.45,
-            ),
-        ]
+            )
+        )
     return [
         *table,
         compared(
-            f"{here.where}: CPU of one switch with its verdict, all processes, udev's too",
+            f"{here.where}: CPU of one switch with its verdict, all processes, udev's and systemd's too",
             [x["all_cpu_s"] for x in ours],
             [x["all_cpu_s"] for x in theirs],
             1.25,

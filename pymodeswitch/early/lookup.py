@@ -5,6 +5,7 @@ import os
 from .stick import Stick
 
 MOST_HEAD, MOST_LINE = 1 << 20, 1 << 13  # bytes of the head, and of a line
+LOOK = 1 << 10  # so many for one look at a key: most lines are much shorter
 STRINGS = {"uMa": "manufacturer", "uPr": "product", "uSe": "serial"}  # what a qualifier is compared with
 
 # What else than steps may stand in an entry's place.
@@ -61,9 +62,11 @@ class Table:
         low, high = self._start, self._end
         while high - low > MOST_LINE:
             middle = (low + high) // 2
-            block = os.pread(self._file, MOST_LINE, middle)
+            block = os.pread(self._file, LOOK, middle)
             start = block.find(b"\n") + 1
-            if 0 < start < high - middle and block[start : start + len(wanted)] < wanted:
+            seen = block[start : start + len(wanted)]
+            # Without a whole key in it the search goes on in the first half, and reads further from there.
+            if 0 < start < high - middle and len(seen) == len(wanted) and seen < wanted:
                 low = middle + start
             else:
                 high = middle

@@ -117,7 +117,7 @@ def handle(
     try:
         if own.is_marked(stick):
             return "asked"  # before: udev replays its events
-        if steps == [ASK] or not own.lock() or not is_usable() or stick.is_busy():
+        if steps == [ASK] or not own.lock() or not is_usable() or stick.stays_busy():
             own.mark(stick, "asked", entry, [])
             return "asked"
         try:

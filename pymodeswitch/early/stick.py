@@ -4,6 +4,8 @@ import os
 from time import monotonic, sleep
 
 CONFIGURED_S, LOOK_S = 2.0, 0.01  # until the kernel has configured a device that is being enumerated
+# A scan is many short commands, with moments between them; one that hangs is for the judge.
+IDLE_S, IDLE_LOOK_S = 0.5, 0.02
 MOST_BYTES = 1 << 16
 CONFIGURATION, INTERFACE, ENDPOINT, BULK = 2, 4, 5, 2  # USB 2.0, tables 9-5 and 9-13
 MBIM, STORAGE = b"\x02\x0e", 0x08
@@ -101,6 +103,15 @@ class Stick:
         if self.device_class not in (0x00, 0xEF) and (shown != STORAGE or self.device_class == 0xFF):
             shown = self.device_class
         return shown == STORAGE
+
+    def stays_busy(self) -> bool:
+        """Whether the storage driver is at work all the time, for half a second."""
+        until = monotonic() + IDLE_S
+        while is_busy := self.is_busy():
+            if monotonic() >= until:
+                break
+            sleep(IDLE_LOOK_S)
+        return is_busy
 
     def is_busy(self) -> bool:
         """Whether a command of the storage driver is under way: then taking it away would wait."""

@@ -54,9 +54,9 @@ class Marked:
     def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
         """The marks are few: all are looked at, whatever the port."""
         found = {}
-        for mark in read_marks(self._folder):
+        for mark in read_marks(self._folder, busy):
             port = mark.device.port
-            if port not in busy and _stay(mark.device) not in self._stuck:
+            if _stay(mark.device) not in self._stuck:
                 self.marks[port] = mark
                 found[port] = mark.device
         if found:

@@ -28,6 +28,8 @@ from ..nouns.run_folder import MARKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from ..nouns.protocols import Host
 
 logger = Logger(__name__)
@@ -52,14 +54,19 @@ class Mark(Record):
         return self.state in (SENDING, SENT)
 
 
-def read_marks(folder: str) -> list[Mark]:
-    """All marks in the folder of the state; one that is no mark is removed. folder: state_folder of a Host."""
+def read_marks(folder: str, busy: Container[str] = ()) -> list[Mark]:
+    """All marks in the folder of the state; one that is no mark is removed.
+
+    folder: state_folder of a Host. busy: ports whose marks are left out, and not read.
+    """
     marks = []
     try:
         names = sorted(os.listdir(os.path.join(folder, MARKS)))
     except OSError:  # no stick was plugged in since the system started
         return []
     for name in names:
+        if name in busy:
+            continue
         try:
             marks.append(_read(folder, Port(name)))
         except FileNotFoundError:  # another judge was faster

@@ -347,12 +347,12 @@ def test_a_plug_at_any_moment_around_the_end_is_not_missed(
     assert number > 100
 
 
-def _ticking(function: Callable[[str], list[object]], clock: Clock) -> Callable[[str], list[object]]:
+def _ticking(function: Callable[..., list[object]], clock: Clock) -> Callable[..., list[object]]:
     """A look at the marks is a moment, too: before it and behind it."""
 
-    def ticking(folder: str) -> list[object]:
+    def ticking(*arguments: object) -> list[object]:
         clock()
-        found = function(folder)
+        found = function(*arguments)
         clock()
         return found
 

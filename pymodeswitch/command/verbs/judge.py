@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C part: `signal` loads enum, and that half a judge
+import gc
 
 from ...catalog.catalog import default_catalog
 from ...early import sender
@@ -30,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Until no stick is left to wait for; a line for each, in the journal where that reads it."""
     settings = settings_for(options)
+    gc.enable()  # which a start leaves off; many sticks leave much
     share_one_heap()
     host = LinuxHost()
 
