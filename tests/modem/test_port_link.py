@@ -361,9 +361,7 @@ def test_what_others_may_do_with_the_state(umask: int, sys_: Sys) -> None:
         assert sys_("ttyUSB0") == "gsmmodem"
     finally:
         os.umask(before)
-    modes = {
-        path: stat.S_IMODE((sys_.state / path).stat().st_mode) for path in ("", "links", "links.lock")
-    }
+    modes = {path: stat.S_IMODE((sys_.state / path).stat().st_mode) for path in ("", "links", "links.lock")}
     assert modes == {"": 0o755, "links": 0o755, "links.lock": 0o600}
     assert (sys_.state / "links/gsmmodem").stat().st_mode & 0o022 == 0
     file = os.open(sys_.state / "links", os.O_RDONLY)  # all that another user can open

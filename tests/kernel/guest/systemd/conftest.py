@@ -44,11 +44,11 @@ class Journal:
 
 
 def state(name: str) -> tuple[str, str, int]:
-    """ActiveState, Result and the main process's exit code of a unit."""
+    """ActiveState, Result and the main process's exit code of a unit; 0 if it has none, as a path unit."""
     words = ("--property=ActiveState", "--property=Result", "--property=ExecMainStatus")
     lines = linux.run_command("systemctl", "show", *words, name).stdout.splitlines()
     values = dict(line.split("=", 1) for line in lines)
-    return values["ActiveState"], values["Result"], int(values["ExecMainStatus"])
+    return values["ActiveState"], values["Result"], int(values.get("ExecMainStatus", 0))
 
 
 @pytest.fixture
