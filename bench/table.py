@@ -13,19 +13,23 @@ Figures = dict[str, Any]
 
 
 class Row(NamedTuple):
-    """A comparison. ours, other: as printed. result: the ratio or count. bound: what it has to keep."""
+    """A comparison. ours, other: as printed. result: the ratio or count. bound: what it has to keep.
+
+    is_kept: None where the other one was not measured.
+    """
 
     what: str
     ours: str
     other: str
     result: str
     bound: str
-    is_kept: bool
+    is_kept: bool | None
 
     @property
     def markdown(self) -> str:
         """A line of the table."""
-        bound = f"{self.bound}: {'kept' if self.is_kept else '**missed**'}"
+        mark = {None: "not measured", True: "kept", False: "**missed**"}[self.is_kept]
+        bound = f"{self.bound}: {mark}"
         return f"| {' | '.join((self.what, self.ours, self.other, self.result, bound))} |"
 
 
@@ -36,7 +40,7 @@ OURS, THEIRS = "pymodeswitch", "usb_modeswitch"
 def spread(values: Sequence[float], unit: str = "s", digits: int = 2) -> str:
     """Median, and the smallest and largest."""
     if not values:
-        return "never"
+        return ""
     middle = f"{statistics.median(values):.{digits}f} {unit}"
     return (
         middle if len(values) == 1 else f"{middle} ({min(values):.{digits}f} to {max(values):.{digits}f})"
@@ -47,15 +51,17 @@ def compared(
     what: str, ours: Sequence[float], other: Sequence[float], most: float, unit: str = "s", digits: int = 2
 ) -> Row:
     """A row of two medians and their ratio."""
-    ratio = statistics.median(ours) / statistics.median(other) if ours and other else float("nan")
     printed = [spread(values, unit, digits) for values in (ours, other)]
+    if not ours or not other:
+        return Row(what, *printed, "", f"at most {most:.2f}", None)
+    ratio = statistics.median(ours) / statistics.median(other)
     return Row(what, *printed, f"{ratio:.2f}", f"at most {most:.2f}", ratio <= most)
 
 
 def counted(what: str, ours: Iterable[bool], other: Iterable[bool]) -> Row:
     """A row of how many plugs were so; ours are to be all."""
     mine, theirs = list(ours), list(other)
-    results = [f"{sum(them)} of {len(them)}" for them in (mine, theirs)]
+    results = [f"{sum(them)} of {len(them)}" if them else "" for them in (mine, theirs)]
     return Row(what, *results, results[0], "all", all(mine) and bool(mine))
 
 
@@ -146,6 +152,8 @@ def _many_rows(here: Lines) -> list[Row]:
     printed = [
         f"{sum(x['switched'] for x in them)} of {sum(x['sticks'] for x in them)}, "
         f"{sum(x['twice'] for x in them)} twice"
+        if them
+        else ""
         for them in (ours, theirs)
     ]
     is_kept = all(x["switched"] == x["sticks"] and not x["twice"] for x in ours)
