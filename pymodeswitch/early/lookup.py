@@ -20,6 +20,14 @@ class Table:
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            self._read_head()
+        except (OSError, ValueError):
+            self.close()
+            raise
+        self.limit, self.switching = 0, False
+
+    def _read_head(self) -> None:
         found = os.fstat(self._file)
         if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
             raise ValueError("others may write it")
@@ -29,7 +37,6 @@ class Table:
         if (name, version) != (b"table", b"1") or not 0 < self._start < MOST_HEAD:
             raise ValueError("not a table of this version")
         self._head = os.pread(self._file, self._start, 0).decode("utf-8", "surrogateescape").split("\n")
-        self.limit, self.switching = 0, False
 
     def close(self) -> None:
         """Close it."""
