@@ -80,7 +80,7 @@ class Port:
             f"drivers {' '.join(map(str, drivers))}",
             f"entry {entry}",
             f"descriptors {stick.descriptors.hex()}",
-            *(f"{name} {ascii(stick.text(name))[1:-1]}" for name in STRINGS.values()),
+            *(f"{name} {stick.text(name).encode().hex()}" for name in STRINGS.values()),
         ]
         part = f"{self._state}/.{self._port}.{os.getpid()}"
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

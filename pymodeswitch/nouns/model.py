@@ -30,27 +30,27 @@ MBIM = (0x02, 0x0E)  # class and subclass of its control interface: MBIM 1.0, 6.
 def parse_port(text: str) -> Port:
     """A port name such as `1-1.2`; UsageError for anything else."""
     if not isinstance(text, str):
-        raise UsageError(f"bad port {text!r}: expected a text such as '1-1.2'")
+        raise UsageError(f"bad port {text!r:.100}: expected a text such as '1-1.2'")
     bus, dash, path = text.partition("-")
     numbers = [bus, *path.split(".")]
     if not dash or not all(n.isascii() and n.isdigit() and len(n) < 4 for n in numbers):
-        raise UsageError(f"bad port {text!r}: expected a kernel port name such as 1-1.2")
+        raise UsageError(f"bad port {text!r:.100}: expected a kernel port name such as 1-1.2")
     return Port(text)
 
 
 def parse_hex(value: int | str, what: str) -> int:
     """A 16-bit number, given as int or as hex digits with or without `0x`; UsageError else."""
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise UsageError(f"bad {what} {value!r}: expected a number, or hex digits in a text")
+        raise UsageError(f"bad {what} {value!r:.100}: expected a number, or hex digits in a text")
     if isinstance(value, int):
         number = value
     else:
         digits = value.strip().lower().removeprefix("0x")
         if not 1 <= len(digits) <= 4 or any(c not in "0123456789abcdef" for c in digits):
-            raise UsageError(f"bad {what} {value!r}: expected up to four hex digits")
+            raise UsageError(f"bad {what} {value!r:.100}: expected up to four hex digits")
         number = int(digits, 16)
     if not 0 <= number <= 0xFFFF:
-        raise UsageError(f"bad {what} {value!r}: not within 0x0000 to 0xffff")
+        raise UsageError(f"bad {what} {value!r:.100}: not within 0x0000 to 0xffff")
     return number
 
 
@@ -66,7 +66,7 @@ class UsbId(Record, order=True):
         vendor, colon, product = text.partition(":")
         if not colon:
             raise UsageError(
-                f"bad ID {text!r}: expected VENDOR:PRODUCT in hex, such as 19d2:1201, or a verb: see --help"
+                f"bad ID {text!r:.100}: expected VENDOR:PRODUCT in hex, such as 19d2:1201, or a verb (--help)"
             )
         return cls(parse_hex(vendor, "vendor ID"), parse_hex(product, "product ID"))
 

@@ -10,7 +10,7 @@ A line is a word and its value:
     drivers N N ...         interfaces that had a kernel driver, which the sender has taken away
     entry PATH              of the device file
     descriptors HEX         as the device sent them (USB 2.0, 9.6)
-    manufacturer TEXT       so are product and serial; with escapes as in Python
+    manufacturer HEX        the text, in UTF-8; so are product and serial
 """
 
 from __future__ import annotations
@@ -128,7 +128,10 @@ def _read(folder: str, port: Port) -> Mark:
             bus=int(bus),
             device_number=int(number),
             configuration=int(values["configuration"]),
-            texts={name: _unescaped(values[name]) for name in ("manufacturer", "product", "serial")},
+            texts={
+                name: bytes.fromhex(values[name]).decode("utf-8", "replace")
+                for name in ("manufacturer", "product", "serial")
+            },
         )
         if device is None or device.id != UsbId.parse(usb_id):
             raise ValueError("the descriptors are another device's")
@@ -136,7 +139,3 @@ def _read(folder: str, port: Port) -> Mark:
         return Mark(device, state, float(values["when"]), drivers)
     except (KeyError, UsageError) as error:
         raise ValueError(str(error)) from error
-
-
-def _unescaped(text: str) -> str:
-    return text.encode("ascii", "replace").decode("unicode_escape")

@@ -108,5 +108,5 @@ def test_the_archive_of_the_reference(plug: Plug, reference: None) -> None:
     sources = json.loads(linux.pymodeswitch("list", "--sources", "--json").stdout)["sources"]
     packed = next(source for source in sources if source["is_archive"])
     hidden = {file["name"]: file["by"] for file in packed["files"]}
-    assert hidden["19d2:1201"] == str(ours)
+    assert hidden["19d2-1201"] == str(ours)
     assert all(hidden.values())  # each ID of it is one of ours
