@@ -13,7 +13,6 @@ from pathlib import Path
 from tests.kernel.prepare import Kit, RigError, missing, output, tool
 
 SUITE, NAME = "trixie", "debian-13"
-MIRROR = "http://deb.debian.org/debian"
 INCLUDED = (
     *("systemd", "systemd-sysv", "udev", "kmod", "busybox-static", "procps", "usbutils"),
     *("python3", "python3-venv", "python3-usb", "python3-construct", "python3-pytest"),
@@ -50,7 +49,7 @@ def _make(cache: Path) -> Path:
     # Renamed when it is whole: an interrupted run leaves no half a system in the cache.
     with tempfile.TemporaryDirectory(prefix="debootstrap-", dir=cache) as name:
         tree = Path(name) / "tree"
-        words = ["--variant=minbase", f"--include={','.join(INCLUDED)}", SUITE, str(tree), MIRROR]
+        words = ["--variant=minbase", f"--include={','.join(INCLUDED)}", SUITE, str(tree)]
         output([program, *words])
         _add_kernel(tree)
         _add_reference(tree)
