@@ -47,6 +47,7 @@ from ..planning.policy import decide_by
 from ..planning.settings import Settings, read_settings
 from . import sender
 from .lookup import ASK, MOST_LINE, NOTHING
+from .stick import names
 
 # Numbers that no device has stand for what is the device's own.
 FIRST_INTERFACE, FIRST_OUT, FIRST_IN = 0x1FF, 0x101, 0x181
@@ -90,7 +91,7 @@ def _head(catalog: Catalog, settings: Settings) -> bytes:
     for folder in catalog.folders:
         paths += [folder, os.path.join(folder, ARCHIVE)]
         if folder.startswith(EDITED):
-            paths += [os.path.join(folder, name) for name in _names(folder)]
+            paths += [os.path.join(folder, name) for name in sorted(names(folder))]
     lines = [_state(path) for path in dict.fromkeys(paths)]
     lines += [
         f"kernel {os.uname().release}",
@@ -98,13 +99,6 @@ def _head(catalog: Catalog, settings: Settings) -> bytes:
         f"switching {'yes' if settings.switching else 'no'}",
     ]
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
 
 
 def _state(path: str) -> str:

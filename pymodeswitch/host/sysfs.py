@@ -69,7 +69,7 @@ class Sysfs:
         """
         hub, number = _hub_and_number(port)
         name = hub if "-" in hub else f"usb{hub}"
-        for interface in _names(os.path.join(self.folder, name)):
+        for interface in names_in(os.path.join(self.folder, name)):
             if interface.startswith(f"{hub}:" if "-" in hub else f"{hub}-0:"):
                 try:
                     link = os.readlink(
@@ -137,14 +137,14 @@ class Sysfs:
             driver = self.driver(device.port, device.configuration, interface.number)
             for below in (folder, *_serial_ports(folder)):
                 for name, kind in NODE_KINDS.items():
-                    for node in _names(os.path.join(below, name)):
+                    for node in names_in(os.path.join(below, name)):
                         found.append(Node(kind, node, driver, interface.number))
         return tuple(sorted(found, key=lambda node: (node.interface, node.name)))
 
     def has_interrupt(self, device: AttachedDevice, interface: int) -> bool:
         """Whether an interface has an interrupt endpoint."""
         folder = self._interface(device.port, device.configuration, interface)
-        ends = (os.path.join(folder, name) for name in _names(folder) if name.startswith("ep_"))
+        ends = (os.path.join(folder, name) for name in names_in(folder) if name.startswith("ep_"))
         return any(_optional(end, "type") == "Interrupt" for end in ends)
 
     def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
@@ -165,7 +165,7 @@ class Sysfs:
                 nodes = tuple(
                     (name, _optional(os.path.join(path, kind, name), "dev"))
                     for kind in ("scsi_generic", "block")
-                    for name in _names(os.path.join(path, kind))
+                    for name in names_in(os.path.join(path, kind))
                 )
                 if nodes:
                     units.append(StorageUnit(interface.number, int(path.rpartition(":")[2]), nodes))
@@ -296,7 +296,7 @@ def _hub_and_number(port: str) -> tuple[str, str]:
 
 def _serial_ports(interface: str) -> list[str]:
     """usb-serial puts a folder ttyUSBn between the interface and `tty`."""
-    return [os.path.join(interface, name) for name in _names(interface) if name.startswith("ttyUSB")]
+    return [os.path.join(interface, name) for name in names_in(interface) if name.startswith("ttyUSB")]
 
 
 def _below(folder: str, *prefixes: str) -> list[str]:
@@ -305,13 +305,14 @@ def _below(folder: str, *prefixes: str) -> list[str]:
         folders = [
             os.path.join(f, name)
             for f in folders
-            for name in _names(f)
+            for name in names_in(f)
             if name.startswith(prefix) and (prefix or name.count(":") == 3)
         ]
     return folders
 
 
-def _names(folder: str) -> list[str]:
+def names_in(folder: str) -> list[str]:
+    """What is in a folder, sorted; nothing where there is none."""
     try:
         return sorted(os.listdir(folder))
     except OSError:

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..host.linux import LinuxHost
-from ..host.sysfs import configuration_values, parse_interfaces
+from ..host.sysfs import configuration_values, names_in, parse_interfaces
 from ..nouns.errors import ModeSwitchError
 from ..nouns.log import Logger
 from ..nouns.model import MASS_STORAGE_CLASS
@@ -75,7 +75,7 @@ def _uses(blocks: Iterable[str]) -> list[str]:
     """Mounts, swap, and what other block devices are made of it; of each disk and its partitions."""
     names = [*blocks]
     for name in blocks:
-        names += [part for part in _names(os.path.join(BLOCKS, name)) if part.startswith(name)]
+        names += [part for part in names_in(os.path.join(BLOCKS, name)) if part.startswith(name)]
     numbers = {_text(os.path.join(BLOCKS, name, "dev")): name for name in names}
     found = []
     for line in _text(MOUNTS).splitlines():
@@ -87,7 +87,7 @@ def _uses(blocks: Iterable[str]) -> list[str]:
         if f"/dev/{name}" in used_as_swap:
             found.append(f"/dev/{name} is used as swap")
         found += [
-            f"/dev/{name} is a part of {above}" for above in _names(os.path.join(BLOCKS, name, "holders"))
+            f"/dev/{name} is a part of {above}" for above in names_in(os.path.join(BLOCKS, name, "holders"))
         ]
     return found
 
@@ -107,13 +107,6 @@ def _bytes(path: str) -> bytes:
             return file.read(MAX_FILE)
     except OSError:  # not Linux, or it has just left
         return b""
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
 
 
 def _ask(host: Host, device: AttachedDevice, interface: Interface) -> Drive:

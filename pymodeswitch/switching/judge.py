@@ -22,7 +22,7 @@ from ..nouns.errors import ModeSwitchError
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, Port, SwitchResult
 from ..nouns.protocols import Host
-from ..nouns.run_folder import BOOT, JUDGE
+from ..nouns.run_folder import BOOT, JUDGE, make_folder
 from ..planning.settings import Settings
 from .fleet import Attached, Fleet, FleetObserver, Outcome
 from .marks import ASKED, Mark, read_marks, remove_mark
@@ -131,7 +131,7 @@ class Judge:
     def run(self) -> bool:
         """Until there is nothing to do; False when another judge is at work. OSError without a /run."""
         assert self._host.state_folder is not None
-        os.makedirs(self._host.state_folder, mode=0o755, exist_ok=True)
+        make_folder(self._host.state_folder)
         lock = FileLock(os.path.join(self._host.state_folder, JUDGE))
         is_done = False
         while not self._is_stopped and lock.take():
