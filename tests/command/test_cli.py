@@ -248,6 +248,7 @@ def test_a_pipe_is_no_device_file(run: Any, bus: VirtualBus, tmp_path: Path) -> 
         (("explain", "--port", "x"), 2, "bad port"),
         (("data", "import", "/dev/zero", "--to", "x"), 6, "not a regular file"),
         (("a\nb:c",), 2, "bad vendor ID"),
+        (("symlink", *["--knk"] * 6000), 2, "6000 words; at most 2000 are read"),
     ],
 )
 def test_bad_words(
