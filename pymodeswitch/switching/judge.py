@@ -24,7 +24,8 @@ from ..nouns.model import AttachedDevice, Port, SwitchResult
 from ..nouns.protocols import Host
 from ..nouns.run_folder import BOOT, JUDGE, make_folder
 from ..planning.settings import Settings
-from .fleet import Attached, Fleet, FleetObserver, Outcome
+from .attached import Attached
+from .fleet import Fleet, FleetObserver, Outcome
 from .marks import ASKED, Mark, read_marks, remove_mark
 from .switch import judge_mark, switch
 

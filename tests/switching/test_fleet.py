@@ -20,7 +20,8 @@ from pymodeswitch.host.linux import LibusbHost
 from pymodeswitch.nouns.errors import SwitchingOffError, UnchangedError
 from pymodeswitch.nouns.model import AttachedDevice
 from pymodeswitch.nouns.protocols import Host
-from pymodeswitch.switching.fleet import Attached, Fleet, Outcome, scan, switcher
+from pymodeswitch.switching.attached import Attached
+from pymodeswitch.switching.fleet import Fleet, Outcome, scan, switcher
 from pymodeswitch.virtual import Leave, RealClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 QUICK = Leave(0.01)
