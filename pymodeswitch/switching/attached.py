@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Attached:
-    """Finds what is attached and has a device file; each stay on the bus once."""
+    """Says which devices want to be switched: what is attached and has a device file, each stay once.
+
+    catalog: by which; all threads share it.
+    """
 
     def __init__(self, host: Host, catalog: Catalog) -> None:
         self.host = host
@@ -23,7 +26,7 @@ class Attached:
         self._known: dict[Port, tuple[int, UsbId]] = {}
 
     def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
-        """Those that have come since the last look."""
+        """Those on the ports (None: on all) that have come since the last look; not on ports that are busy."""
         if ports is None:
             devices = {device.port: device for device in self.host.devices()}
             for port in self._known.keys() - devices.keys():
@@ -50,7 +53,7 @@ class Attached:
         return found
 
     def note(self, outcome: Outcome) -> None:
-        """Remember the stay that the outcome is about."""
+        """There is nothing more to do about that stick: remember the stay that it is in now."""
         port, result = outcome.device.port, outcome.result
         if outcome.error is not None:
             result = outcome.error.result

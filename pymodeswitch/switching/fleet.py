@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from ..catalog.catalog import Catalog, default_catalog
@@ -36,9 +36,7 @@ from .switch import Progress, check_timeout, switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
-else:
-    Protocol = object  # `typing` takes as long to load as all of ours
+    from typing import Any
 
 logger = Logger(__name__)
 
@@ -113,21 +111,6 @@ class _Member:
             raise _Stopped
 
 
-class Finder(Protocol):
-    """Says which devices want to be switched. catalog: by which; all threads share it."""
-
-    catalog: Catalog
-
-    def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
-        """Those on the ports (None: on all) that are new and want it; not on ports that are busy."""
-
-    def note(self, outcome: Outcome) -> None:
-        """There is nothing more to do about that stick."""
-
-    def forget(self, port: Port) -> None:
-        """What is on a port is to be found once more."""
-
-
 class Fleet:
     """Switches many sticks, several at a time.
 
@@ -140,14 +123,14 @@ class Fleet:
     def __init__(
         self,
         host: Host,
-        find: Catalog | Finder,
+        find: Catalog | Attached,
         switch_one: SwitchOne,
         report: Callable[[Outcome], None],
         *,
         crew: int | None = None,
     ) -> None:
         self.host = host
-        self._find: Finder = Attached(host, find) if isinstance(find, Catalog) else find
+        self._find = Attached(host, find) if isinstance(find, Catalog) else find
         self._switch_one = switch_one
         self._report = report
         self._crew = crew or (CREW if isinstance(host, LinuxHost) else 1)
@@ -187,7 +170,9 @@ class Fleet:
             if events is not None:
                 events.close()
             if self._alarm is not None and not any(m.thread.is_alive() for m in self._members.values()):
-                os.close(self._alarm)  # else one that hangs would write into what has its number next
+                # Else one that hangs would write into what has its number next.
+                alarm, self._alarm = self._alarm, None
+                os.close(alarm)
 
     def _hear(self, events: KernelEvents | None, until: float, poll_s: float | None) -> None:
         """Wait for events, until then at the latest, and look at what they tell of."""
@@ -293,7 +278,7 @@ class Fleet:
         try:
             if self._alarm is not None:
                 os.eventfd_write(self._alarm, 1)
-        except OSError:  # closed: nobody has to be woken any more
+        except OSError:  # it rings already, or is just being closed
             pass
 
     def _end(self) -> None:
