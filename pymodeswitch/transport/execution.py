@@ -372,10 +372,14 @@ class _Run:
         return None
 
     def _await_return(self, step: AwaitReturn) -> Fault | None:
-        """Open the device in its next stay; without one the rest of the plan has no addressee."""
+        """Open the device in its next stay; without one the rest of the plan has no addressee.
+
+        It may come back on the SuperSpeed peer of its port.
+        """
         device, start = self.execution.device, self.host.now()
+        peer = self.host.peer(device.port)
         while True:
-            now = self.host.at(device.port)
+            now = self.host.at(device.port) or (self.host.at(peer) if peer is not None else None)
             if now is not None and now.id != device.id:
                 self.left = True  # it has switched, or is on its way: that is for the watcher to tell
                 return Fault.GONE

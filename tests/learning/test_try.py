@@ -13,7 +13,6 @@ import pytest
 import pymodeswitch
 from pymodeswitch.command import cli
 from pymodeswitch.device_files.syntax import parse
-from pymodeswitch.learning import drive, trying
 from pymodeswitch.learning.ladder import NEVER
 from pymodeswitch.virtual import (
     Command,
@@ -29,6 +28,7 @@ from pymodeswitch.virtual import (
     storage_mode,
     two_configurations,
 )
+from pymodeswitch.virtual.descriptors import HIGH_SPEED, SUPER_SPEED
 from pymodeswitch.virtual.sticks import answer_and_leave
 from tests.learning.conftest import try_
 
@@ -333,43 +333,46 @@ def test_one_that_switches_by_itself(bus: VirtualBus, capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize("vendor", [0x12D1, 0x4321])
-def test_it_comes_back_on_the_ports_twin(
-    vendor: int, bus: VirtualBus, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """USB 3: the socket has another port, too; what comes there may have another vendor even."""
-    if vendor != 0x12D1:
-        monkeypatch.setattr(trying, "peer", lambda port: "1-7" if port == "1-1" else None)
-    plugged = stick(0x12D1, HUAWEI, Leave(None))
+def test_it_comes_back_on_the_peer(vendor: int, bus: VirtualBus, capsys: Captured) -> None:
+    """USB 3: the connector has another port, too; what comes there may have another vendor even."""
+    bus.super_speed = 2
+    target = modem_mode(vendor, 0x9991)
+    target.speed = SUPER_SPEED
+    bus.plug(stick(0x12D1, HUAWEI, target=target))
+    assert cli.main(["try", "--yes"]) == 0
+    out, err = capsys.readouterr()
+    assert f"became: {vendor:04x}:9991, class 02, on another port" in out
+    assert f"switched: {vendor:04x}:9991, class 02 on port 2-1" in err
+
+
+def test_it_bounces_to_the_peer_and_back(bus: VirtualBus, capsys: Captured) -> None:
+    """The same CD at SuperSpeed is no other storage device."""
+    bus.super_speed = 2
+    storage = MassStorage()
+    plugged = Stick([storage_mode(0x12D1, 0x9990, storage) for _ in range(9)])
+    for number, mode in enumerate(plugged.modes):
+        mode.speed = (HIGH_SPEED, SUPER_SPEED)[number % 2]
+    acting = (0x1B, 0x11, 0x01)
+    storage.hook = lambda c: Reply(after_status=lambda: plugged.leave(SOON)) if c.cdb[0] in acting else None
     bus.plug(plugged)
+    assert cli.main(["try", "--yes"]) == 11
+    out = capsys.readouterr().out
+    assert out.count("left and came back as it was") == 3
+
+
+def test_one_of_its_vendor_comes_up_elsewhere(bus: VirtualBus, capsys: Captured) -> None:
+    """Where nobody knows of peers: the port beside, as long as ours is empty."""
+    bus.plug(stick(0x12D1, HUAWEI, Leave(None)))
     away = VirtualBus._drop
 
     def drop(self: VirtualBus, attached: object, leave: Leave, now: float) -> None:
         away(self, attached, leave, now)  # type: ignore[arg-type]
-        self.plug(Stick([modem_mode(vendor, 0x9991)]), "1-7")
+        self.plug(Stick([modem_mode(0x12D1, 0x9991)]), "1-7")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VirtualBus, "_drop", drop)
         assert cli.main(["try", "--yes"]) == 0
-    out = capsys.readouterr().out
-    assert f"became: {vendor:04x}:9991, class 02, on another port" in out
-
-
-@pytest.mark.parametrize(
-    ("port", "place", "link", "twin"),
-    [
-        ("1-2", "usb1/1-0:1.0/usb1-port2", "../../../usb2/2-0:1.0/usb2-port1", "2-1"),
-        ("1-2.3", "1-2/1-2:1.0/1-2-port3", "../../../2-1/2-1:1.0/2-1-port3", "2-1.3"),
-        ("1-2", "usb1/1-0:1.0/usb1-port2", "odd", None),
-        ("1-3", "usb1/1-0:1.0/usb1-port2", "../../../usb2/2-0:1.0/usb2-port1", None),
-    ],
-)
-def test_the_twin_of_a_port(
-    port: str, place: str, link: str, twin: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / place).mkdir(parents=True)
-    (tmp_path / place / "peer").symlink_to(link)
-    monkeypatch.setattr(drive, "DEVICES", str(tmp_path))
-    assert drive.peer(port) == twin
+    assert "became: 12d1:9991, class 02, on another port" in capsys.readouterr().out
 
 
 def test_json(bus: VirtualBus, capsys: Captured) -> None:
