@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,6 +177,34 @@ def test_each_step_is_asked_for(
     assert "2. A eject: skipped" in out
     assert " 2. [A] eject (" in err
     assert {cdb[0] for cdb in sent(backend)} == {0x12, 0x11}
+
+
+def test_the_example_in_the_docs(
+    bus: VirtualBus, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """A stick that needs the third step, as a terminal shows it; `...` stands for what changes."""
+    page = (Path(pymodeswitch.__file__).parent.parent / "docs/unknown-stick.md").read_text()
+    shown = page.partition("    # pymodeswitch try\n       1410:99f0")[2].partition("\n\n## ")[0]
+    assert shown.count("quit? y") == 3
+    plugged = two_configurations(0x1410, 0x99F0, modem_mode(0x1410, 0x99F0))
+    first = plugged.modes[0]
+    names = {"manufacturer": "Novatel Wireless", "product_name": "Merlin X99"}
+    first.identity = replace(first.identity, **names)
+    bus.plug(plugged)
+
+    class Echo(Keyboard):
+        def readline(self, size: int | None = -1, /) -> str:
+            line = super().readline(-1 if size is None else size)
+            sys.stderr.write(line)
+            return line
+
+    monkeypatch.setattr("sys.stdin", Echo("y", "y", "y"))
+    assert cli.main(["try"]) == 0
+    out, err = capsys.readouterr()
+    seen = err.rpartition("The lines above")[0] + out
+    expected = "   1410:99f0" + shown.replace("\n    ", "\n")
+    pattern = ".*".join(map(re.escape, expected.split("...")))
+    assert re.fullmatch(pattern, seen.rstrip("\n"), re.DOTALL), seen
 
 
 @pytest.mark.parametrize("answers", [("n", "quit"), ("n",)])
