@@ -376,6 +376,17 @@ def test_it_comes_back_on_the_peer(vendor: int, bus: VirtualBus, capsys: Capture
     assert f"switched: {vendor:04x}:9991, class 02 on port 2-1" in err
 
 
+def test_either_port_of_the_connector_may_be_given(bus: VirtualBus, capsys: Captured) -> None:
+    bus.super_speed = 2
+    plugged = stick(0x19D2, EJECT)
+    plugged.modes[0].speed = SUPER_SPEED
+    bus.plug(plugged)
+    for words in (("report", "--port", "1-1"), ("try", "--dry-run", "--port", "1-1")):
+        assert cli.main([*words]) == 0
+    assert cli.main(["report", "--port", "1-2"]) == 3
+    assert "a storage device on port 1-2 is not attached" in capsys.readouterr().err
+
+
 def test_it_bounces_to_the_peer_and_back(bus: VirtualBus, capsys: Captured) -> None:
     """The same CD at SuperSpeed is no other storage device."""
     bus.super_speed = 2
