@@ -17,7 +17,10 @@ from ..nouns.model import UsbId
 from .root import Root
 
 # What switches a stick: the programs by their names, in whatever folder.
-SWITCHERS = ("usb_modeswitch", "usb_modeswitch_dispatcher", "pymodeswitch", "eject", "sg_raw", "sg_start")
+SWITCHERS = (
+    *("usb_modeswitch", "usb_modeswitch_dispatcher", "simple_usbmodeswitch", "pymodeswitch"),
+    *("eject", "sg_raw", "sg_start"),
+)
 SWITCHING = re.compile(
     rf"(?<![\w.-])(?:[\w./@-]*/)?({'|'.join(sorted(SWITCHERS, key=len, reverse=True))})(?![\w-])(?!\.\w)"
 )
