@@ -40,7 +40,7 @@ fresh build "build-essential debhelper lintian fakeroot"
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' pymodeswitch/__init__.py)
 echo "== source package $version"
 mkdir -p "$work/build/build"
-git archive --prefix="pymodeswitch-$version/" HEAD ':!packaging/debian' | gzip -n9 >"$work/build/build/pymodeswitch_$version.orig.tar.gz"
+git -c tar.umask=0022 archive --prefix="pymodeswitch-$version/" HEAD ':!packaging/debian' | gzip -n9 >"$work/build/build/pymodeswitch_$version.orig.tar.gz"
 tar -xf "$work/build/build/pymodeswitch_$version.orig.tar.gz" -C "$work/build/build"
 cp -r packaging/debian "$work/build/build/pymodeswitch-$version/debian"
 source=/build/pymodeswitch-$version

@@ -62,7 +62,7 @@ in_debian() { # SUITE [ARCHITECTURE]: with its own Python and libraries, as a pa
     mount -t proc proc "$folder/proc"
     mount -t devpts -o newinstance,ptmxmode=0666 devpts "$folder/dev/pts"
     mkdir "$folder/src"
-    git archive HEAD | tar -x -C "$folder/src"
+    git -c tar.umask=0022 archive HEAD | tar -x -C "$folder/src"
     echo "== Debian $1: $(chroot "$folder" python3 --version)"
     chroot "$folder" env PYTEST_ARGUMENTS="${PYTEST_ARGUMENTS:-}" sh /src/tests/versions.sh --distribution python3
 }
