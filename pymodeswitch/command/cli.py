@@ -24,7 +24,7 @@ from .console import (
     verdict,
     warn,
 )
-from .quick import read_quickly
+from .quick_parser import read_quickly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _tell(name: str, message: str, code: int, *, as_json: bool) -> int:
 
 def _fail(error: ModeSwitchError, *, as_json: bool) -> int:
     if as_json:
-        from .report import error_data
+        from .results import error_data
 
         print_json(error_data(error))
     elif error.result is not None:

@@ -175,7 +175,7 @@ def verdict(
 
         priority = journal.INFO if error is None else journal.ERROR
         fields = journal.fields(result, error, device)
-        if journal.is_reading(1 if error is None else 2) and journal.send(line, priority, fields):
+        if journal.is_reading(1 if error is None else 2) and journal.send_entry(line, priority, fields):
             return
     if error is None:
         show(printable(line))
@@ -208,7 +208,7 @@ def tell(event: Any, port: str = "") -> None:
     note(printable(f"{port}{event.seconds:7.3f} s  {text}"))
 
 
-class Progress:
+class ProgressLine:
     """Shows progress on stderr: every event with -v, else on a terminal that it is waiting."""
 
     def __init__(self, options: argparse.Namespace) -> None:

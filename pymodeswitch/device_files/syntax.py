@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Far above any device file. Anybody may have written it: within these bounds it is read in a moment.
-MAX_BYTES = 65_536
+MAX_DEVICE_FILE_BYTES = 65_536
 MAX_MODES = 16
 MAX_FINDINGS = 200
 MAX_GUESSES = 10  # "did you mean": each takes a comparison with all keys
@@ -178,8 +178,8 @@ class _Reader:
         self.sections[-1].values["mode"] = name
 
     def _decode(self, data: bytes) -> str | None:
-        if len(data) > MAX_BYTES:
-            self._whole(f"larger than {MAX_BYTES} bytes: not a device file")
+        if len(data) > MAX_DEVICE_FILE_BYTES:
+            self._whole(f"larger than {MAX_DEVICE_FILE_BYTES} bytes: not a device file")
             return None
         if b"\0" in data:
             utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")

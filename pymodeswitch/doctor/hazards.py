@@ -11,21 +11,21 @@ from collections.abc import Iterator
 from ..host.port_power import PORT_SWITCH, switch_off_and_on
 from ..host.sysfs import SOUND_STATES
 from .computer import Computer, Process
+from .examined_stick import ExaminedStick
 from .findings import Finding
-from .stick import Stick
 
 QUIRKS = "/sys/module/usb_storage/parameters/quirks"
 # Who does the storage driver's work; which of them is in SCSI code, only root can see.
 WORKERS = ("usb-storage", "scsi_eh_", "kworker/", "(udev-worker)")
 
 
-def check(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def check(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     """The hazards of one device."""
     yield from _hangs(stick, computer)
     yield from _autosuspend(stick, computer)
 
 
-def _hangs(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def _hangs(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     """A SCSI host that recovers, or somebody who waits in the kernel while a command is under way."""
     signs = []
     for host in stick.hosts:
@@ -43,7 +43,7 @@ def _hangs(stick: Stick, computer: Computer) -> Iterator[Finding]:
         yield stick.finding("storage-hangs", text, _unplug_by_command(stick, computer))
 
 
-def _unplug_by_command(stick: Stick, computer: Computer) -> str | None:
+def _unplug_by_command(stick: ExaminedStick, computer: Computer) -> str | None:
     """The port is switched off and on, and usb-storage told to ignore the stick from then on.
 
     Since Linux 6.0 (a port's `disable`). It ends all that hangs at once, as pulling the stick out does;
@@ -65,7 +65,7 @@ def _does_scsi(process: Process, computer: Computer) -> bool:
     return not stack or "scsi" in stack or "usb_stor" in stack
 
 
-def _autosuspend(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def _autosuspend(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     power = f"{stick.folder()}/power"
     if computer.read(f"{power}/control") != "auto":
         return

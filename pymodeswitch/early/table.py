@@ -47,7 +47,7 @@ from ..planning.policy import decide_by
 from ..planning.settings import Settings, read_settings
 from . import sender
 from .lookup import ASK, MOST_LINE, NOTHING
-from .stick import names
+from .plugged_stick import names
 
 # Numbers that no device has stand for what is the device's own.
 FIRST_INTERFACE, FIRST_OUT, FIRST_IN = 0x1FF, 0x101, 0x181
@@ -117,7 +117,7 @@ def _state(path: str) -> str:
 
 def _lines(catalog: Catalog, settings: Settings) -> list[str]:
     lines = []
-    for found in catalog.survey():
+    for found in catalog.ranked_files():
         candidate = found.candidate
         if found.hidden_by is not None:
             continue

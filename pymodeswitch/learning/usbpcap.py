@@ -9,7 +9,7 @@ import struct
 
 from .packets import BULK, CANCELLED, CONTROL, DONE, FAILED, GONE, INTERRUPT, STALLED, Packet
 
-LINK = 249
+LINKTYPE_USBPCAP = 249
 MIN_HEADER = 27
 UNKNOWN = 0xFF  # as endpoint or transfer type: USBPcap does not know the pipe
 SETUP, DATA, STATUS, COMPLETE = range(4)  # stages of a control transfer

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from .configuration import KINDS, configuration
 from .examination import Report, examine, look_at
-from .findings import OUTCOMES, Finding, findings_of
+from .findings import OUTCOMES, ModemFinding, findings_of
 from .state import ModemState, ask_state
 
 __all__ = [
     "KINDS",
     "OUTCOMES",
-    "Finding",
+    "ModemFinding",
     "ModemState",
     "Report",
     "ask_state",

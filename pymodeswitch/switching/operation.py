@@ -37,7 +37,7 @@ from ..planning.settings import Settings
 from .attempts import Attempts
 from .connector import device_at
 from .marks import Mark, mark_of
-from .port_state import Guard
+from .port_state import PortState
 from .verdict import Verdict, fell_back, judge
 
 TYPE_CHECKING = False
@@ -96,7 +96,7 @@ class Operation:
         self.tries = 0
         self.unlisted = False
         self.warnings: tuple[str, ...] = ()
-        self._guard: Guard | None = None
+        self._guard: PortState | None = None
         self._has_settled_mode = True  # no device file has denied it so far
 
     @property
@@ -147,7 +147,7 @@ class Operation:
             error.result = self._result(None)
             self._log_verdict(error.result, type(error).__name__)
         if self._guard is not None:
-            self._guard.say(error.exit_code, str(error))
+            self._guard.write_verdict(error.exit_code, str(error))
 
     def _log_verdict(self, result: SwitchResult, outcome: str) -> None:
         """One record for each verdict; its fields are also attributes of the record."""
@@ -186,14 +186,14 @@ class Operation:
         True: the other has switched the stick. Raises what the other run said went wrong, and
         AnotherRunError when it does not end.
         """
-        self._guard = Guard(self.host, port)
+        self._guard = PortState(self.host, port)
         start = self.host.now()
         if self._guard.lock(0):
             return False
         self.tell("device", f"another run is at work on port {port}: waiting for its verdict")
         if not self._guard.lock(seconds):
             raise AnotherRunError(f"port {port} is busy: another run of pymodeswitch is at work on it")
-        said = self._guard.said()
+        said = self._guard.read_verdict()
         if said is None or said.seconds < start:
             return False  # it ended without a word: its signal, or a dry run
         if said.code:
@@ -458,7 +458,7 @@ class Operation:
                 f"no driver has taken {self.after.describe()}: `pymodeswitch doctor` tells what it needs"
             )
         if self._guard is not None:
-            self._guard.say(0, f"{device.describe()} switched to {self.after.id}")
+            self._guard.write_verdict(0, f"{device.describe()} switched to {self.after.id}")
         return self.result(Status.SWITCHED)
 
     def _arrived(self, device: AttachedDevice) -> None:

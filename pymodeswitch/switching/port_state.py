@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 logger = Logger(__name__)
 
 WINDOW_S = 60.0
-MAX_BYTES = 65536  # far more than a minute's lines
+MAX_STATE_BYTES = 65536  # far more than a minute's lines
 
 
-class Said(Record):
+class RunVerdict(Record):
     """What a run said of a port. seconds: when, on the host's clock. code: its exit code."""
 
     seconds: float
@@ -41,7 +41,7 @@ class Said(Record):
     text: str
 
 
-class Guard:
+class PortState:
     """The lock and the counter of one port of a host."""
 
     def __init__(self, host: Host, port: Port) -> None:
@@ -82,14 +82,14 @@ class Guard:
             )
         self._write([f"switch {time:.3f}" for time in (*times, now)])
 
-    def say(self, code: int, text: str) -> None:
+    def write_verdict(self, code: int, text: str) -> None:
         """Leave what came of it for those who wait."""
         lines = [f"switch {time:.3f}" for time in self._switches()]
         self._write([*lines, f"verdict {self.host.now():.3f} {code} {' '.join(text.split())}"])
 
-    def said(self) -> Said | None:
+    def read_verdict(self) -> RunVerdict | None:
         """What the last run left, None when it left nothing."""
-        return said_in(self._lines())
+        return verdict_in(self._lines())
 
     def _switches(self) -> list[float]:
         return switches_in(self._lines())
@@ -99,7 +99,7 @@ class Guard:
         if file is None:
             return []
         try:
-            size = min(os.fstat(file).st_size, MAX_BYTES)
+            size = min(os.fstat(file).st_size, MAX_STATE_BYTES)
             data = os.pread(file, size, 0)
         except OSError as error:  # a broken disk: then nothing is known of the port
             logger.debug("the state of port %s cannot be read: %s", self.port, error)
@@ -118,13 +118,13 @@ class Guard:
             logger.debug("the state of port %s cannot be written: %s", self.port, error)
 
 
-def said_in(lines: Iterable[str]) -> Said | None:
+def verdict_in(lines: Iterable[str]) -> RunVerdict | None:
     """The verdict in the lines of a port's file, None when there is none."""
     for line in lines:
         words = line.split(" ", 3)
         if words[0] == "verdict" and len(words) == 4:
             try:
-                return Said(float(words[1]), int(words[2]), words[3])
+                return RunVerdict(float(words[1]), int(words[2]), words[3])
             except ValueError:  # not ours, or half written
                 continue
     return None

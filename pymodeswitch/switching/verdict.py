@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from ..nouns.errors import GoneError, ModeSwitchError, UnchangedError, UnexpectedDeviceError
 from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Entry
-from ..nouns.record import Choice
+from ..nouns.record import TextEnum
 from ..planning.modes import is_in_mode_of
 
 
-class Verdict(Choice):
+class Verdict(TextEnum):
     """What a look at the port says; only the first two end the wait."""
 
     SWITCHED = "switched"

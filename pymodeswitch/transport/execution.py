@@ -354,13 +354,13 @@ class _Run:
 
     def _send_scsi(self, step: ScsiCommand) -> Fault | None:
         """A command and its status are one call here: a fault leaves open how far it came."""
-        from .storage_driver import REFUSALS, send
+        from .storage_driver import REFUSALS, send_to_unit
 
         self._see_that_nothing_hangs()
         before = self.execution.started
         self.execution.started = True
         try:
-            send(self.host, self.execution.device, self._units, step)
+            send_to_unit(self.host, self.execution.device, self._units, step)
         except UsbFault as fault:
             if fault.fault in REFUSALS:
                 self.execution.started = before

@@ -226,7 +226,7 @@ def test_survey(tmp_path: Path) -> None:
     mask(second / "05c6:1002", "null")
     found = [
         (found.candidate.path, found.hidden_by and found.hidden_by.path, found.mask)
-        for found in Catalog((str(first), str(second))).survey()
+        for found in Catalog((str(first), str(second))).ranked_files()
     ]
     plain = str(first / "05c6-1000")
     assert found == [

@@ -21,7 +21,7 @@ from pymodeswitch.catalog.archive import Archive
 from pymodeswitch.catalog.catalog import Catalog, read_entry
 from pymodeswitch.catalog.openwrt import read_json
 from pymodeswitch.command.cli import VERBS, _module, parser_for, with_verb
-from pymodeswitch.command.quick import read_quickly
+from pymodeswitch.command.quick_parser import read_quickly
 from pymodeswitch.device_files.names import canonical_name, fallback_vendor, name_problem, parse_name
 from pymodeswitch.device_files.syntax import parse, write
 from pymodeswitch.early.lookup import Table

@@ -18,7 +18,7 @@ from pymodeswitch.host.linux import LibusbHost
 from pymodeswitch.nouns.model import AttachedDevice
 from pymodeswitch.planning import settings as settings_module
 from pymodeswitch.switching.fleet import Fleet, scan, switcher
-from pymodeswitch.switching.port_state import Guard
+from pymodeswitch.switching.port_state import PortState
 from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 from tests.planning.test_policy import mbim_stick
 from tests.switching.test_port_state import Host
@@ -214,11 +214,11 @@ def test_who_waits_for_another_run_gets_its_exit_code(
 ) -> None:
     bus.plug(mf691(leave=None))
     host = Host(backend, tmp_path / "state")
-    other = Guard(host, Port("1-1"))
+    other = PortState(host, Port("1-1"))
     assert other.lock(0)
 
     def end() -> None:
-        other.say(code, "it said so")
+        other.write_verdict(code, "it said so")
         other.unlock()
 
     host.meanwhile = end
@@ -232,17 +232,17 @@ def test_who_waits_for_another_run_gets_its_exit_code(
 
 def test_a_shorter_state_leaves_nothing_of_the_longer_one(backend: VirtualBackend, tmp_path: Path) -> None:
     host = Host(backend, tmp_path)
-    guard = Guard(host, Port("1-1"))
-    guard.lock(0)
-    guard.say(11, "x" * 500)
-    guard.say(0, "y")
+    state = PortState(host, Port("1-1"))
+    state.lock(0)
+    state.write_verdict(11, "x" * 500)
+    state.write_verdict(0, "y")
     assert (tmp_path / "1-1").read_text() == "verdict 0.000 0 y\n"
-    guard.unlock()
+    state.unlock()
 
 
 def test_a_lock_that_is_not_had_leaves_no_file_open(backend: VirtualBackend, tmp_path: Path) -> None:
     host = Host(backend, tmp_path)
-    first, second = Guard(host, Port("1-1")), Guard(host, Port("1-1"))
+    first, second = PortState(host, Port("1-1")), PortState(host, Port("1-1"))
     first.lock(0)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):

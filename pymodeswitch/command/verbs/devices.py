@@ -10,7 +10,7 @@ from ...catalog.supported import SupportedDevice, supported_devices, table
 from ...nouns.errors import NoEntryError
 from ..arguments import add_common, add_data, data_folders
 from ..console import note, print_json, printable, show
-from ..report import entry_data
+from ..results import entry_data
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from ...nouns.errors import ModeSwitchError
 from ...switching.fleet import FleetObserver, Outcome, scan
 from ..arguments import add_common, add_data, data_folders, seconds, settings_for
 from ..console import complain, print_json, tell, terminating, verdict, warn
-from ..report import error_data, result_data, result_line
+from ..results import error_data, result_data, result_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

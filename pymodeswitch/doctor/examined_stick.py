@@ -33,7 +33,7 @@ class Unit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Stick:
+class ExaminedStick:
     """An attached device with what the catalogue says to it.
 
     entry: the device file that is for it as it stands, or None; complaint: why that file cannot be used.
@@ -90,7 +90,7 @@ def targets_of(usb_id: UsbId, catalog: Catalog) -> set[UsbId]:
     return found
 
 
-def look_at(device: AttachedDevice, catalog: Catalog, computer: Computer) -> Stick:
+def look_at(device: AttachedDevice, catalog: Catalog, computer: Computer) -> ExaminedStick:
     """Put together what is known of a device. Nothing is sent to it."""
     choice = catalog.choose(device, lambda: Sysfs(computer.path("/sys")).scsi_strings(device))
     entry, complaint = None, ""
@@ -102,7 +102,7 @@ def look_at(device: AttachedDevice, catalog: Catalog, computer: Computer) -> Sti
     # That takes reading all device files, and tells nothing of a stick that has its own.
     leading = catalog.origins(device) if entry is None else ()
     hosts, units = storage(device, computer)
-    return Stick(device, choice, entry, complaint, leading, hosts, units)
+    return ExaminedStick(device, choice, entry, complaint, leading, hosts, units)
 
 
 def storage(device: AttachedDevice, computer: Computer) -> tuple[tuple[str, ...], tuple[Unit, ...]]:
