@@ -29,6 +29,8 @@ from . import sources
 from .matching import Candidate, Choice, RankedFile, Reason, candidate_for
 from .sources import Folder, Source, default_folders, sources_in_order
 
+__all__ = ["Catalog", "default_catalog"]  # public, as names of pymodeswitch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from ..nouns.errors import ModeSwitchError, UsageError, missing_package
-from ..nouns.log import unheard
+from ..nouns.log import Warnings
 from .console import (
     EXIT_BY_SIGNAL,
     EXIT_INTERNAL,
@@ -20,7 +20,7 @@ from .console import (
     guarded,
     print_json,
     show,
-    tell_unheard,
+    tell_warnings,
     verdict,
     warn,
 )
@@ -117,9 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     """Run and report what goes wrong."""
     as_json = "--json" in words
-    unheard.clear()
     try:
-        code = _dispatch(words)
+        with Warnings() as warnings:
+            code = _dispatch(words, warnings)
     except SystemExit as exit_:  # --help and --version
         code = exit_.code if isinstance(exit_.code, int) else 0
     except ModeSwitchError as error:
@@ -164,7 +164,7 @@ def _check_verb(words: Sequence[str]) -> None:
     )
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str], warnings: Warnings) -> int:
     _check_verb(words)
     if words[0] in ("-h", "--help"):
         show(overview())
@@ -179,10 +179,11 @@ def _dispatch(words: list[str]) -> int:
     options: Any = read_quickly(verb.arguments, words[1:])
     if options is None:
         options = parser_for(words[0]).parse_args(words[1:])
+    options.warnings = warnings
     try:
         return int(verb.run(options))
     finally:
-        tell_unheard(options)
+        tell_warnings(options)
 
 
 def _tell(name: str, message: str, code: int, *, as_json: bool) -> int:

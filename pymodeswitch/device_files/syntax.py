@@ -24,6 +24,7 @@ from __future__ import annotations
 from ..nouns.errors import MAX_SHOWN, DeviceFileError, shown
 from ..nouns.model import MASS_STORAGE_CLASS, DeviceFile, Diagnostic, Severity
 from ..nouns.record import replace
+from ..nouns.steps import CBW_LENGTH, CBW_SIGNATURE
 from .keys import COMBINED_WITH_MESSAGE, HINTS, KEYS, SPECIAL_METHODS, Key
 from .values import BLANKS, TRUE, BadValue, convert
 
@@ -330,7 +331,6 @@ SETTINGS_KEYS = (
     *("DisableSwitching", "EnableLogging", "DisableMBIMGlobal", "SetStorageDelay", "HuaweiAltModeGlobal"),
 )
 OPENWRT_MBIM = Key("MBIM", "mbim", "bool")
-CBW_SIGNATURE, CBW_LENGTH = b"USBC", 31  # Bulk-Only Transport 1.0, table 5.1
 _KEYS_BY_NAME = {key.name: key for key in KEYS}
 
 

@@ -40,9 +40,10 @@ from ..nouns import steps
 from ..nouns.errors import DeviceFileError, ModeSwitchError
 from ..nouns.model import LEGACY_MODE, MBIM_MODE, AttachedDevice, DeviceFile, Entry, Interface, Port, UsbId
 from ..nouns.record import replace
+from ..nouns.steps import CBW_SIGNATURE
 from ..planning import settings as settings_module
 from ..planning.modes import is_in_mode_of
-from ..planning.plan import CBW_SIGNATURE, make_plan
+from ..planning.plan import make_plan
 from ..planning.policy import decide_by
 from ..planning.settings import Settings, read_settings
 from . import sender

@@ -8,6 +8,21 @@ from __future__ import annotations
 from .errors import UsageError
 from .record import Record, TextEnum, replace
 
+# Public, as names of pymodeswitch.
+__all__ = [
+    "AttachedDevice",
+    "DeviceFile",
+    "Diagnostic",
+    "Entry",
+    "Interface",
+    "Node",
+    "Port",
+    "Severity",
+    "Status",
+    "SwitchResult",
+    "UsbId",
+]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NewType

@@ -15,6 +15,8 @@ from ..nouns.log import Logger
 from ..nouns.model import UsbId
 from ..nouns.record import Record
 
+__all__ = ["Settings", "read_settings"]  # public, as names of pymodeswitch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -33,6 +33,8 @@ from ..planning.settings import Settings, read_settings
 from .connector import ports_of
 from .switch import Progress, check_timeout, switch
 
+__all__ = ["Outcome", "scan"]  # public, as names of pymodeswitch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol

@@ -16,6 +16,8 @@ from .attempts import MAX_TRIES
 from .operation import Operation
 from .operation import Progress as Progress
 
+__all__ = ["Progress", "switch"]  # public, as names of pymodeswitch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,15 +14,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..nouns.model import UsbId
-from .foreign_rules import starts
+from .foreign_rules import UNIT_FOLDERS, starts
 from .installation import Layout, SystemFile
 from .root import Root
 
 UDEV_FOLDERS = tuple(
     f"{folder}/udev/rules.d" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
-)
-UNIT_FOLDERS = tuple(
-    f"{folder}/systemd/system" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 )
 SHARE_FOLDERS = ("/usr/local/share", "/usr/share")
 ZSH_OF_DEBIAN = "/usr/share/zsh/vendor-completions"  # where packages have theirs

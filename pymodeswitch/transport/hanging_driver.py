@@ -14,6 +14,23 @@ from ..nouns.model import AttachedDevice
 from ..nouns.protocols import Host
 from .storage_driver import HANGS, error_for_hang
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Watched(Protocol):
+        """What is asked while a command is waited for; a Host has it."""
+
+        def storage_command(self, device: AttachedDevice) -> tuple[str, ...] | None:
+            """As Host.storage_command."""
+
+        def now(self) -> float:
+            """Seconds."""
+
+        def sleep(self, seconds: float) -> object:
+            """Let time pass."""
+
+
 LOOK_S = 0.05
 # A stick answers a command of the scan within milliseconds, but for one that still starts up itself. One
 # that needs longer than this is cut off although it may still answer; that costs it a new start.
@@ -29,7 +46,7 @@ RETURN_S = 10.0
 SWITCH_S = 5.0
 
 
-def hangs(host: Host, device: AttachedDevice) -> bool:
+def hangs(host: Watched, device: AttachedDevice) -> bool:
     """Wait until the storage driver's commands are through; True when one does not end."""
     start = since = host.now()
     quiet_since: float | None = None

@@ -10,8 +10,8 @@ from ..command.console import (
     OutputError,
     Terminated,
     complain,
+    event_line,
     guarded,
-    printable,
     show,
     terminating,
 )
@@ -31,6 +31,7 @@ from ..nouns.errors import (
     UnexpectedDeviceError,
     UsageError,
     missing_package,
+    printable,
 )
 from ..nouns.model import MBIM, AttachedDevice, DeviceFile, Status
 from ..nouns.protocols import Host
@@ -147,12 +148,7 @@ class _Speaker:
             self.tried = True
             self.refused = refusal(event.step, event.text, self.refused)
         if self.verbose and event.kind != "waiting":
-            text = event.text
-            if event.step is not None:
-                from ..planning.description import describe_step
-
-                text = f"{describe_step(event.step)}: {text}"
-            self.text(f"{event.seconds:7.3f} s  {text}")
+            self.text(event_line(event))
 
 
 def _attached(request: DropInRequest, host: Host) -> list[AttachedDevice]:

@@ -155,9 +155,25 @@ def test_the_way_of_a_switch_loads_no_more_than_it_needs() -> None:
 
 
 def test_public_names() -> None:
-    for name in pymodeswitch.__all__:
-        assert hasattr(pymodeswitch, name)
-    assert sorted(pymodeswitch.__all__) == pymodeswitch.__all__
+    """Each has one home, and all can be imported with a star."""
+    homes = [name for home in pymodeswitch._HOMES for name in pymodeswitch._home(home).__all__]
+    assert sorted(("__version__", *homes)) == pymodeswitch.__all__
+    assert len(set(homes)) == len(homes)
+    star: dict[str, object] = {}
+    exec("from pymodeswitch import *", star)
+    assert {name for name in pymodeswitch.__all__ if star[name] is getattr(pymodeswitch, name)} == set(
+        pymodeswitch.__all__
+    )
+    assert set(pymodeswitch.__all__) <= set(dir(pymodeswitch))
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = pymodeswitch.nothing
+
+
+def test_type_checkers_see_the_same_homes() -> None:
+    starred = re.findall(
+        r"^    from \.([\w.]+) import \*$", (PACKAGE / "__init__.py").read_text(), re.MULTILINE
+    )
+    assert sorted(starred) == sorted(pymodeswitch._HOMES)
 
 
 def test_the_page_says_what_the_wings_may_import() -> None:

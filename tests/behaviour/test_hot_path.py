@@ -94,7 +94,7 @@ def test_the_sender_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
     assert {name for name in found if not name.startswith("early")} <= {"_ctypes", "errno", "fcntl", *OS}
     assert {name for name in found if name.startswith("early")} == {
         "early",
-        *(f"early.{name}" for name in ("sender", "lookup", "stick", "usbfs")),
+        *(f"early.{name}" for name in ("sender", "lookup", "plugged_stick", "usbfs")),
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymodeswitch.doctor.stick import look_at
+from pymodeswitch.doctor.examined_stick import look_at
 
 from pymodeswitch import AttachedDevice, Node, NotStorageError, Settings, Status, UsbId, switch
 from pymodeswitch.catalog import sources

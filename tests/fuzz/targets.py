@@ -33,7 +33,7 @@ from pymodeswitch.planning.bulk_only import describe_message, parse_cbw, parse_c
 from pymodeswitch.planning.plan import make_plan, typical_device
 from pymodeswitch.planning.settings import read_settings
 from pymodeswitch.switching.marks import ASKED, FAILED, SENDING, SENT, read_marks
-from pymodeswitch.switching.port_state import said_in, switches_in
+from pymodeswitch.switching.port_state import switches_in, verdict_in
 from pymodeswitch.system.foreign_rules import starts
 from pymodeswitch.transport.inquiry import parse_inquiry
 from pymodeswitch.usb_modeswitch.options import read_request
@@ -164,7 +164,7 @@ def name(data: bytes) -> None:
 def port_state(data: bytes) -> None:
     """The file of a port below /run."""
     lines = data.decode("utf-8", "replace").splitlines()
-    said_in(lines)
+    verdict_in(lines)
     switches_in(lines)
 
 

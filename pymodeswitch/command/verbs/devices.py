@@ -7,9 +7,9 @@ from typing import Any
 
 from ...catalog.catalog import default_catalog
 from ...catalog.supported import SupportedDevice, supported_devices, table
-from ...nouns.errors import NoEntryError
+from ...nouns.errors import NoEntryError, printable
 from ..arguments import add_common, add_data, data_folders
-from ..console import note, print_json, printable, show
+from ..console import note, print_json, show
 from ..results import entry_data
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from ...catalog.catalog import Catalog, default_catalog
 from ...doctor import Finding, Level, examine, has_problems
 from ...host.linux import default_host
-from ...nouns.errors import ModeSwitchError
+from ...nouns.errors import ModeSwitchError, printable
 from ...nouns.model import Port, UsbId, parse_port
 from ..arguments import add_common, add_data, data_folders
-from ..console import print_json, printable, show
+from ..console import print_json, show
 
 EXIT_PROBLEMS = 20
 

@@ -9,7 +9,7 @@ from ...catalog.catalog import default_catalog, entry_from_file, nothing_fits, r
 from ...catalog.device_state import state_by, state_text
 from ...catalog.matching import Reason
 from ...host.linux import LinuxHost, default_host
-from ...nouns.errors import ModeSwitchError, NoLibusbError, NotAttachedError
+from ...nouns.errors import ModeSwitchError, NoLibusbError, NotAttachedError, printable
 from ...nouns.model import AttachedDevice, DeviceFile, Entry, UsbId, parse_port
 from ...nouns.protocols import Host
 from ...nouns.record import Record, replace
@@ -20,7 +20,7 @@ from ...planning.settings import Settings, read_settings
 from ...switching.connector import device_at, ports_of
 from ...transport.inquiry import scsi_strings
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id
-from ..console import complain, print_json, printable, show
+from ..console import complain, print_json, show
 from ..results import device_data, entry_data
 
 

@@ -10,11 +10,11 @@ from ...catalog.sources import Folder
 from ...device_files.files import list_folder, read_bytes
 from ...device_files.names import fallback_vendor, looks_misnamed, name_problem, parse_name
 from ...device_files.syntax import MAX_DEVICE_FILE_BYTES, diagnose
-from ...nouns.errors import DeviceFileError, ModeSwitchError
+from ...nouns.errors import DeviceFileError, ModeSwitchError, printable
 from ...nouns.model import DeviceFile, Diagnostic, Severity, UsbId
 from ...planning.plan import make_plan, typical_device
 from ..arguments import add_common
-from ..console import print_json, printable, show
+from ..console import print_json, show
 from ..results import diagnostic_data
 
 

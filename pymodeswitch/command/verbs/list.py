@@ -10,11 +10,11 @@ from ...catalog.catalog import Catalog, default_catalog
 from ...catalog.device_state import state_of
 from ...catalog.precedence import ListedFile, ListedSource, sources_with_files
 from ...host.linux import default_host
-from ...nouns.errors import SettingsError
+from ...nouns.errors import SettingsError, printable
 from ...planning.policy import decider
 from ...planning.settings import Settings, read_settings
 from ..arguments import add_common, add_data, data_folders
-from ..console import complain, note, print_json, printable, show
+from ..console import complain, note, print_json, show
 from ..results import device_data, entry_data
 
 

@@ -17,14 +17,14 @@ from ...learning.known import Knowledge
 from ...learning.ladder import OF_OTHERS, Rung, UnknownStick, ladder
 from ...learning.trying import Trial, TrialOutcome
 from ...learning.trying import run as climb
-from ...nouns.errors import GoneError, UnchangedError, UnexpectedDeviceError, UsageError
+from ...nouns.errors import GoneError, UnchangedError, UnexpectedDeviceError, UsageError, printable
 from ...nouns.model import AttachedDevice, UsbId, parse_port
 from ...nouns.record import replace
 from ...planning.description import plan_lines
 from ...planning.plan import make_plan
 from ...transport.inquiry import scsi_strings
 from ..arguments import add_common, add_data, data_folders
-from ..console import complain, note, print_json, printable, show, terminating
+from ..console import complain, note, print_json, show, terminating
 from ..results import device_data
 
 MAX_ANSWER = 16  # characters
