@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymodeswitch.doctor.examined_stick import look_at
 
 from pymodeswitch import AttachedDevice, Node, NotStorageError, Settings, Status, UsbId, switch
 from pymodeswitch.catalog import sources
@@ -23,6 +22,7 @@ from pymodeswitch.command import cli
 from pymodeswitch.command.results import result_line
 from pymodeswitch.command.verbs import explain, list
 from pymodeswitch.doctor import Computer, files
+from pymodeswitch.doctor.examined_stick import look_at
 from pymodeswitch.host.linux import default_host
 from pymodeswitch.modem.port_link import modem_ids
 from pymodeswitch.switching import switch as switching
