@@ -1,4 +1,4 @@
-"""What an attached device is to us: switched, in which mode, switchable, or nothing of ours. Sends nothing.
+"""The state of an attached device: switched, in which mode, switchable, or nothing of ours. Sends nothing.
 
 The verbs, the doctor and `switch()` itself ask here, so that none of them says what another one denies.
 """

@@ -106,7 +106,7 @@ class Choice(Record):
 
 
 class RankedFile(Record):
-    """A file in the ranked_files. hidden_by: what is chosen before it. mask: what makes it a mask, or empty."""
+    """A file by its rank. hidden_by: what is chosen before it. mask: what makes it a mask, or empty."""
 
     candidate: Candidate
     hidden_by: Candidate | None

@@ -1,4 +1,4 @@
-"""Who hides whom: all sources of device files, and what becomes of each file. For `list --sources`."""
+"""Precedence of device files: which file hides which, in all sources. For `list --sources`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The usual command lines without argparse, which takes 5 ms to load and to set up.
+"""Reads the usual command lines without argparse, which takes 5 ms to load and to set up.
 
 A verb declares its options once, to whatever has `add_argument`. `QuickParser` takes the declarations and reads
 lines of plain words and whole options with it; for anything else (help, abbreviations, mistakes) it says

@@ -1,4 +1,4 @@
-"""One at a time, and not too often: a lock for each port, and the times of its last switches.
+"""The state of a port: its lock, the times of its last switches, and what the last run said of it.
 
 Each port has a file in a folder below /run, so all is forgotten at boot; a port and its SuperSpeed peer are
 one connector, and have one file, named after the port on the bus with the lower number. Lines of the file:
@@ -34,7 +34,7 @@ MAX_STATE_BYTES = 65536  # far more than a minute's lines
 
 
 class RunVerdict(Record):
-    """What a run said of a port. seconds: when, on the host's clock. code: its exit code."""
+    """The verdict that a run left. seconds: when, on the host's clock. code: its exit code."""
 
     seconds: float
     code: int
@@ -42,7 +42,7 @@ class RunVerdict(Record):
 
 
 class PortState:
-    """The lock and the counter of one port of a host."""
+    """The file of one port of a host: lock, times of switches, last verdict."""
 
     def __init__(self, host: Host, port: Port) -> None:
         self.host = host

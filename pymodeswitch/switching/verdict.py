@@ -1,4 +1,4 @@
-"""The judge: what does the port say, compared with what was on it before? Pure; knows no message.
+"""The verdict: compares what is on the port now with what was on it before. Pure; knows no message.
 
 Only re-enumeration on the same port, or on its peer (connector.py), counts. A write that returned proves
 nothing, nor one that failed.

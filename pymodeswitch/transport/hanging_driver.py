@@ -1,5 +1,6 @@
-"""A stick that is met late, while a command of the storage driver is under way.
+"""Sees whether the storage driver hangs in a command, and gets rid of one that does.
 
+A stick may be met late, while a command of the driver is under way.
 Taking the driver away waits in the kernel until the command has ended. A stick that is being scanned is
 through in a moment; with one that has stopped answering this takes 30 s and more for each command. So
 it is looked at first.

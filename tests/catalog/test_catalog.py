@@ -220,7 +220,7 @@ def test_a_masked_fallback(tmp_path: Path) -> None:
     assert catalog.fallback_vendors() == {0x12D1}
 
 
-def test_survey(tmp_path: Path) -> None:
+def test_ranked_files(tmp_path: Path) -> None:
     first = folder(tmp_path / "a", "05c6-1000", "README", "05c6:#linux")
     second = folder(tmp_path / "b", "05c6:1000", "05c6:1000:uMa=A", "05c6:1001", "05c6-#linux")
     mask(second / "05c6:1002", "null")
