@@ -13,6 +13,8 @@
     udev_and_systemd.py udev, systemd, the last runs
     files.py            settings and device files
     python.py           compiled files, libusb
+
+Imports switching, system and below.
 """
 
 from __future__ import annotations

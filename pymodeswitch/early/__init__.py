@@ -7,6 +7,6 @@
     usbfs.py          the kernel's calls
     table.py          makes the table
 
-All but table.py import nothing of the rest of the package, and of the standard library only what Python has
-loaded anyway, or has in C. table.py imports catalog, planning and below.
+Imports catalog and below. That does table.py alone: the others load nothing of the rest of the package,
+and of the standard library only what Python has loaded anyway, or has in C.
 """

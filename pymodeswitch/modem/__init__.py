@@ -8,7 +8,7 @@
     configuration.py    texts for wvdial, pppd and NetworkManager
     port_link.py        the link /dev/gsmmodem
 
-Imports: host and what is below it. Nothing here dials, writes a file, or opens a port that somebody holds.
+Imports host and below. Nothing here dials, writes a file, or opens a port that somebody holds.
 """
 
 from __future__ import annotations

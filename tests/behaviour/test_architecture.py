@@ -184,3 +184,25 @@ def test_the_page_says_what_the_wings_may_import() -> None:
     for name, cell in rows.items():
         named = {other.strip() for other in cell.split(",") if other.strip()}
         assert WINGS[name] == named.union(*(WINGS[other] for other in named)), name
+
+
+@pytest.mark.parametrize("name", sorted(WINGS))
+def test_a_wing_says_what_it_imports(name: str) -> None:
+    """Its docstring has the names that its row of the page has, and names files that there are."""
+    text = ast.get_docstring(ast.parse(FILES[name].read_text())) or ""
+    (said,) = re.findall(r"\bImports ([\w, ]+?)(?: and below)?[.;]", text)
+    named = {other for other in re.split(r", | and ", said) if other != "nothing"}
+    page = (PACKAGE.parent / "docs/architecture.md").read_text()
+    (row,) = re.findall(rf"^\| `{name}` \| [^|]+ \| ([^|]*)\|$", page, re.MULTILINE)
+    assert named == {other.strip() for other in row.split(",") if other.strip()}
+    for file in re.findall(r"(?<![\w/])(\w+\.py)\b", text):
+        assert (PACKAGE / name / file).exists(), f"{name}/__init__.py names {file}"
+
+
+def test_the_page_names_what_there_is() -> None:
+    page = (PACKAGE.parent / "docs/architecture.md").read_text()
+    places = set(re.findall(r"\b(\w+/(?:\w+\.py)?)", page)) - {"pymodeswitch/"}
+    assert len(places) > 8
+    assert [place for place in places if not (PACKAGE / place).exists()] == []
+    numbers = ("tenth", "eleventh", "twelfth")
+    assert f"the {numbers[MOST_FLOORS - 10]} floor" in " ".join(page.split())

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from usb.core import USBError, USBTimeoutError
@@ -112,6 +116,67 @@ def test_opening_what_left() -> None:
     bus.unplug("1-1")
     with pytest.raises(GoneError, match="left, or libusb cannot see it"):
         transport.open_device(backend, device)
+
+
+class NodeBackend:
+    """libusb with libusb_wrap_sys_device, which returns a code. closed: handles that were closed."""
+
+    def __init__(self, code: int) -> None:
+        self.ctx = None
+        self.lib = SimpleNamespace(libusb_wrap_sys_device=lambda context, node, handle: code)
+        self.closed: list[object] = []
+
+    def close_device(self, handle: object) -> None:
+        self.closed.append(handle)
+
+
+def open_by_node(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[NodeBackend, int, Callable[[], transport.PyusbTransport]]:
+    node = os.open(os.devnull, os.O_RDWR)
+    monkeypatch.setattr(transport, "NODES_FOLDER", str(tmp_path))
+    monkeypatch.setattr(transport, "open_node", lambda device: node)
+    # Where this very stay of a device is shown, and whether it has a node, is this computer's.
+    monkeypatch.setattr("pymodeswitch.transport.faults._is_shown", lambda device: False)
+    backend = NodeBackend(code)
+    return backend, node, lambda: transport.open_device(backend, DEVICE)
+
+
+def is_open(file: int) -> bool:
+    try:
+        os.fstat(file)
+    except OSError:
+        return False
+    return True
+
+
+def test_a_node_is_open_as_long_as_its_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, node, open_ = open_by_node(0, tmp_path, monkeypatch)
+    opened = open_()
+    assert is_open(node)
+    opened.close()
+    opened.close()
+    assert (is_open(node), len(backend.closed)) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        (-1, GoneError, "left before a message was sent"),
+        (-3, AccessError, "no permission to open"),
+        (-4, GoneError, "left before a message was sent"),
+        (-5, TransferError, "open: not found; nothing was sent"),
+        (-6, BusyError, "is busy"),
+        (-99, TransferError, "open: error; nothing was sent"),
+    ],
+)
+def test_a_node_that_libusb_does_not_take_is_closed(
+    code: int, kind: type[ModeSwitchError], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, node, open_ = open_by_node(code, tmp_path, monkeypatch)
+    with pytest.raises(kind, match=words):
+        open_()
+    assert not is_open(node)
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:

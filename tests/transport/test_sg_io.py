@@ -198,10 +198,13 @@ def test_nothing_is_sent_to_another_device(root: Path, monkeypatch: pytest.Monke
         return 0
 
     answer(monkeypatch, ioctl)
-    really = os.open
-    monkeypatch.setattr(
-        os, "open", lambda path, flags: really("/dev/null" if path == "/dev/sg0" else path, flags)
-    )
+    really, opened = os.open, []
+
+    def open_(path: str, flags: int) -> int:
+        opened.append(really("/dev/null" if path == "/dev/sg0" else path, flags))
+        return opened[-1]
+
+    monkeypatch.setattr(os, "open", open_)
     host = LinuxHost(str(root))
     device = device_of(host)
     first = host.storage_units(device)
@@ -222,6 +225,10 @@ def test_nothing_is_sent_to_another_device(root: Path, monkeypatch: pytest.Monke
         host.send_scsi(device, first[0], EJECT, 0, 3000)
     assert caught.value.fault is Fault.GONE
     assert len(sent) == 2
+    assert len(opened) == 4
+    for file in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(file)
 
 
 def test_a_host_without_storage_driver(bus: VirtualBus, backend: VirtualBackend) -> None:
