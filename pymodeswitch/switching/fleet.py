@@ -47,7 +47,10 @@ CREW = 32  # sticks that are switched at the same time; the others wait for thei
 # Events may be lost, and in a container none may come: the loop looks at everything this often, at first,
 # and once it has heard an event that often.
 POLL_S, HEARING_POLL_S = 1.0, 5.0
-MEMBER_POLL_S = 1.0  # so does each thread that waits for its port
+# So does each thread that waits for its port. When events are known to be lost, all are woken.
+MEMBER_POLL_S, HEARING_MEMBER_POLL_S = 1.0, 5.0
+# A stick brings twenty events within a few milliseconds; a thread looks once at what they tell of.
+BURST_S = 0.05
 STOP_S = 10.0  # what a thread may need to end: the transfers under way have their own bounds (3 s each)
 
 
@@ -83,7 +86,9 @@ class _Stopped(BaseException):
 class _Member:
     """A thread's view of a host: its waits end when something happens on its port."""
 
-    def __init__(self, host: Host, stopping: threading.Event) -> None:
+    def __init__(self, host: Host, port: Port, stopping: threading.Event, poll_s: float) -> None:
+        self.poll_s = poll_s
+        self.ports = frozenset(ports_of(host, port))
         self.bell = threading.Event()
         self._host = host
         self._stopping = stopping
@@ -96,7 +101,8 @@ class _Member:
             raise _Stopped
 
     def wait(self, seconds: float, port: Port | None = None) -> None:
-        self.bell.wait(min(seconds, MEMBER_POLL_S))
+        if self.bell.wait(min(seconds, self.poll_s)):
+            self._stopping.wait(BURST_S)
         self.bell.clear()
         if self._stopping.is_set():
             raise _Stopped
@@ -196,6 +202,7 @@ class Fleet:
         self._done: deque[tuple[Port, Outcome | None]] = deque()
         self._poll_s, self._hearing_poll_s, self._looked = POLL_S, HEARING_POLL_S, float("-inf")
         self._last = float("-inf")  # the last begin or end of a switch
+        self._hears = False  # whether an event has come
         self._stopping = threading.Event()
         self._wake_read: int | None = None
         self._wake_write: int | None = None
@@ -259,6 +266,7 @@ class Fleet:
             return
         ports = events.changed(seconds, also=self._wake_read)
         if ports:
+            self._hears = True
             self._poll_s = self._hearing_poll_s
         for member in [*self._members.values()] if ports is None else self._members_at(ports):
             member.bell.set()
@@ -269,9 +277,7 @@ class Fleet:
 
     def _members_at(self, ports: Iterable[str]) -> list[_Member]:
         changed = set(ports)
-        return [
-            member for port, member in self._members.items() if changed & set(ports_of(self.host, port))
-        ]
+        return [member for member in self._members.values() if changed & member.ports]
 
     def _look(self, ports: Iterable[Port] | None) -> None:
         """Start a switch for each device on the ports (None: on all) that is new and wants it."""
@@ -289,7 +295,10 @@ class Fleet:
         if len(self._threads) >= self._crew:
             self._waiting[device.port] = device
             return False
-        member = self._members[device.port] = _Member(self.host, self._stopping)
+        self._waiting.pop(device.port, None)  # a finder may tell of one that waits once more
+        member = self._members[device.port] = _Member(
+            self.host, device.port, self._stopping, HEARING_MEMBER_POLL_S if self._hears else MEMBER_POLL_S
+        )
         catalog = self._find.catalog
         own_host: Any = member  # a Host, by what it passes on
 

@@ -7,7 +7,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from pymodeswitch.host.linux import LibusbHost
 from pymodeswitch.nouns.errors import SwitchingOffError, UnchangedError
 from pymodeswitch.nouns.model import AttachedDevice
 from pymodeswitch.nouns.protocols import Host
-from pymodeswitch.switching.fleet import Fleet, Outcome, scan, switcher
+from pymodeswitch.switching.fleet import Attached, Fleet, Outcome, scan, switcher
 from pymodeswitch.virtual import Leave, RealClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 QUICK = Leave(0.01)
@@ -292,6 +292,29 @@ def test_a_stick_that_is_plugged_again_while_it_waits_for_its_turn(
     go.set()
     fleet.run(forever=False)
     assert sorted(calls) == ["1-1", "1-2", "1-3"]
+
+
+def test_a_finder_that_tells_of_those_that_wait_again(threads: tuple[VirtualBus, SafeHost]) -> None:
+    """As marks do, which stay until the verdict: each of them is switched once."""
+    bus, host = threads
+    for number in range(1, 13):
+        bus.plug(mf691(), f"1-{number}")
+
+    class Marks(Attached):
+        def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
+            return [device for device in host.devices() if device.port not in {*busy, *done}]
+
+        def note(self, outcome: Outcome) -> None:
+            done.append(outcome.device.port)
+
+    done: list[str] = []
+
+    def switch_one(device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
+        return Outcome(device, None, ModeSwitchError("done"))
+
+    catalog = default_catalog()
+    Fleet(host, Marks(host, catalog), switch_one, lambda outcome: None, crew=2).run(forever=False)
+    assert sorted(done) == sorted(f"1-{number}" for number in range(1, 13))
 
 
 def test_a_thread_that_outlives_it_writes_nowhere_else(
