@@ -186,15 +186,16 @@ def test_switching_turned_off(computer: Computer) -> None:
     assert computer.plug(mf691()) == "nothing"
 
 
-def test_udev_replays_its_events(computer: Computer) -> None:
+@pytest.mark.parametrize("port", ["1-1", "1-1.2"])
+def test_udev_replays_its_events(port: str, computer: Computer) -> None:
     """While the mark is there nothing more is sent; nor to the modem that it has become."""
-    computer.plug(mf691(leave=None))
-    assert computer.kernel.send() == "asked"
+    computer.plug(mf691(leave=None), port)
+    assert computer.kernel.send(port) == "asked"
     assert ejects(computer.backend) == 2
-    computer.bus.unplug("1-1")
-    computer.plug(mf691())
+    computer.bus.unplug(port)
+    computer.plug(mf691(), port)
     computer.judge()
-    assert computer.kernel.send() == "nothing"
+    assert computer.kernel.send(port) == "nothing"
     assert computer.marks == []
 
 

@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 import pymodeswitch
-from pymodeswitch import DeviceFile, GoneError, Port, Settings, Status, UnchangedError, switch
+from pymodeswitch import (
+    DeviceFile,
+    GoneError,
+    NotAttachedError,
+    Port,
+    Settings,
+    Status,
+    UnchangedError,
+    UsbId,
+    switch,
+)
 from pymodeswitch.catalog.catalog import default_catalog
 from pymodeswitch.command import cli
 from pymodeswitch.host import linux
@@ -19,6 +29,7 @@ from pymodeswitch.nouns.model import AttachedDevice
 from pymodeswitch.planning import settings as settings_module
 from pymodeswitch.switching.fleet import Fleet, scan, switcher
 from pymodeswitch.switching.port_state import PortState
+from pymodeswitch.switching.port_watch import FOLLOW_S
 from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 from tests.planning.test_policy import mbim_stick
 from tests.switching.test_port_state import Host
@@ -163,6 +174,21 @@ def test_an_unlisted_device_that_stays_is_taken_a_second_later(
     assert 3.0 <= bus.clock.now() < 3.4
 
 
+@pytest.mark.parametrize(("away", "unlisted"), [(FOLLOW_S - 0.3, False), (FOLLOW_S + 0.3, True)])
+def test_an_unlisted_device_that_leaves_is_followed_so_long(
+    away: float, unlisted: bool, bus: VirtualBus, backend: VirtualBackend
+) -> None:
+    """It shows itself for half a second, and leaves again: back in time, it counts as what it is then."""
+    stick = mf691(leave=Leave(1.0))
+    stick.modes.insert(1, modem_mode(0x05C6, 0x9008))
+    bus.plug(stick)
+    host = Eventful(backend, 1.5, lambda: stick.leave(Leave(away)))
+    result = switch(0x19D2, 0x1201, host=host, timeout=30)
+    assert result.after is not None
+    now = "05c6:9008" if unlisted else "19d2:1203"
+    assert (result.status, result.unlisted, str(result.after.id)) == (Status.SWITCHED, unlisted, now)
+
+
 def test_a_wait_for_events_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """In seconds: a wrong unit would be a busy loop, and nothing else would tell."""
     import socket
@@ -293,6 +319,18 @@ def test_settings_do_not_change_what_is_carried_out_as_written(
     assert caught.value.result is not None
     assert caught.value.result.plan is not None
     assert caught.value.result.plan.method == "HuaweiNewMode"
+
+
+def test_the_settled_mode_does_not_count_for_what_is_carried_out_as_written(
+    bus: VirtualBus, backend: VirtualBackend
+) -> None:
+    """The modem is the target of what is given, whatever mode the settings want."""
+    bus.plug(Stick([modem_mode(0x19D2, 0x1203)]))
+    settings = Settings(modes={UsbId(0x19D2, 0x1201): "mbim"})
+    options = {"backend": backend, "config": EJECT, "settings": settings}
+    assert switch(0x19D2, 0x1201, as_written=True, **options).status is Status.ALREADY
+    with pytest.raises(NotAttachedError, match="else than mode mbim"):
+        switch(0x19D2, 0x1201, **options)
 
 
 def test_a_stay_is_the_same_by_all_of_its_marks(bus: VirtualBus, backend: VirtualBackend) -> None:

@@ -28,7 +28,7 @@ from pymodeswitch.planning.plan import typical_device
 from pymodeswitch.transport import libusb as transport
 from pymodeswitch.transport.faults import Fault, UsbFault, error_for
 from pymodeswitch.transport.libusb import fault_of
-from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
+from pymodeswitch.virtual import Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 from tests.support.needs import needs
 
 DEVICE = typical_device(UsbId(0x19D2, 0x1201))
@@ -98,6 +98,15 @@ def test_snapshot_through_libusb() -> None:
     )
     (interface,) = device.interfaces
     assert (interface.interface_class, interface.bulk_out, interface.bulk_in) == (8, 1, 0x81)
+
+
+def test_an_interrupt_endpoint_is_no_bulk_endpoint() -> None:
+    """Its two lowest bits of bmAttributes are 3, those of a bulk endpoint 2 (USB 2.0, table 9-13)."""
+    bus = VirtualBus()
+    bus.plug(Stick([modem_mode(0x19D2, 0x1203)]))
+    (device,) = libusb_devices.devices(VirtualBackend(bus))
+    ends = {i.interface_class: (i.bulk_out is not None, i.bulk_in is not None) for i in device.interfaces}
+    assert ends == {0x02: (False, False), 0x0A: (True, True)}
 
 
 def test_snapshot_of_a_device_that_may_not_be_opened() -> None:
