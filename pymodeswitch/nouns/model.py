@@ -9,19 +9,8 @@ from .errors import UsageError
 from .record import Record, TextEnum, replace
 
 # Public, as names of pymodeswitch.
-__all__ = [
-    "AttachedDevice",
-    "DeviceFile",
-    "Diagnostic",
-    "Entry",
-    "Interface",
-    "Node",
-    "Port",
-    "Severity",
-    "Status",
-    "SwitchResult",
-    "UsbId",
-]
+__all__ = ["AttachedDevice", "DeviceFile", "Diagnostic", "Entry", "Interface", "Node"]
+__all__ += ["Port", "Severity", "Status", "SwitchResult", "UsbId"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

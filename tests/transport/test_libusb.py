@@ -24,11 +24,12 @@ from pymodeswitch import (
     UsbId,
 )
 from pymodeswitch.host import libusb_devices
+from pymodeswitch.nouns.model import MBIM
 from pymodeswitch.planning.plan import typical_device
 from pymodeswitch.transport import libusb as transport
 from pymodeswitch.transport.faults import Fault, UsbFault, error_for
 from pymodeswitch.transport.libusb import fault_of
-from pymodeswitch.virtual import Stick, VirtualBackend, VirtualBus, mf691, modem_mode
+from pymodeswitch.virtual import Stick, VirtualBackend, VirtualBus, mbim_mode, mf691, modem_mode
 from tests.support.needs import needs
 
 DEVICE = typical_device(UsbId(0x19D2, 0x1201))
@@ -107,6 +108,15 @@ def test_an_interrupt_endpoint_is_no_bulk_endpoint() -> None:
     (device,) = libusb_devices.devices(VirtualBackend(bus))
     ends = {i.interface_class: (i.bulk_out is not None, i.bulk_in is not None) for i in device.interfaces}
     assert ends == {0x02: (False, False), 0x0A: (True, True)}
+
+
+def test_one_configuration_is_no_choice() -> None:
+    """Where MBIM is all there is, nothing has to be selected."""
+    bus = VirtualBus()
+    bus.plug(Stick([mbim_mode(0x12D1, 0x1F1E)]))
+    (device,) = libusb_devices.devices(VirtualBackend(bus))
+    assert any((i.interface_class, i.subclass) == MBIM for i in device.interfaces)
+    assert device.mbim_configuration is None
 
 
 def test_snapshot_of_a_device_that_may_not_be_opened() -> None:
