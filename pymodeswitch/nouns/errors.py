@@ -117,9 +117,18 @@ class AccessError(ModeSwitchError, PermissionError):
 
 
 class BusyError(ModeSwitchError, OSError):
-    """Another program or driver holds the interface and does not give it up."""
+    """Another program or driver holds the interface and does not give it up.
+
+    driver_hangs: it is the storage driver, in a command that the stick does not answer.
+    """
 
     exit_code = 9
+
+    def __init__(
+        self, message: str, *, driver_hangs: bool = False, result: SwitchResult | None = None
+    ) -> None:
+        super().__init__(message, result=result)
+        self.driver_hangs = driver_hangs
 
 
 class AnotherRunError(BusyError):

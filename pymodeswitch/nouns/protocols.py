@@ -1,6 +1,7 @@
-"""The two interfaces that everything meets at: the computer (`Host`), and one opened device (`Transport`).
+"""The interfaces that everything meets at: the computer (`Host`), one opened device (`Transport`), and who is
+told of what goes on (`Reporter`).
 
-For type checkers only: `typing` takes 9 ms to load, so at run time both are plain classes.
+For type checkers only: `typing` takes 9 ms to load, so at run time they are plain classes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from .model import AttachedDevice, Node, Port, StorageUnit
+    from .steps import Step
 else:
     Protocol = object
 
@@ -135,3 +137,13 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Close the device; never raises."""
+
+
+class Reporter(Protocol):
+    """Hears what goes on in a call, and what the user should know of its result."""
+
+    def tell(self, kind: str, text: str, step: Step | None = None) -> None:
+        """Something happened on the way; kinds are those of Progress."""
+
+    def warn(self, text: str) -> None:
+        """Something that the user should know of a result that is none the worse for it."""

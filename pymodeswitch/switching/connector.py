@@ -9,6 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     from ..nouns.model import AttachedDevice, Port
@@ -49,7 +50,7 @@ class Connector:
     """
 
     def __init__(self, host: Host, before: AttachedDevice) -> None:
-        self._host = host
+        self.host = host
         self.port = before.port
         peer, here = host.peer(before.port), host.at(before.port)
         is_there = here is not None and here.same_stay(before)
@@ -57,11 +58,23 @@ class Connector:
 
     def now(self) -> AttachedDevice | None:
         """The device that is in it now: on its old port, or new on the peer."""
-        device = self._host.at(self.port)
+        device = self.host.at(self.port)
         if device is not None:
             return device
-        peer = self._host.peer(self.port)  # asked each time: the other half of a hub may come later
-        device = None if peer is None else self._host.at(peer)
+        peer = self.host.peer(self.port)  # asked each time: the other half of a hub may come later
+        device = None if peer is None else self.host.at(peer)
         if device is None or (self._on_peer is not None and device.same_stay(self._on_peer)):
             return None
         return device
+
+    def await_device(
+        self, seconds: float, is_it: Callable[[AttachedDevice], bool]
+    ) -> AttachedDevice | None:
+        """The device in it, once it is what is waited for; None when that does not come in time."""
+        deadline = self.host.now() + seconds
+        while (left := deadline - self.host.now()) > 0:
+            device = self.now()
+            if device is not None and is_it(device):
+                return device
+            self.host.wait(left, self.port)
+        return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from ..catalog.catalog import Catalog, default_catalog
@@ -26,10 +26,11 @@ from ..nouns.errors import (
     TooOftenError,
 )
 from ..nouns.log import Logger
-from ..nouns.model import AttachedDevice, Port, SwitchResult, UsbId
+from ..nouns.model import AttachedDevice, Port, SwitchResult
 from ..nouns.protocols import Host
 from ..nouns.record import Record
 from ..planning.settings import Settings, read_settings
+from .attached import AttachedSticks
 from .connector import ports_of
 from .switch import Progress, check_timeout, switch
 
@@ -37,9 +38,7 @@ __all__ = ["Outcome", "scan"]  # public, as names of pymodeswitch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
-else:
-    Protocol = object  # `typing` takes as long to load as all of ours
+    from typing import Any
 
 logger = Logger(__name__)
 
@@ -84,14 +83,20 @@ class _Stopped(BaseException):
 
 
 class _Member:
-    """A thread's view of a host: its waits end when something happens on its port."""
+    """A thread for one stick, and its view of a host: its waits end when something happens on its port.
 
-    def __init__(self, host: Host, port: Port, stopping: threading.Event, poll_s: float) -> None:
-        self.poll_s = poll_s
+    A daemon thread: one that hangs in the kernel does not keep the program from ending.
+    """
+
+    def __init__(
+        self, host: Host, port: Port, stopping: threading.Event, poll_s: float, work: Callable[[Host], None]
+    ) -> None:
         self.ports = frozenset(ports_of(host, port))
         self.bell = threading.Event()
+        self.thread = threading.Thread(target=work, args=(self,), name=port, daemon=True)
         self._host = host
         self._stopping = stopping
+        self._poll_s = poll_s
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._host, name)
@@ -101,75 +106,11 @@ class _Member:
             raise _Stopped
 
     def wait(self, seconds: float, port: Port | None = None) -> None:
-        if self.bell.wait(min(seconds, self.poll_s)):
+        if self.bell.wait(min(seconds, self._poll_s)):
             self._stopping.wait(BURST_S)
         self.bell.clear()
         if self._stopping.is_set():
             raise _Stopped
-
-
-class Finder(Protocol):
-    """Says which devices want to be switched. catalog: by which; all threads share it."""
-
-    catalog: Catalog
-
-    def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
-        """Those on the ports (None: on all) that are new and want it; not on ports that are busy."""
-
-    def note(self, outcome: Outcome) -> None:
-        """There is nothing more to do about that stick."""
-
-    def forget(self, port: Port) -> None:
-        """What is on a port is to be found once more."""
-
-
-class Attached:
-    """Finds what is attached and has a device file; each stay on the bus once."""
-
-    def __init__(self, host: Host, catalog: Catalog) -> None:
-        self.host = host
-        self.catalog = catalog
-        self._known: dict[Port, tuple[int, UsbId]] = {}
-
-    def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
-        """Those that have come since the last look."""
-        if ports is None:
-            devices = {device.port: device for device in self.host.devices()}
-            for port in self._known.keys() - devices.keys():
-                del self._known[port]
-        else:
-            devices = {}
-            for port in ports:
-                device = self.host.at(port)
-                if device is None:
-                    self._known.pop(port, None)
-                else:
-                    devices[port] = device
-        self.catalog = self.catalog.afresh()  # somebody may have put a device file there meanwhile
-        found = []
-        for port, device in devices.items():
-            stay = (device.device_number, device.id)
-            if port in busy or self._known.get(port) == stay:
-                continue
-            if busy and self.host.peer(port) in busy:
-                continue  # the stick that has moved within its connector: looked at when it is done
-            self._known[port] = stay
-            if self.catalog.candidates(device.id):
-                found.append(device)
-        return found
-
-    def note(self, outcome: Outcome) -> None:
-        """Remember the stay that the outcome is about."""
-        port, result = outcome.device.port, outcome.result
-        if outcome.error is not None:
-            result = outcome.error.result
-        after = None if result is None else result.after
-        if after is not None and after.port in ports_of(self.host, port):
-            self._known[after.port] = (after.device_number, after.id)
-
-    def forget(self, port: Port) -> None:
-        """Look at it as if it had just come."""
-        self._known.pop(port, None)
 
 
 class Fleet:
@@ -184,34 +125,25 @@ class Fleet:
     def __init__(
         self,
         host: Host,
-        find: Catalog | Finder,
+        find: Catalog | AttachedSticks,
         switch_one: SwitchOne,
         report: Callable[[Outcome], None],
         *,
         crew: int | None = None,
     ) -> None:
         self.host = host
-        self._find: Finder = Attached(host, find) if isinstance(find, Catalog) else find
+        self._find = AttachedSticks(host, find) if isinstance(find, Catalog) else find
         self._switch_one = switch_one
         self._report = report
         self._crew = crew or (CREW if isinstance(host, LinuxHost) else 1)
         self._later: dict[Port, float] = {}  # ports that were switched too often, and when to look again
         self._waiting: dict[Port, AttachedDevice] = {}  # by port: one that is plugged again waits once
         self._members: dict[Port, _Member] = {}
-        self._threads: dict[Port, threading.Thread] = {}
         self._done: deque[tuple[Port, Outcome | None]] = deque()
-        self._poll_s, self._hearing_poll_s, self._looked = POLL_S, HEARING_POLL_S, float("-inf")
-        self._last = float("-inf")  # the last begin or end of a switch
         self._hears = False  # whether an event has come
+        self._looked = self._last = float("-inf")  # at everything; the last begin or end of a switch
         self._stopping = threading.Event()
-        self._wake_read: int | None = None
-        self._wake_write: int | None = None
-        try:
-            self._wake_read, self._wake_write = os.pipe()
-            os.set_blocking(self._wake_write, False)
-            os.set_blocking(self._wake_read, False)
-        except OSError as error:  # too many open files: the loop looks every POLL_S seconds
-            logger.debug("nothing wakes the loop: %s", error)
+        self._alarm = _alarm()
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler or another thread."""
@@ -225,33 +157,28 @@ class Fleet:
         is looked at; by default as the events that come allow it.
         """
         events = KernelEvents() if isinstance(self.host, LinuxHost) else None
-        if poll_s is not None:
-            self._poll_s = self._hearing_poll_s = poll_s
         self._last = self.host.now()
         try:
             self._look(None)
             while not self._stopping.is_set():
-                ends_at = float("inf") if forever or self._is_at_work else self._last + linger_s
+                is_busy = forever or self._members or self._waiting
+                ends_at = float("inf") if is_busy else self._last + linger_s
                 if self.host.now() >= ends_at:
                     break
-                self._hear(events, ends_at)
+                self._hear(events, ends_at, poll_s)
                 self._collect()
         finally:
             self._end()
             if events is not None:
                 events.close()
-            ends = [end for end in (self._wake_read, self._wake_write) if end is not None]
-            if not any(thread.is_alive() for thread in self._threads.values()):
-                for end in ends:
-                    os.close(end)  # else one that hangs would write into what has its number next
+            if self._alarm is not None and not any(m.thread.is_alive() for m in self._members.values()):
+                # Else one that hangs would write into what has its number next.
+                alarm, self._alarm = self._alarm, None
+                os.close(alarm)
 
-    @property
-    def _is_at_work(self) -> bool:
-        return bool(self._threads or self._waiting)
-
-    def _hear(self, events: KernelEvents | None, until: float) -> None:
+    def _hear(self, events: KernelEvents | None, until: float, poll_s: float | None) -> None:
         """Wait for events, until then at the latest, and look at what they tell of."""
-        due = min(self._looked + self._poll_s, until)
+        due = min(self._looked + self._every(poll_s), until)
         for port, later in list(self._later.items()):
             if later <= self.host.now():
                 del self._later[port]
@@ -264,100 +191,96 @@ class Fleet:
             self.host.wait(seconds)
             self._look(None)
             return
-        ports = events.changed(seconds, also=self._wake_read)
-        if ports:
-            self._hears = True
-            self._poll_s = self._hearing_poll_s
-        for member in [*self._members.values()] if ports is None else self._members_at(ports):
-            member.bell.set()
-        if ports is None or self.host.now() >= self._looked + self._poll_s:
+        ports = events.changed(seconds, also=self._alarm)
+        self._hears = self._hears or bool(ports)
+        for member in self._members.values():
+            if ports is None or ports & member.ports:
+                member.bell.set()
+        if ports is None or self.host.now() >= self._looked + self._every(poll_s):
             self._look(None)
         else:
             self._look([Port(port) for port in ports])
 
-    def _members_at(self, ports: Iterable[str]) -> list[_Member]:
-        changed = set(ports)
-        return [member for member in self._members.values() if changed & member.ports]
+    def _every(self, poll_s: float | None) -> float:
+        """How often everything is looked at."""
+        return poll_s or (HEARING_POLL_S if self._hears else POLL_S)
 
     def _look(self, ports: Iterable[Port] | None) -> None:
         """Start a switch for each device on the ports (None: on all) that is new and wants it."""
         if ports is None:
             self._looked = self.host.now()
-        for device in self._find.look(ports, self._threads):
+        for device in self._find.look(ports, self._members):
             self._start(device)
 
-    def _start(self, device: AttachedDevice) -> bool:
-        """Have a device switched, or let it wait for its turn; whether it is waiting no longer."""
+    def _start(self, device: AttachedDevice) -> None:
+        """Have a device switched, or let it wait for its turn."""
         self._last = self.host.now()
         if self._crew == 1:
-            self._report(self._note(self._switch_one(device, self.host, self._find.catalog)))
-            return True
-        if len(self._threads) >= self._crew:
+            self._conclude(self._switch_one(device, self.host, self._find.catalog))
+            return
+        if len(self._members) >= self._crew:
             self._waiting[device.port] = device
-            return False
+            return
         self._waiting.pop(device.port, None)  # a finder may tell of one that waits once more
-        member = self._members[device.port] = _Member(
-            self.host, device.port, self._stopping, HEARING_MEMBER_POLL_S if self._hears else MEMBER_POLL_S
-        )
-        catalog = self._find.catalog
-        own_host: Any = member  # a Host, by what it passes on
-
-        def work() -> None:
-            outcome = None
-            try:
-                outcome = self._switch_one(device, own_host, catalog)
-            except _Stopped:
-                logger.debug("%s: stopped", device.describe())
-            except Exception as error:  # a bug of ours must not end the others' switches
-                logger.exception("%s", device.describe())
-                text = f"{device.describe()}: internal error: {type(error).__name__}: {error}"
-                outcome = Outcome(device, None, ModeSwitchError(text))
-            self._done.append((device.port, outcome))
-            self._wake()
-
-        # A daemon thread: one that hangs in the kernel does not keep the program from ending.
-        thread = threading.Thread(target=work, name=device.port, daemon=True)
-        self._threads[device.port] = thread
+        poll_s = HEARING_MEMBER_POLL_S if self._hears else MEMBER_POLL_S
+        work = partial(self._work, device, self._find.catalog)
+        member = self._members[device.port] = _Member(self.host, device.port, self._stopping, poll_s, work)
         try:
-            thread.start()
+            member.thread.start()
         except RuntimeError as error:  # a limit of processes: go on with those that there are
             logger.debug("%s: no thread for it: %s", device.describe(), error)
-            del self._threads[device.port], self._members[device.port]
-            if self._threads:
+            del self._members[device.port]
+            if self._members:
                 self._waiting[device.port] = device
-                return False
-            self._report(self._note(self._switch_one(device, self.host, catalog)))
-        return True
+            else:
+                self._conclude(self._switch_one(device, self.host, self._find.catalog))
+
+    def _work(self, device: AttachedDevice, catalog: Catalog, host: Host) -> None:
+        """What a thread does."""
+        outcome = None
+        try:
+            outcome = self._switch_one(device, host, catalog)
+        except _Stopped:
+            logger.debug("%s: stopped", device.describe())
+        except Exception as error:  # a bug of ours must not end the others' switches
+            logger.exception("%s", device.describe())
+            text = f"{device.describe()}: internal error: {type(error).__name__}: {error}"
+            outcome = Outcome(device, None, ModeSwitchError(text))
+        self._done.append((device.port, outcome))
+        self._wake()
 
     def _collect(self) -> None:
         """Report what is done, give the next one its turn, look again at ports that were busy."""
         try:
-            if self._wake_read is not None:
-                os.read(self._wake_read, 4096)
+            if self._alarm is not None:
+                os.eventfd_read(self._alarm)
         except OSError:  # nobody has woken us
             pass
         while self._done:
             port, outcome = self._done.popleft()
-            del self._threads[port], self._members[port]
+            del self._members[port]
             if outcome is not None:
-                self._report(self._note(outcome))
+                self._conclude(outcome)
             self._look(ports_of(self.host, port))
-        while self._waiting and len(self._threads) < self._crew:
-            if not self._start(self._waiting.pop(next(iter(self._waiting)))):
+        while self._waiting and len(self._members) < self._crew:
+            port = next(iter(self._waiting))
+            self._start(self._waiting.pop(port))
+            if port in self._waiting:
                 break
 
-    def _note(self, outcome: Outcome) -> Outcome:
+    def _conclude(self, outcome: Outcome) -> None:
+        """Note and report what came of a stick."""
         self._last = self.host.now()
         self._find.note(outcome)
         if isinstance(outcome.error, TooOftenError):
             self._later[outcome.device.port] = self.host.now() + outcome.error.retry_s
-        return outcome
+        self._report(outcome)
 
     def _wake(self) -> None:
         try:
-            if self._wake_write is not None:
-                os.write(self._wake_write, b"x")
-        except OSError:  # full: it wakes already; closed: nobody has to be woken any more
+            if self._alarm is not None:
+                os.eventfd_write(self._alarm, 1)
+        except OSError:  # it rings already, or is just being closed
             pass
 
     def _end(self) -> None:
@@ -366,11 +289,21 @@ class Fleet:
         for member in self._members.values():
             member.bell.set()
         deadline = self.host.now() + STOP_S
-        for thread in self._threads.values():
-            thread.join(max(0.0, deadline - self.host.now()))
+        for member in self._members.values():
+            member.thread.join(max(0.0, deadline - self.host.now()))
         for _, outcome in self._done:
             if outcome is not None:
-                self._report(self._note(outcome))
+                self._conclude(outcome)
+
+
+def _alarm() -> int | None:
+    """A file that wakes the loop; without one it looks every POLL_S seconds."""
+    try:
+        return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+    # Too many open files; or this is not Linux, where nothing is to be woken.
+    except (OSError, AttributeError) as error:
+        logger.debug("nothing wakes the loop: %s", error)
+        return None
 
 
 def switcher(observer: FleetObserver | None = None, **options: object) -> SwitchOne:

@@ -24,7 +24,8 @@ from ..nouns.model import AttachedDevice, Port, SwitchResult
 from ..nouns.protocols import Host
 from ..nouns.run_folder import BOOT, JUDGE, make_folder
 from ..planning.settings import Settings
-from .fleet import Attached, Fleet, FleetObserver, Outcome
+from .attached import AttachedSticks
+from .fleet import Fleet, FleetObserver, Outcome
 from .marks import ASKED, Mark, read_marks, remove_mark
 from .switch import judge_mark, switch
 
@@ -36,18 +37,17 @@ LINGER_S = 3.0
 POLL_S = 0.25  # a mark comes a moment after the kernel's event, and tells none of its own
 
 
-class Marked:
+class Marked(AttachedSticks):
     """Finds the sticks that have a mark; after a boot, once, also what is attached without one.
 
     stuck: stays that were judged and whose mark cannot be removed.
     """
 
     def __init__(self, host: Host, catalog: Catalog, stuck: set[tuple[Port, int, int]]) -> None:
+        super().__init__(host, catalog)
         assert host.state_folder is not None
         self._folder = host.state_folder
         self._stuck = stuck
-        self.catalog = catalog
-        self._attached = Attached(host, catalog)
         self._looks_at_all = not _is_looked_at(self._folder)
         self.marks: dict[Port, Mark] = {}
 
@@ -64,7 +64,7 @@ class Marked:
         if self._looks_at_all:
             self._looks_at_all = False
             _note_look(self._folder)
-            for device in self._attached.look(None, busy):
+            for device in super().look(None, busy):
                 found.setdefault(device.port, device)
         return list(found.values())
 
@@ -73,9 +73,6 @@ class Marked:
         mark = self.marks.pop(outcome.device.port, None)
         if mark is not None and not remove_mark(self._folder, mark):
             self._stuck.add(_stay(mark.device))
-
-    def forget(self, port: Port) -> None:
-        """There is a mark again when there is something to do."""
 
 
 def _stay(device: AttachedDevice) -> tuple[Port, int, int]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 
 from ..host.file_lock import FileLock
-from ..nouns.errors import TooOftenError
+from ..nouns.errors import AnotherRunError, TooOftenError, error_for_code
 from ..nouns.log import Logger
 from ..nouns.record import Record
 from .connector import name_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..nouns.model import Port
-    from ..nouns.protocols import Host
+    from ..nouns.protocols import Host, Reporter
 
 logger = Logger(__name__)
 
@@ -64,6 +64,25 @@ class PortState:
             return left > 0
 
         return self._lock.take(wait)
+
+    def is_done_by_another(self, seconds: float, reporter: Reporter) -> bool:
+        """Take the lock; while another run has it, wait for its verdict, that long at most.
+
+        True: the other has switched what is on the port. Raises what the other run said went wrong, and
+        AnotherRunError when it does not end.
+        """
+        start = self.host.now()
+        if self.lock(0):
+            return False
+        reporter.tell("device", f"another run is at work on port {self.port}: waiting for its verdict")
+        if not self.lock(seconds):
+            raise AnotherRunError(f"port {self.port} is busy: another run of pymodeswitch is at work on it")
+        last = self.read_verdict()
+        if last is None or last.seconds < start:
+            return False  # it ended without a word: its signal, or a dry run
+        if last.code:
+            raise error_for_code(last.code, f"{last.text} (so said another run, which was at work on it)")
+        return True
 
     def unlock(self) -> None:
         """Give the lock back."""

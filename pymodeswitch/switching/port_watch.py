@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Entry, Node
-from ..nouns.protocols import Host
+from ..nouns.protocols import Host, Reporter
 from .connector import Connector
 from .verdict import Verdict, judge
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+CONFIGURED_S = 2.0  # how long a device that is just being enumerated gets to be configured
 # After the switch drivers bind and make their nodes. This is how long a device without any gets.
 NODES_TIMEOUT_S = 3.0
 NODES_QUIET_S = 0.25
@@ -27,28 +24,27 @@ FALL_BACK_S = 4.0
 
 
 def watch(
-    host: Host,
+    connector: Connector,
     before: AttachedDevice,
     entry: Entry,
+    reporter: Reporter,
     *,
     until: float,
     deadline: float,
-    tell: Callable[[str, str], None],
     others: tuple[AttachedDevice, ...] | None = None,
-    connector: Connector | None = None,
 ) -> tuple[Verdict, AttachedDevice | None]:
     """Wait for the verdict on the connector of `before`; returns it with the device that is there now.
 
+    connector: as it was before the messages. reporter: is told what is "seen", and when it is "waiting".
     until: when to give up on a stick that stays as it is. deadline: when to give up on one that left, or
-    came back as something else (it may be on its way to the target). Both on the host's clock. tell: is
-    called with the kind ("seen", "waiting") and the text of what goes on. others: what else was attached
-    before; when given, a target that is new on a neighbouring port counts too (Cisco's AM10 stays where it
-    is and brings its target up beside it). connector: as it was before the messages.
+    came back as something else (it may be on its way to the target). Both on the host's clock. others: what
+    else was attached before; when given, a target that is new on a neighbouring port counts too (Cisco's
+    AM10 stays where it is and brings its target up beside it).
 
     What has shown itself configured and as no storage has switched: when it leaves again it is followed,
     and when nothing more comes within FOLLOW_S, it is returned as it was seen.
     """
-    connector = Connector(host, before) if connector is None else connector
+    host = connector.host
     seen: tuple[Verdict, AttachedDevice | None] | None = None
     shown: AttachedDevice | None = None
     since = host.now()
@@ -56,11 +52,11 @@ def watch(
         now = connector.now()
         verdict = judge(before, now, entry)
         if seen is None or not _same(seen, (verdict, now)):
-            tell("seen", f"{verdict.value}: {now.describe() if now is not None else before.port}")
+            reporter.tell("seen", f"{verdict.value}: {now.describe() if now is not None else before.port}")
             seen, since = (verdict, now), host.now()
         neighbour = None if others is None else new_neighbour(host, before, entry, others)
         if neighbour is not None:
-            tell("seen", f"switched, beside it: {neighbour.describe()}")
+            reporter.tell("seen", f"switched, beside it: {neighbour.describe()}")
             return Verdict.SWITCHED, neighbour
         left = (until if verdict is Verdict.UNCHANGED else deadline) - host.now()
         if verdict is Verdict.UNLISTED:
@@ -72,7 +68,7 @@ def watch(
                 return Verdict.UNLISTED, shown
         if verdict is Verdict.SWITCHED or left <= 0:
             return verdict, now
-        tell("waiting", f"waiting for port {before.port}")
+        reporter.tell("waiting", f"waiting for port {before.port}")
         host.wait(left, before.port if others is None else None)
 
 
@@ -119,7 +115,7 @@ def await_nodes(
         now = host.now()
         current = connector.now()
         if current is None or not current.same_stay(device):
-            current = None if stays >= MOST_STAYS else _next_stay(host, connector, device)
+            current = None if stays >= MOST_STAYS else _next_stay(connector, device)
             if current is None:
                 break  # what was seen until now is what there is to tell
             device, stays = current, stays + 1
@@ -139,15 +135,21 @@ def await_nodes(
     return device, nodes or ()
 
 
-def _next_stay(host: Host, connector: Connector, device: AttachedDevice) -> AttachedDevice | None:
+def _next_stay(connector: Connector, device: AttachedDevice) -> AttachedDevice | None:
     """What comes, configured, to the connector that a device has left; None when nothing does in time."""
-    deadline = host.now() + FOLLOW_S
-    while (left := deadline - host.now()) > 0:
-        now = connector.now()
-        if now is not None and not now.same_stay(device) and now.interfaces:
-            return now
-        host.wait(left, connector.port)
-    return None
+    return connector.await_device(FOLLOW_S, lambda now: bool(now.interfaces) and not now.same_stay(device))
+
+
+def await_configured(host: Host, device: AttachedDevice) -> AttachedDevice:
+    """A device that was plugged in just now has no configuration yet: a moment later it has."""
+    deadline = host.now() + CONFIGURED_S
+    while not device.interfaces and (left := deadline - host.now()) > 0:
+        host.wait(left, device.port)
+        now = host.at(device.port)
+        if now is None or not now.same_stay(device):
+            break  # what is there now is for the plan and the watcher to tell
+        device = now
+    return device
 
 
 def is_without_driver(host: Host, device: AttachedDevice) -> bool:
@@ -161,10 +163,8 @@ def is_without_driver(host: Host, device: AttachedDevice) -> bool:
 
 def await_fall_back(host: Host, device: AttachedDevice) -> AttachedDevice | None:
     """Wait, FALL_BACK_S at most, for a device to come back as storage; None when it does not."""
-    connector, deadline = Connector(host, device), host.now() + FALL_BACK_S
-    while (left := deadline - host.now()) > 0:
-        now = connector.now()
-        if now is not None and not now.same_stay(device) and now.interface_class == MASS_STORAGE_CLASS:
-            return now
-        host.wait(left, device.port)
-    return None
+
+    def has_fallen_back(now: AttachedDevice) -> bool:
+        return not now.same_stay(device) and now.interface_class == MASS_STORAGE_CLASS
+
+    return Connector(host, device).await_device(FALL_BACK_S, has_fallen_back)

@@ -6,15 +6,14 @@ import os
 
 from ..catalog.catalog import default_catalog
 from ..host.linux import default_host
-from ..nouns.errors import ModeSwitchError, UsageError
+from ..nouns.errors import UsageError
 from ..nouns.model import DeviceFile, Status, SwitchResult, UsbId, parse_hex, parse_port
 from ..nouns.protocols import Host
 from ..nouns.record import replace
-from ..planning.plan import make_plan
 from ..planning.settings import Settings, read_settings
-from .attempts import MAX_TRIES
+from .account import Account
+from .account import Progress as Progress
 from .operation import Operation
-from .operation import Progress as Progress
 
 __all__ = ["Progress", "switch"]  # public, as names of pymodeswitch
 
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..catalog.catalog import Catalog
+    from .account import Observer
     from .marks import Mark
-    from .operation import Observer
 
-DEFAULT_TIMEOUT_S = 20.0  # the reference's CheckSuccess
 MAX_TIMEOUT_S = 3600.0
 # What another run on the port may need beside its time for the verdict: a last transfer, drivers, nodes.
 LOCK_GRACE_S = 10.0
@@ -99,45 +97,37 @@ def switch(
         catalog = default_catalog(os.fspath(folder) for folder in folders)
     # How long another run on the port is waited for: without a verdict to come, not at all.
     patience = (LOCK_PATIENCE_S if timeout is None else timeout + LOCK_GRACE_S) if wait else 0.0
-    operation = Operation(host, catalog, usb_id, wanted_port, mode, settings, observer)
+    account = Account(host, observer, is_verbose=settings.verbose)
+    if usb_id is not None:
+        account.begin(usb_id, wanted_port)
+    operation = Operation(host, catalog, settings, account, mode)
     try:
-        if wanted_port is not None and not dry_run and operation.is_done_by_another(wanted_port, patience):
-            return operation.result(Status.ALREADY)
-        if usb_id is None and wanted_port is not None and operation.is_target_of_some_entry(wanted_port):
-            return operation.result(Status.ALREADY)
-        given = operation.given_entry(config)
-        device = operation.find_device(given)
-        if device is None:
-            return operation.result(Status.ALREADY)
-        if usb_id is None and given is None and not dry_run:
-            settings.require_switching()
-        entry = given or operation.choose_entry(device, ask=not dry_run)
-        ways = entry
-        if not as_written:
-            entry = operation.decide(device, entry, mbim)
-        if wait and not dry_run:
-            device = operation.after_a_fall(device, ways)
-        if operation.is_right_already(device, ways):
-            return operation.result(Status.ALREADY)
-        if operation.is_right_beside(device, entry):
-            return operation.result(Status.ALREADY)
-        plan = operation.plan = make_plan(entry.device_file, device)
-        if dry_run:
-            return operation.result(Status.PLANNED)
-        if not plan.steps and not plan.by_itself:
-            operation.after = device  # nothing to do: Configuration=0, or the active one
-            return operation.result(Status.ALREADY)
-        if wanted_port is None and operation.is_done_by_another(device.port, patience):
-            return operation.result(Status.ALREADY)
-        seconds = timeout or entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
-        # One that stays may be the other device that has its ID: it is not bothered again.
-        tries = 1 if as_written or entry.device_file.shared else MAX_TRIES
-        return operation.carry_out(device, entry, plan, seconds if wait else None, tries)
-    except ModeSwitchError as error:
-        operation.leave_word(error)
-        raise
+        with operation:
+            if wanted_port is not None:
+                if not dry_run:
+                    operation.take_turn(wanted_port, patience)
+                if usb_id is None:
+                    operation.identify(wanted_port)
+            given = operation.given_entry(config)
+            device = operation.find_device(wanted_port, given)
+            if usb_id is None and given is None and not dry_run:
+                settings.require_switching()
+            ways = given or operation.choose_entry(device, ask=not dry_run)
+            entry = ways if as_written else operation.decide(device, ways, mbim)
+            if wait and not dry_run:
+                device = operation.after_a_fall(device, ways, entry)
+            operation.leave_alone_what_is_right(device, ways, entry)
+            plan = operation.plan(device, entry)
+            if dry_run:
+                return account.result(Status.PLANNED)
+            operation.leave_alone_what_needs_nothing(device, plan)
+            if wanted_port is None:  # what is right already waits for nobody
+                operation.take_turn(device.port, patience)
+            return operation.carry_out(
+                device, entry, plan, timeout=timeout, wait=wait, as_written=as_written
+            )
+        return account.result(Status.ALREADY)
     finally:
-        operation.close()
         if own_host:
             host.close()
 
@@ -155,21 +145,15 @@ def judge_mark(
     Returns and raises what `switch()` does.
     """
     device = mark.device
-    operation = Operation(host, catalog, device.id, device.port, None, settings, observer)
-    try:
-        if operation.is_done_by_another(device.port, LOCK_PATIENCE_S):
-            return operation.result(Status.ALREADY)
-        operation.before = device
-        entry = operation.decide(device, operation.choose_entry(device, ask=False), None)
-        plan = operation.plan = make_plan(entry.device_file, device)
-        seconds = entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
-        tries = 1 if entry.device_file.shared else MAX_TRIES
-        return operation.carry_out(device, entry, plan, seconds, tries, mark)
-    except ModeSwitchError as error:
-        operation.leave_word(error)
-        raise
-    finally:
-        operation.close()
+    account = Account(host, observer, is_verbose=settings.verbose)
+    account.begin(device.id, device.port)
+    operation = Operation(host, catalog, settings, account)
+    with operation:
+        operation.take_turn(device.port, LOCK_PATIENCE_S)
+        entry = operation.sent_by(mark)
+        plan = operation.plan(device, entry)
+        return operation.carry_out(device, entry, plan, mark=mark)
+    return account.result(Status.ALREADY)
 
 
 def _id(vendor: int | str | None, product: int | str | None) -> UsbId | None:

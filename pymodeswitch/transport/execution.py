@@ -5,8 +5,10 @@ from __future__ import annotations
 from ..nouns.errors import ModeSwitchError
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, StorageUnit
-from ..nouns.protocols import Host, Transport
+from ..nouns.protocols import Host, Reporter, Transport
+from ..nouns.record import Record
 from ..nouns.steps import (
+    CSW_SIGNATURE,
     AwaitReturn,
     AwaitUnits,
     BulkOut,
@@ -30,13 +32,11 @@ from .faults import Fault, UsbFault, error_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Self
+    from collections.abc import Callable, Iterable
 
 logger = Logger(__name__)
 
 # After these the device is on its way out (or stuck for good): the next steps have no addressee.
-CSW_SIGNATURE = b"USBS"
 LEAVING = (Fault.GONE, Fault.IO)
 
 # A CSW that comes late, or behind something else, is looked for so often, each time for so long; a packet
@@ -44,128 +44,191 @@ LEAVING = (Fault.GONE, Fault.IO)
 MORE_READS, MORE_MS, LARGEST_PACKET = 3, 500, 1024
 # With these the stick still speaks, so the next message is sent to it.
 STILL_THERE = (Fault.STALL, Fault.OVERFLOW)
+# With these the storage driver has sent nothing. After any other fault a command may have reached the stick.
+REFUSALS = (Fault.ACCESS, Fault.BUSY, Fault.NOT_FOUND, Fault.NOT_SUPPORTED)
 
 # Steps that may switch the stick.
 SENDING = (BulkOut, Control, InterruptOut, SetConfiguration, SetAltSetting, Reset)
 
-if TYPE_CHECKING:
-    OnStep = Callable[[Step, Fault | None], None]
 
-
-class Execution:
+class Execution(Record):
     """What came of a plan.
 
-    device: in the stay that the last step spoke to. started: something that may switch the stick was
-    tried, so only its port can tell what came of it. detached: interfaces whose kernel driver was taken
-    away. claimed: interfaces still claimed. faults: the steps that met an error, with that error.
-    delivered: at least one sending step got through. unsent: what was to be sent and has not got through,
-    though the device is there; a control request that stalls is sent, as many devices answer so.
-    unconfigured: SET_CONFIGURATION 0 was the last one.
-    driver_hangs: the storage driver waits for the stick, so nothing was touched.
+    started: something that may switch the stick was tried, so only its port can tell what came of it.
+    delivered: at least one such step got through. faults: the steps that met an error, with that error.
+    unsent: what was to be sent and has not got through, though the device is there; a control request that
+    stalls is sent, as many devices answer so.
     """
 
-    def __init__(self, device: AttachedDevice) -> None:
+    started: bool
+    delivered: bool
+    faults: tuple[tuple[Step, Fault], ...] = ()
+    unsent: tuple[Step, ...] = ()
+
+
+class Taken:
+    """What was taken from a stick in one stay, for it to have back when it stays.
+
+    device: in the stay that was spoken to last. drivers: interfaces whose kernel driver was detached.
+    is_unconfigured: SET_CONFIGURATION 0 was the last one; counts only where the device has none.
+    """
+
+    def __init__(
+        self, device: AttachedDevice, drivers: Iterable[int] = (), *, is_unconfigured: bool = False
+    ) -> None:
         self.device = device
-        self.started = False
-        self.detached: set[int] = set()
-        self.claimed: set[int] = set()
-        self.faults: list[tuple[Step, Fault]] = []
-        self.delivered = False
-        self.unsent: list[Step] = []
-        self.unconfigured = False
-        self.driver_hangs = False
+        self.drivers = set(drivers)
+        self.is_unconfigured = is_unconfigured
+
+    def detach(self, transport: Transport) -> None:
+        """Every interface: claiming and SET_CONFIGURATION fail while any of them has a driver. UsbFault."""
+        met = None
+        for interface in self.device.interfaces:
+            before = set(self.drivers)
+            # Noted before the call: an interrupt (Ctrl-C) may come right after it.
+            self.drivers.add(interface.number)
+            error = _met(transport.detach, interface.number)
+            if error is None:
+                continue
+            self.drivers = before
+            # NOT_FOUND: nothing was bound. NOT_SUPPORTED: this system has no such drivers. Of the others
+            # claiming will tell whether they matter.
+            if error.fault not in (Fault.NOT_FOUND, Fault.NOT_SUPPORTED):
+                met = error
+        if met is not None:
+            raise met
+
+    def configure(self, transport: Transport, value: int) -> None:
+        """Select a configuration, whose interfaces get drivers anew. UsbFault."""
+        transport.set_configuration(value)
+        self.is_unconfigured = value == 0
+        self.drivers.clear()
+
+    def follow(self, device: AttachedDevice) -> None:
+        """It has come back, with its drivers."""
+        self.device = device
+        self.drivers.clear()
+
+    def leave_drivers_off(self) -> None:
+        """Nobody will know whether it stays: it is to keep clear of its drivers."""
+        self.drivers.clear()
+
+    def give_back(self, host: Host, reporter: Reporter) -> None:
+        """Give a stick that stays its configuration and its drivers back; warns of what fails."""
+        if not self.drivers and not self.is_unconfigured:
+            return
+        now = host.at(self.device.port)
+        if now is None or not now.same_stay(self.device):
+            return
+        try:
+            transport = host.open(now)
+        except ModeSwitchError as error:
+            reporter.warn(f"the kernel drivers of {now.describe()} stay detached: {error}")
+            return
+        try:
+            met: list[UsbFault | None] = []
+            if self.is_unconfigured and not now.configuration:
+                # The kernel binds the drivers when it configures the device.
+                met.append(_met(transport.set_configuration, self.device.configuration))
+            for interface in sorted(self.drivers):
+                fault = _met(transport.attach, interface)
+                # NOT_FOUND, BUSY: the kernel has bound one meanwhile, or there is none for it.
+                if fault and fault.fault not in (Fault.NOT_SUPPORTED, Fault.NOT_FOUND, Fault.BUSY):
+                    met.append(fault)
+            for fault in filter(None, met):
+                reporter.warn(f"a kernel driver of {now.describe()} stays detached: {fault.fault.value}")
+        finally:
+            transport.close()
 
 
 def execute(
-    plan: Plan,
-    host: Host,
-    execution: Execution,
-    *,
-    deadline: float,
-    on_step: OnStep,
-    stubborn: bool = False,
-) -> None:
+    plan: Plan, host: Host, taken: Taken, reporter: Reporter, *, deadline: float, stubborn: bool = False
+) -> Execution:
     """Open the device, run the steps in order, release what is claimed, close it.
 
     A device that is only spoken to through the storage driver is not opened.
 
-    What happens is noted in `execution`. deadline: on the host's clock; once a message is out, steps that
-    would come later are left out. on_step: called after each step with the fault that it met. stubborn: go
-    on when no CSW comes; else that ends the plan, as in the reference (the stick may be switching, and more
-    messages may disturb it). A stick that stalls the CSW, or sends something else, gets the next message in
-    any case. Raises what Host.open raises, and AccessError, BusyError, GoneError
-    or TransferError while nothing was sent.
+    taken: of the stay that is spoken to; what is taken from the stick is noted there as it happens.
+    deadline: on the host's clock; once a message is out, steps that would come later are left out.
+    reporter: is told of each step, with the fault that it met. stubborn: go on when no CSW comes; else that
+    ends the plan, as in the reference (the stick may be switching, and more messages may disturb it). A
+    stick that stalls the CSW, or sends something else, gets the next message in any case. Raises what
+    Host.open raises, and AccessError, BusyError, GoneError or TransferError while nothing was sent.
     """
-    execution.driver_hangs = False
-    execution.unsent = []
-    with _Run(plan, host, execution, deadline) as run:
+    started = delivered = left = ended = False
+    faults: list[tuple[Step, Fault]] = []
+    unsent: list[Step] = []
+    refusal: UsbFault | None = None  # the first command that the storage driver did not take
+    run = _Run(plan, host, taken, deadline)
+    try:
         for step in plan.steps:
-            late = execution.started and host.now() >= deadline
-            if (late or run.ended) and not isinstance(step, Release):
+            late = started and host.now() >= deadline
+            if (late or ended) and not isinstance(step, Release):
                 logger.debug("left out: %s", step)
-                if isinstance(step, SENDING) and not run.left:
-                    execution.unsent.append(step)
+                if isinstance(step, SENDING) and not left:
+                    unsent.append(step)
                 continue
-            if run.left and not isinstance(step, AwaitReturn):
+            if left and not isinstance(step, AwaitReturn):
                 continue
-            fault = run.carry_out(step)
-            on_step(step, fault)
-            if fault is not None:
-                logger.debug("%s: %s", step, fault.value)
-                execution.faults.append((step, fault))
-                run.ended = run.ended or (
-                    isinstance(step, ReadStatus) and not stubborn and fault not in STILL_THERE
-                )
-                stalled = isinstance(step, Control | InterruptOut) and fault is Fault.STALL
-                if isinstance(step, SENDING) and not run.left and not stalled:
-                    execution.unsent.append(step)
-            elif isinstance(step, SENDING):
-                execution.delivered = True
-        if run.refusal is not None and not execution.started:
+            waits = isinstance(step, Detach | ScsiCommand) and not started
+            if waits and host.storage_command(taken.device) is not None:
+                from .hanging_driver import check  # few sticks are met so late
+
+                check(host, taken.device)
+            fault = None
+            try:
+                run.carry_out(step)
+            except UsbFault as error:
+                fault = error.fault
+                # The first SET_CONFIGURATION tells whether it is allowed at all.
+                forbids = isinstance(step, SetConfiguration) and fault in (Fault.BUSY, Fault.ACCESS)
+                if not started and (forbids or isinstance(step, Claim)):
+                    raise error_for(error, taken.device) from error
+                faults.append((step, fault))
+                if isinstance(step, ScsiCommand):
+                    refusal = refusal or error
+            was_tried, got_through = _reached(plan, step, fault)
+            started, delivered = started or was_tried, delivered or got_through
+            reporter.tell("step", "ok" if fault is None else fault.value, step)
+            if fault is None:
+                left = False  # for it has returned
+                continue
+            logger.debug("%s: %s", step, fault.value)
+            # Before anything was sent the next step will tell what it means that it leaves.
+            left = isinstance(step, AwaitReturn) or (fault in LEAVING and started)
+            ended = ended or (isinstance(step, ReadStatus) and not stubborn and fault not in STILL_THERE)
+            stalled = isinstance(step, Control | InterruptOut) and fault is Fault.STALL
+            if isinstance(step, SENDING) and not left and not stalled:
+                unsent.append(step)
+        if refusal is not None and not started:
             from .storage_driver import error_for_refusal
 
-            raise error_for_refusal(run.refusal, execution.device) from run.refusal
+            raise error_for_refusal(refusal, taken.device) from refusal
+    finally:
+        run.close()
+    return Execution(started, delivered, tuple(faults), tuple(unsent))
 
 
-def give_back(now: AttachedDevice, transport: Transport, execution: Execution) -> list[Fault]:
-    """Give a device that stays its configuration and its kernel drivers back; returns what failed."""
-    faults: list[Fault] = []
-    if execution.unconfigured and not now.configuration:
-        # The kernel binds the drivers when it configures the device.
-        fault = _tolerate(transport.set_configuration, execution.device.configuration)
-        faults += [] if fault is None else [fault]
-    execution.unconfigured = False
-    for interface in sorted(execution.detached):
-        fault = _tolerate(transport.attach, interface)
-        # NOT_FOUND, BUSY: the kernel has bound one meanwhile, or there is none for it.
-        if fault not in (None, Fault.NOT_SUPPORTED, Fault.NOT_FOUND, Fault.BUSY):
-            faults.append(fault)
-    execution.detached.clear()
-    return faults
+def _reached(plan: Plan, step: Step, fault: Fault | None) -> tuple[bool, bool]:
+    """Whether a step has tried to switch the stick, and whether that got through."""
+    if isinstance(step, ScsiCommand):
+        # A command and its status are one call here: a fault leaves open how far it came.
+        return (fault not in REFUSALS,) * 2
+    switches = isinstance(step, Detach) and plan.method == "DetachStorageOnly"
+    return (True, fault is None) if switches or isinstance(step, SENDING) else (False, False)
 
 
 class _Run:
-    """A plan on its way: the opened device, whether it has left, whether the plan ended early."""
+    """The device that a plan is carried out on, opened; each step raises UsbFault for what it met."""
 
-    def __init__(self, plan: Plan, host: Host, execution: Execution, deadline: float) -> None:
-        self.plan = plan
-        self.deadline = deadline
-        self.host = host
-        self.execution = execution
-        self.left = False
-        self.ended = False
-        self.refusal: UsbFault | None = None  # the first command that the storage driver did not take
-        self._transport: Transport | None = None
+    def __init__(self, plan: Plan, host: Host, taken: Taken, deadline: float) -> None:
+        self._host = host
+        self._taken = taken
+        self._deadline = deadline
+        self._claimed: set[int] = set()
         self._units: tuple[StorageUnit, ...] = ()
-        self._tag: bytes | None = None  # dCBWTag of the last message that got through
-
-    def __enter__(self) -> Self:
-        if self.plan.opens_device:
-            self._transport = self.host.open(self.execution.device)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
+        self._tag: bytes | None = None  # dCBWTag of the last message, when it got through
+        self._transport = host.open(taken.device) if plan.opens_device else None
 
     @property
     def transport(self) -> Transport:
@@ -177,236 +240,157 @@ class _Run:
         """Release all, close the device."""
         if self._transport is None:
             return
-        for interface in sorted(self.execution.claimed):
-            _tolerate(self.transport.release, interface)
-        self.execution.claimed.clear()
+        for interface in sorted(self._claimed):
+            _met(self._transport.release, interface)
+        self._claimed.clear()
         self._transport.close()
         self._transport = None
 
-    def carry_out(self, step: Step) -> Fault | None:
-        """One step; returns the fault that it met and that is tolerated."""
-        fault = self._dispatch(step)
-        if fault in LEAVING and self.execution.started:
-            self.left = True  # before that, the next step will tell what it means
-        return fault
-
-    def _dispatch(self, step: Step) -> Fault | None:
-        execution = self.execution
+    def carry_out(self, step: Step) -> None:
+        """One step."""
         match step:
             case Detach():
-                return self._detach()
+                self._taken.detach(self.transport)
             case Claim(interface):
-                return self._claim(interface)
+                self._claim(interface)
             case BulkOut(endpoint, data, timeout_ms):
-                return self._send(endpoint, data, timeout_ms)
+                self._send(endpoint, data, timeout_ms)
             case ReadStatus():
-                return self._read_status(step)
+                self._read_status(step)
             case ClearHalt(endpoint):
-                return _tolerate(self.transport.clear_halt, endpoint)
+                self.transport.clear_halt(endpoint)
             case Pause(milliseconds):
-                self.host.sleep(max(0.0, min(milliseconds / 1000, self.deadline - self.host.now())))
-                return None
+                left = self._deadline - self._host.now()
+                self._host.sleep(max(0.0, min(milliseconds / 1000, left)))
             case Release(interface):
-                execution.claimed.discard(interface)
-                return _tolerate(self.transport.release, interface)
+                self._claimed.discard(interface)
+                self.transport.release(interface)
             case InterruptOut(endpoint, data, timeout_ms):
-                execution.started = True
-                return _tolerate(self.transport.interrupt_out, endpoint, data, timeout_ms)
+                self.transport.interrupt_out(endpoint, data, timeout_ms)
             case InterruptIn():
-                return self._read_interrupts(step)
+                self._read_interrupts(step)
             case Control():
-                return self._control(step)
+                self._control(step)
             case SetConfiguration(value):
-                return self._set_configuration(value)
+                self._taken.configure(self.transport, value)
             case SetAltSetting(interface, altsetting):
-                execution.started = True
-                return _tolerate(self.transport.set_altsetting, interface, altsetting)
+                self.transport.set_altsetting(interface, altsetting)
             case Reset():
-                execution.started = True
-                return _tolerate(self.transport.reset)
+                self.transport.reset()
             case AwaitReturn():
-                return self._await_return(step)
+                self._await_return(step)
             case AwaitUnits():
                 from .storage_driver import await_units  # few devices need it
 
-                self._units = await_units(self.host, execution.device, step, self.deadline)
-                return None
+                self._units = await_units(self._host, self._taken.device, step, self._deadline)
             case ScsiCommand():
-                return self._send_scsi(step)
+                from .storage_driver import send_to_unit
 
-    def _see_that_nothing_hangs(self) -> None:
-        """The kernel takes the driver away, and takes commands, only once the one under way has ended."""
-        device = self.execution.device
-        if self.execution.started or self.host.storage_command(device) is None:
-            return
-        from .hanging_driver import hangs  # few sticks are met so late
-        from .storage_driver import error_for_hang
+                send_to_unit(self._host, self._taken.device, self._units, step)
 
-        if hangs(self.host, device):
-            self.execution.driver_hangs = True
-            raise error_for_hang(device)
-
-    def _detach(self) -> Fault | None:
-        """Every interface: claiming and SET_CONFIGURATION fail while any of them has a driver."""
-        self._see_that_nothing_hangs()
-        if self.plan.method == "DetachStorageOnly":
-            self.execution.started = True
-        met = None
-        for interface in self.execution.device.interfaces:
-            number = interface.number
-            # Noted before the call: an interrupt (Ctrl-C) may come right after it.
-            before = set(self.execution.detached)
-            self.execution.detached.add(number)
-            fault = _tolerate(self.transport.detach, number)
-            if fault is None:
-                continue
-            self.execution.detached = before
-            if fault is not Fault.NOT_FOUND and fault is not Fault.NOT_SUPPORTED:
-                # NOT_FOUND: nothing was bound. NOT_SUPPORTED: this system has no such drivers. Of the
-                # others claiming will tell whether they matter.
-                met = fault
-        if self.plan.method == "DetachStorageOnly":
-            self.execution.delivered = met is None
-        return met
-
-    def _claim(self, interface: int) -> Fault | None:
-        self.execution.claimed.add(interface)  # before the call, as with detaching
+    def _claim(self, interface: int) -> None:
+        self._claimed.add(interface)  # before the call, as with detaching
         try:
             self.transport.claim(interface)
-        except UsbFault as fault:
-            self.execution.claimed.discard(interface)
-            if self.execution.started:
-                return fault.fault
-            raise error_for(fault, self.execution.device) from fault
-        return None
+        except UsbFault:
+            self._claimed.discard(interface)
+            raise
 
-    def _send(self, endpoint: int, data: bytes, timeout_ms: int) -> Fault | None:
+    def _send(self, endpoint: int, data: bytes, timeout_ms: int) -> None:
         """Send; a stalled endpoint is cleared and the message sent again, once."""
-        self.execution.started = True
-        fault = _tolerate(self.transport.bulk_out, endpoint, data, timeout_ms)
-        if fault is Fault.STALL:
-            _tolerate(self.transport.clear_halt, endpoint)
-            fault = _tolerate(self.transport.bulk_out, endpoint, data, timeout_ms)
-        self._tag = data[4:8] if fault is None else None
-        return fault
+        self._tag = None
+        met = _met(self.transport.bulk_out, endpoint, data, timeout_ms)
+        if met is not None and met.fault is Fault.STALL:
+            _met(self.transport.clear_halt, endpoint)
+            met = _met(self.transport.bulk_out, endpoint, data, timeout_ms)
+        if met is not None:
+            raise met
+        self._tag = data[4:8]
 
-    def _read_status(self, step: ReadStatus) -> Fault | None:
+    def _read_status(self, step: ReadStatus) -> None:
         """Bulk-Only Transport, 6.7: sticks that switch often answer nothing, rubbish, or "failed".
 
         What is not the CSW of the last message is taken off the wire, within MORE_READS: the CSW of an
         earlier one, data that nobody asked for, a short packet. A halt is cleared and the CSW read again
         (6.7.2). Some stall or babble all the same: then the next message goes out without it.
         """
-        fault = None
+        met = None
         length, timeout_ms = step.length, step.timeout_ms
         for left in reversed(range(step.attempts + MORE_READS)):
             try:
                 answer = self.transport.bulk_in(step.endpoint, length, timeout_ms)
             except UsbFault as error:
-                fault = error.fault
-                if fault in LEAVING:
+                met = error
+                if met.fault in LEAVING:
                     break
-                if fault is Fault.STALL:
-                    _tolerate(self.transport.clear_halt, step.endpoint)
-                elif fault is Fault.OVERFLOW:
+                if met.fault is Fault.STALL:
+                    _met(self.transport.clear_halt, step.endpoint)
+                elif met.fault is Fault.OVERFLOW:
                     length = LARGEST_PACKET
                 elif left <= MORE_READS:
                     break
             else:
-                fault = None
+                met = None
                 if self._tag is None or answer.startswith(CSW_SIGNATURE + self._tag):
                     break
             if left <= MORE_READS:
                 timeout_ms = min(MORE_MS, step.timeout_ms)
-            if self.host.now() >= self.deadline:
+            if self._host.now() >= self._deadline:
                 break
-        return fault
+        if met is not None:
+            raise met
 
-    def _read_interrupts(self, step: InterruptIn) -> Fault | None:
-        fault = None
+    def _read_interrupts(self, step: InterruptIn) -> None:
+        met = None
         for _ in range(step.times):
-            fault = _tolerate(self.transport.interrupt_in, step.endpoint, step.length, step.timeout_ms)
-            if fault in LEAVING or self.host.now() >= self.deadline:
+            met = _met(self.transport.interrupt_in, step.endpoint, step.length, step.timeout_ms)
+            is_leaving = met is not None and met.fault in LEAVING
+            if is_leaving or self._host.now() >= self._deadline:
                 break
-        return fault
+        if met is not None:
+            raise met
 
-    def _control(self, step: Control) -> Fault | None:
+    def _control(self, step: Control) -> None:
         """A device that switches need not answer; a stall is what many of them do."""
-        self.execution.started = True
         head = (step.request_type, step.request, step.value, step.index)
         if step.request_type & 0x80:
-            return _tolerate(self.transport.control_in, *head, step.length, step.timeout_ms)
-        return _tolerate(self.transport.control_out, *head, step.data, step.timeout_ms)
+            self.transport.control_in(*head, step.length, step.timeout_ms)
+        else:
+            self.transport.control_out(*head, step.data, step.timeout_ms)
 
-    def _set_configuration(self, value: int) -> Fault | None:
-        """The first one tells whether it is allowed at all; nothing has happened yet when it is not."""
-        try:
-            self.transport.set_configuration(value)
-        except UsbFault as fault:
-            if not self.execution.started and fault.fault in (Fault.BUSY, Fault.ACCESS):
-                raise error_for(fault, self.execution.device) from fault
-            self.execution.started = True
-            return fault.fault
-        self.execution.started = True
-        self.execution.unconfigured = value == 0
-        self.execution.detached.clear()  # the interfaces of the new configuration get drivers anew
-        return None
-
-    def _send_scsi(self, step: ScsiCommand) -> Fault | None:
-        """A command and its status are one call here: a fault leaves open how far it came."""
-        from .storage_driver import REFUSALS, send_to_unit
-
-        self._see_that_nothing_hangs()
-        before = self.execution.started
-        self.execution.started = True
-        try:
-            send_to_unit(self.host, self.execution.device, self._units, step)
-        except UsbFault as fault:
-            if fault.fault in REFUSALS:
-                self.execution.started = before
-                self.refusal = self.refusal or fault
-                return fault.fault
-            self.execution.delivered = True
-            return fault.fault
-        self.execution.delivered = True
-        return None
-
-    def _await_return(self, step: AwaitReturn) -> Fault | None:
+    def _await_return(self, step: AwaitReturn) -> None:
         """Open the device in its next stay; without one the rest of the plan has no addressee."""
-        device, start = self.execution.device, self.host.now()
+        device, start = self._taken.device, self._host.now()
         while True:
-            now = self.host.at(device.port)
+            now = self._host.at(device.port)
             if now is not None and now.id != device.id:
-                self.left = True  # it has switched, or is on its way: that is for the watcher to tell
-                return Fault.GONE
+                # It has switched, or is on its way: that is for the watcher to tell.
+                raise UsbFault(Fault.GONE, f"{device.describe()} is {now.id} now")
             is_back = now is not None and not now.same_stay(device)
             if now is not None and is_back and now.interfaces and self._reopen(now):
-                return None
+                return
             bound = step.timeout_ms if now is None or is_back else step.leave_ms
-            left = min(self.deadline, start + bound / 1000) - self.host.now()
+            left = min(self._deadline, start + bound / 1000) - self._host.now()
             if left <= 0:
-                self.left = True
-                return Fault.TIMEOUT
-            self.host.wait(left, device.port)
+                raise UsbFault(Fault.TIMEOUT, f"waiting for {device.describe()}")
+            self._host.wait(left, device.port)
 
     def _reopen(self, device: AttachedDevice) -> bool:
         """Open the next stay; False while libusb does not know it yet."""
         self.close()
         try:
-            self._transport = self.host.open(device)
+            self._transport = self._host.open(device)
         except ModeSwitchError as error:
             logger.debug("%s is back, but: %s", device.describe(), error)
             return False
-        self.execution.device = device
-        self.execution.detached.clear()
-        self.left = False
+        self._taken.follow(device)
         return True
 
 
-def _tolerate(call: Callable[..., object], *arguments: object) -> Fault | None:
-    """Make a call whose failure decides nothing; returns the fault."""
+def _met(call: Callable[..., object], *arguments: object) -> UsbFault | None:
+    """Make a call whose failure decides nothing; returns what it met."""
     try:
         call(*arguments)
-    except UsbFault as fault:
-        return fault.fault
+    except UsbFault as error:
+        return error
     return None

@@ -8,11 +8,9 @@ it is looked at first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..nouns.errors import GoneError
 from ..nouns.model import AttachedDevice
-from ..nouns.protocols import Host
+from ..nouns.protocols import Host, Reporter
 from .storage_driver import HANGS, error_for_hang
 
 TYPE_CHECKING = False
@@ -68,14 +66,19 @@ def hangs(host: Watched, device: AttachedDevice) -> bool:
     return False
 
 
+def check(host: Host, device: AttachedDevice) -> None:
+    """BusyError where the driver hangs: taking it away and commands wait until the one under way has ended."""
+    if hangs(host, device):
+        raise error_for_hang(device)
+
+
 def free(
     host: Host,
     device: AttachedDevice,
     *,
     may_cut: bool,
     deadline: float,
-    tell: Callable[[str, str], None],
-    warn: Callable[[str], None],
+    reporter: Reporter,
 ) -> AttachedDevice:
     """Get rid of a storage driver that hangs; returns the device as it is to be spoken to now.
 
@@ -83,13 +86,15 @@ def free(
     the kernel's own time-out is waited for, until the deadline (on the host's clock) draws near; without a
     deadline, not at all. BusyError: it still hangs. GoneError: it did not come back as it was.
     """
-    tell("kernel", f"{device.describe()}: {HANGS}")
+    reporter.tell("kernel", f"{device.describe()}: {HANGS}")
     why = host.cut_off(device) if may_cut else "switching its port off and on did not help"
     if why is None:
-        warn(f"the storage driver hung on {device.describe()}: its port was switched off and on")
+        reporter.warn(f"the storage driver hung on {device.describe()}: its port was switched off and on")
         return _next_stay(host, device)
     until = host.now() if deadline == float("inf") else deadline - SWITCH_S
-    tell("kernel", f"{why}; waiting {max(0.0, until - host.now()):.0f} s for the driver to give up")
+    reporter.tell(
+        "kernel", f"{why}; waiting {max(0.0, until - host.now()):.0f} s for the driver to give up"
+    )
     while host.now() < until:
         host.sleep(LOOK_S)
         if host.storage_command(device) is None and not hangs(host, device):

@@ -11,10 +11,6 @@ from ..nouns.protocols import Host
 from ..nouns.steps import AwaitUnits, ScsiCommand
 from .faults import Fault, UsbFault
 
-# With these nothing was sent. After any other fault a command may have reached the stick.
-REFUSALS = (Fault.ACCESS, Fault.BUSY, Fault.NOT_FOUND, Fault.NOT_SUPPORTED)
-
-
 HANGS = "the storage driver hangs in a command that the stick does not answer"
 # Who may open only the nodes needs the sg driver's for a maker's own command, and it comes right behind the
 # block device's. Not every system has that driver.
@@ -77,7 +73,8 @@ def send_to_unit(
 
 def error_for_hang(device: AttachedDevice, more: str = "") -> BusyError:
     """The public error for a driver that hangs: who joins it waits, too. more: what was done about it."""
-    return BusyError(f"{device.describe()}: {HANGS}{more}; unplug the stick (nothing was sent)")
+    text = f"{device.describe()}: {HANGS}{more}; unplug the stick (nothing was sent)"
+    return BusyError(text, driver_hangs=True)
 
 
 def error_for_refusal(fault: UsbFault, device: AttachedDevice) -> ModeSwitchError:

@@ -125,6 +125,17 @@ def test_third_party_libraries_stay_in_their_place() -> None:
             assert place in KNOWN_TO.get(wing(other), {place}), f"{place} imports {other}"
 
 
+def test_the_heart_flows_one_way() -> None:
+    """Who switches sets no attribute of another object; an error takes its result with it."""
+    heart = ("switching.", "transport.execution", "transport.hanging_driver", "transport.storage_driver")
+    found = set()
+    for name, path in FILES.items():
+        for node in ast.walk(ast.parse(path.read_text())) if name.startswith(heart) else ():
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                found.add(ast.unparse(node))
+    assert {target for target in found if target.rpartition(".")[0] != "self"} == {"error.result"}
+
+
 def test_only_the_console_prints() -> None:
     for name, path in FILES.items():
         if name in ("command.console", "planning.bulk_only"):

@@ -65,7 +65,7 @@ FAULTS: dict[str, tuple[int, ...]] = {
     "os.rename": CHANGING,
     "os.unlink": CHANGING,
     "os.rmdir": CHANGING,
-    "os.pipe": (errno.EMFILE,),
+    "os.eventfd": (errno.EMFILE,),
     "fcntl.flock": (errno.EIO, errno.ENOLCK, errno.EINTR),
     "socket": (errno.EMFILE, errno.EPERM, errno.EAFNOSUPPORT),
     "socket.bind": (errno.EPERM,),

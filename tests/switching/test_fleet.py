@@ -22,7 +22,8 @@ from pymodeswitch.nouns.model import AttachedDevice
 from pymodeswitch.nouns.protocols import Host
 from pymodeswitch.nouns.record import replace
 from pymodeswitch.planning.plan import typical_device
-from pymodeswitch.switching.fleet import Attached, Fleet, Outcome, scan, switcher
+from pymodeswitch.switching.attached import AttachedSticks
+from pymodeswitch.switching.fleet import Fleet, Outcome, scan, switcher
 from pymodeswitch.virtual import Leave, RealClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 QUICK = Leave(0.01)
@@ -302,7 +303,7 @@ def test_a_finder_that_tells_of_those_that_wait_again(threads: tuple[VirtualBus,
     for number in range(1, 13):
         bus.plug(mf691(), f"1-{number}")
 
-    class Marks(Attached):
+    class Marks(AttachedSticks):
         def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
             return [device for device in host.devices() if device.port not in {*busy, *done}]
 
@@ -365,7 +366,7 @@ def test_events_wake_whom_they_tell_of_and_lost_ones_everybody(monkeypatch: pyte
     looks: list[list[str] | None] = []
     ended: list[str] = []
 
-    class Finder(Attached):
+    class Finder(AttachedSticks):
         def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
             looks.append(None if ports is None else sorted(ports))
             return sticks if len(looks) == 1 else []

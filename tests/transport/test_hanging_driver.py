@@ -238,6 +238,7 @@ def test_no_cure() -> None:
     host = LateHost(for_ever, why="no permission (as root: echo)")
     error = refused(host, timeout=20.0)
     assert type(error) is BusyError
+    assert error.driver_hangs
     assert str(error) == (
         "19d2:1201 on port 1-1: the storage driver hangs in a command that the stick does not answer; "
         "no permission (as root: echo); unplug the stick (nothing was sent)"
