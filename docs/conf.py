@@ -7,7 +7,7 @@ from docutils import nodes
 from pygments.lexers import TextLexer
 
 from pymodeswitch import __version__
-from tools.grammar import Option, Verb, verbs
+from tools.command_line import CommandOption, Verb, verbs
 
 project = "pymodeswitch"
 copyright = "2026, the pymodeswitch authors"
@@ -48,7 +48,7 @@ def verb_lines(verb: Verb) -> list[str]:
     return ["", f"### {title}", "", f"{text}.", *map(option_text, options)]
 
 
-def option_text(option: Option) -> str:
+def option_text(option: CommandOption) -> str:
     """An option as an entry of a definition list."""
     name = ", ".join(option.flags) + (f" {option.value}" if option.value else "")
     return f"\n`{name}`\n: {option.text[:1].upper()}{option.text[1:]}"

@@ -33,7 +33,7 @@ def _no_system_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", ())
     monkeypatch.setattr(sources, "LAST_FOLDERS", ())
     monkeypatch.setattr(sources, "PACKS_INDEX", "/nonexistent/packs")
-    monkeypatch.setattr(run_folder, "FOLDER", "/dev/null/state")
+    monkeypatch.setattr(run_folder, "RUN_FOLDER", "/dev/null/state")
     monkeypatch.setattr(sender, "TABLE", "/nonexistent/table")
     monkeypatch.setattr(table, "TICK_S", 0.0)  # nobody changes a test's folders behind its back
     monkeypatch.setattr(settings, "PATH", "/nonexistent/pymodeswitch.conf")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from tools.grammar import Option, Verb
+from tools.command_line import CommandOption, Verb
 
 PORTS = "/sys/bus/usb/devices"
 HEAD = "# Completion of pymodeswitch for {shell}, generated from its grammar by `python -m tools.derived`"
@@ -21,7 +21,7 @@ def _with_actions(verbs: Iterable[Verb]) -> list[Verb]:
     return [each for verb in verbs for each in (verb, *verb.actions)]
 
 
-def _value(option: Option) -> str:
+def _value(option: CommandOption) -> str:
     """What kind of value an option takes: that of the grammar, `any`, or empty for none."""
     return (option.kind or "any") if option.value else ""
 
@@ -107,7 +107,7 @@ def _indented(lines: Iterable[str]) -> str:
     return "\n".join(line[4:] for line in lines)
 
 
-def _bash_value(option: Option) -> str:
+def _bash_value(option: CommandOption) -> str:
     words = " ".join(option.choices)
     return f'kind={_value(option)} words="{words}"'
 
@@ -215,7 +215,7 @@ ZSH_VALUES = {"file": "_files", "folder": "_files -/", "port": "_pymodeswitch_po
 ZSH_VALUES |= {"id": "_pymodeswitch_ids", "any": " "}
 
 
-def _zsh_option(option: Option) -> str:
+def _zsh_option(option: CommandOption) -> str:
     value = ""
     if option.value:
         action = f"({' '.join(option.choices)})" if option.choices else ZSH_VALUES[_value(option)]

@@ -27,7 +27,7 @@ from pymodeswitch.system.udev_rules import rules
 from pymodeswitch.system.units import JUDGE_UNIT, PATH_UNIT, judge_unit, path_unit
 from tools import __main__ as tools
 from tools import completions, metainfo
-from tools.grammar import verbs
+from tools.command_line import verbs
 
 ROOT = Path(__file__).parent.parent
 

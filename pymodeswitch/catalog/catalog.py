@@ -16,9 +16,9 @@ from ..device_files.names import (
     canonical_name,
     fallback_names,
     fallback_vendor,
-    in_order,
     name_problem,
     parse_name,
+    sort_names,
 )
 from ..nouns.errors import DeviceFileError, NoEntryError
 from ..nouns.log import Logger
@@ -26,9 +26,10 @@ from ..nouns.model import AttachedDevice, Entry, UsbId
 from ..nouns.record import replace
 from ..planning.modes import way_of
 from . import sources
-from .matching import Candidate, Choice, Found, Reason, candidate_for
-from .sources import Folder, Source, default_folders
-from .sources import in_order as sources_in_order
+from .matching import Candidate, Choice, RankedFile, Reason, candidate_for
+from .sources import Folder, Source, default_folders, sources_in_order
+
+__all__ = ["Catalog", "default_catalog"]  # public, as names of pymodeswitch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Catalog:
         self.folders = tuple(folders)
         last = frozenset(last)
         self._folders = tuple(Folder(path, is_last=path in last) for path in self.folders)
-        self._found: tuple[Found, ...] | None = None
+        self._found: tuple[RankedFile, ...] | None = None
         self._entries: tuple[Entry, ...] | None = None
 
     def afresh(self) -> Catalog:
@@ -123,11 +124,11 @@ class Catalog:
                     reasons.append(Reason(candidate, False, text))
                     continue
                 tried[candidate.name] = candidate
-                reason = candidate.weigh(device)
+                reason = candidate.reason_for(device)
                 if reason.fits is None and not asked:
                     asked = True
                     device = replace(device, scsi=read_scsi())
-                    reason = candidate.weigh(device)
+                    reason = candidate.reason_for(device)
                 if reason.fits:
                     mask = candidate.mask()
                     if mask:
@@ -160,18 +161,18 @@ class Catalog:
             reasons.append(Reason(candidate, fits, text))
         return tuple(reasons)
 
-    def survey(self) -> tuple[Found, ...]:
+    def ranked_files(self) -> tuple[RankedFile, ...]:
         """Every file in every source, in order, with what hides it. Looks at all files, once."""
         if self._found is None:
-            self._found = tuple(self._survey())
+            self._found = tuple(self._ranked_files())
         return self._found
 
-    def _survey(self) -> Iterator[Found]:
+    def _ranked_files(self) -> Iterator[RankedFile]:
         first: dict[str, Candidate] = {}
         plain: dict[UsbId, Candidate] = {}
         known: dict[UsbId, Candidate] = {}  # the first one for each ID, before a source that is last
         for source in self.sources():
-            for name in in_order(source.names()):
+            for name in sort_names(source.names()):
                 candidate = candidate_for(source, name)
                 if candidate is None:
                     continue
@@ -184,10 +185,10 @@ class Catalog:
                     known.setdefault(candidate.id, candidate)
                 if candidate.is_plain:
                     plain.setdefault(candidate.id, candidate)
-                yield Found(candidate, None if hidden_by is candidate else hidden_by, candidate.mask())
+                yield RankedFile(candidate, None if hidden_by is candidate else hidden_by, candidate.mask())
 
     def _visible(self) -> Iterator[Candidate]:
-        return (found.candidate for found in self.survey() if not found.hidden_by and not found.mask)
+        return (found.candidate for found in self.ranked_files() if not found.hidden_by and not found.mask)
 
     def all(self) -> Iterator[Candidate]:
         """Every file that may be chosen; neither masks nor hidden files, nor fallbacks."""
@@ -282,7 +283,7 @@ def entry_from_file(path: str, usb_id: UsbId | None) -> Entry:
     usb_id: the initial ID asked for; None takes it from the file (DefaultVendor, DefaultProduct) or its
     name. DeviceFileError, also when the file is for another ID.
     """
-    data = read_bytes(path, device_file.MAX_BYTES)
+    data = read_bytes(path, device_file.MAX_DEVICE_FILE_BYTES)
     parsed, diagnostics = device_file.parse(data, path, strict=True)
     name = os.path.basename(path)
     named = parse_name(name)

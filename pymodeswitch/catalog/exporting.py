@@ -72,7 +72,7 @@ def export_openwrt(catalog: Catalog, path: str) -> Export:
 def _read(catalog: Catalog) -> tuple[list[tuple[Candidate, Entry]], tuple[str, ...]]:
     """Every file that is neither hidden nor a mask, by name; and what is wrong with the others."""
     entries, errors = [], []
-    for found in catalog.survey():
+    for found in catalog.ranked_files():
         if found.hidden_by is None and not found.mask:
             try:
                 entries.append((found.candidate, read_entry(found.candidate)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from ..device_files.files import names_in, read_bytes
+from ..device_files.files import list_folder, read_bytes
 from ..device_files.names import (
     FALLBACK,
     canonical_name,
@@ -18,7 +18,7 @@ from ..device_files.names import (
     name_problem,
     parse_name,
 )
-from ..device_files.syntax import MAX_BYTES, parse, write
+from ..device_files.syntax import MAX_DEVICE_FILE_BYTES, parse, write
 from ..device_files.writing import DeviceFileFolder
 from ..nouns.errors import DeviceFileError
 from ..nouns.model import DeviceFile
@@ -46,7 +46,7 @@ def import_device_files(source: str, folder: str, *, source_name: str = "") -> I
     """
     errors: list[str] = []
     if source.endswith(".json") and not os.path.isdir(source):
-        found = read_json(read_bytes(source, openwrt.MAX_BYTES), source)
+        found = read_json(read_bytes(source, openwrt.MAX_JSON_BYTES), source)
         files = [(name, write(device_file).encode()) for name, device_file in found.device_files]
         errors += found.errors
     else:
@@ -104,13 +104,13 @@ def read_source(source: str) -> Iterator[tuple[str, bytes]]:
     DeviceFileError for anything else.
     """
     if os.path.isdir(source):
-        names = names_in(source)
+        names = list_folder(source)
         for name in names:
             path = os.path.join(source, name)
             if _target_name(name) is None:
                 yield name, b""  # of others the name alone is looked at
             elif not os.path.isdir(path):
-                yield name, read_bytes(path, MAX_BYTES)
+                yield name, read_bytes(path, MAX_DEVICE_FILE_BYTES)
         if ARCHIVE in names:
             beside = {_target_name(name) for name in names}
             for name, data in _read_archive(os.path.join(source, ARCHIVE)):
@@ -126,4 +126,4 @@ def _read_archive(path: str) -> Iterator[tuple[str, bytes]]:
     except DeviceFileError as error:
         raise DeviceFileError(f"{error} (neither a folder nor a tar archive)") from error
     for name in sorted(archive.places):
-        yield name, archive.read(name, MAX_BYTES + 1)
+        yield name, archive.read(name, MAX_DEVICE_FILE_BYTES + 1)

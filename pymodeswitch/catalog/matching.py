@@ -54,7 +54,7 @@ class Candidate(Record):
         """What makes it a mask (`an empty file`, `a link to /dev/null`); empty when it is none."""
         return self.source.mask(self.file_name)
 
-    def weigh(self, device: AttachedDevice) -> Reason:
+    def reason_for(self, device: AttachedDevice) -> Reason:
         """Whether all qualifiers fit the device's strings, and why; the first one that does not decides."""
         for key, value in sorted(self.qualifiers, key=lambda q: q[0] in SCSI_QUALIFIERS):
             if key in USB_QUALIFIERS:
@@ -105,8 +105,8 @@ class Choice(Record):
         return not decided and any(reason.fits is None for reason in self.reasons)
 
 
-class Found(Record):
-    """A file in the survey. hidden_by: what is chosen before it. mask: what makes it a mask, or empty."""
+class RankedFile(Record):
+    """A file by its rank. hidden_by: what is chosen before it. mask: what makes it a mask, or empty."""
 
     candidate: Candidate
     hidden_by: Candidate | None

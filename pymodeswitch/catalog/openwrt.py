@@ -23,7 +23,7 @@ from ..nouns.model import DeviceFile, Entry
 from ..planning.methods import STORAGE_METHODS
 
 # usb-mode.json with all public entries has some 100 KB.
-MAX_BYTES = 1 << 20
+MAX_JSON_BYTES = 1 << 20
 MAX_ENTRIES = 5000
 MAX_ERRORS = 100
 
@@ -82,7 +82,7 @@ class Loss(NamedTuple):
         return f"{self.name}: {self.text}"
 
 
-class Found(NamedTuple):
+class JsonEntries(NamedTuple):
     """What a usb-mode.json has: names of device files with their contents, and what cannot be read."""
 
     device_files: tuple[tuple[str, DeviceFile], ...]
@@ -110,10 +110,10 @@ class _Bad(Exception):
     """An entry that cannot be read, and why."""
 
 
-def read_json(data: bytes, path: str) -> Found:
+def read_json(data: bytes, path: str) -> JsonEntries:
     """The entries of a usb-mode.json. DeviceFileError when it is none; a bad entry becomes an error."""
-    if len(data) > MAX_BYTES:
-        raise DeviceFileError(f"{path}: larger than {MAX_BYTES} bytes: not a usb-mode.json")
+    if len(data) > MAX_JSON_BYTES:
+        raise DeviceFileError(f"{path}: larger than {MAX_JSON_BYTES} bytes: not a usb-mode.json")
     try:
         table = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_members)
     except json.JSONDecodeError as error:
@@ -146,7 +146,7 @@ def read_json(data: bytes, path: str) -> Found:
                 device_files.append((_name(usb_id, match), _device_file(members, messages)))
             except _Bad as bad:
                 errors.append(f"{path}: {usb_id[:MAX_NAME]}: {match[:MAX_NAME]}: {bad}")
-    return Found(tuple(device_files), tuple(errors))
+    return JsonEntries(tuple(device_files), tuple(errors))
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who hides whom: all sources of device files, and what becomes of each file. For `list --sources`."""
+"""Precedence of device files: which file hides which, in all sources. For `list --sources`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from ..nouns.errors import DeviceFileError
 from .catalog import Catalog, read_entry
-from .matching import Found
+from .matching import RankedFile
 from .sources import Packed, pack_folders
 
 
-class SurveyedFile(NamedTuple):
+class ListedFile(NamedTuple):
     """A file named like a device file.
 
     state: `used`; `mask`; `replaced` by one of the same name, or `hidden` by a plain name for its ID, or
@@ -27,7 +27,7 @@ class SurveyedFile(NamedTuple):
     problem: str
 
 
-class SurveyedSource(NamedTuple):
+class ListedSource(NamedTuple):
     """A folder, or an archive. missing: it is not there. problem: why it cannot be read, or empty.
 
     in_index: it is the folder of a pack, by the index. is_last: its files count for IDs that no other
@@ -40,7 +40,7 @@ class SurveyedSource(NamedTuple):
     problem: str
     in_index: bool
     is_last: bool
-    files: tuple[SurveyedFile, ...]
+    files: tuple[ListedFile, ...]
 
     @property
     def hidden(self) -> int:
@@ -48,19 +48,19 @@ class SurveyedSource(NamedTuple):
         return sum(1 for file in self.files if file.by is not None)
 
 
-def survey(catalog: Catalog) -> tuple[SurveyedSource, ...]:
+def sources_with_files(catalog: Catalog) -> tuple[ListedSource, ...]:
     """All sources of a catalogue, in order. Reads all files."""
-    found = list(catalog.survey())
+    found = list(catalog.ranked_files())
     hides: dict[str, list[str]] = {}
     masks = {one.candidate.path for one in found if one.mask}
-    by_source: dict[str, list[Found]] = {}
+    by_source: dict[str, list[RankedFile]] = {}
     for one in found:
         by_source.setdefault(one.candidate.source.path, []).append(one)
         if one.hidden_by is not None:
             hides.setdefault(one.hidden_by.path, []).append(one.candidate.path)
     indexed = pack_folders()
     return tuple(
-        SurveyedSource(
+        ListedSource(
             path=source.path,
             is_archive=isinstance(source, Packed),
             missing=source.missing,
@@ -73,7 +73,7 @@ def survey(catalog: Catalog) -> tuple[SurveyedSource, ...]:
     )
 
 
-def _file(found: Found, masks: set[str], hides: dict[str, list[str]]) -> SurveyedFile:
+def _file(found: RankedFile, masks: set[str], hides: dict[str, list[str]]) -> ListedFile:
     candidate, by, mask = found.candidate, found.hidden_by, found.mask
     state, problem = "mask" if mask else "used", ""
     if by is not None:
@@ -84,7 +84,7 @@ def _file(found: Found, masks: set[str], hides: dict[str, list[str]]) -> Surveye
             read_entry(candidate)
         except DeviceFileError as error:
             problem = str(error)
-    return SurveyedFile(
+    return ListedFile(
         name=candidate.name,
         path=candidate.path,
         state=state,

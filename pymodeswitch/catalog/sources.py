@@ -109,7 +109,7 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         """A file in it, and one byte more than the largest device file has at most. DeviceFileError."""
-        return read_bytes(os.path.join(self.path, name), device_file.MAX_BYTES)
+        return read_bytes(os.path.join(self.path, name), device_file.MAX_DEVICE_FILE_BYTES)
 
     def mask(self, name: str) -> str:
         """What makes a file a mask, empty when it is none: an empty file, or a link to /dev/null."""
@@ -173,7 +173,7 @@ class Packed:
         """A file in it, and one byte more than the largest device file has at most. DeviceFileError."""
         if name not in self.names() or self._archive is None:
             raise DeviceFileError(f"{self.path}: {self.problem or f'has no {name}'}")
-        return self._archive.read(name, device_file.MAX_BYTES + 1)
+        return self._archive.read(name, device_file.MAX_DEVICE_FILE_BYTES + 1)
 
     def mask(self, name: str) -> str:
         """What makes a file a mask; empty when it is none."""
@@ -192,7 +192,7 @@ def _stamp(path: str) -> tuple[int, ...]:
     return found.st_ctime_ns, found.st_ino, found.st_size
 
 
-def in_order(folders: Iterable[Folder]) -> Iterator[Source]:
+def sources_in_order(folders: Iterable[Folder]) -> Iterator[Source]:
     """The folders, each with the archive in it behind it. Nothing is read before it is its turn."""
     for folder in folders:
         yield folder

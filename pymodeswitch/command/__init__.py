@@ -1,4 +1,4 @@
 """The command: arguments, output, exit codes; verbs/ has a module for each verb.
 
-Imports all other wings.
+Imports doctor, early, learning, virtual and below.
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from ..host.linux import default_host
-from ..nouns.errors import NotAttachedError, SeveralDevicesError, UsageError
+from ..nouns.errors import NotAttachedError, SeveralDevicesError, UsageError, printable
 from ..nouns.model import AttachedDevice, UsbId
-from .console import note, printable
+from .console import note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from ..nouns.errors import ModeSwitchError, UsageError, missing_package
-from ..nouns.log import unheard
+from ..nouns.log import Warnings
 from .console import (
     EXIT_BY_SIGNAL,
     EXIT_INTERNAL,
@@ -21,11 +21,11 @@ from .console import (
     print_json,
     say,
     show,
-    tell_unheard,
+    tell_warnings,
     verdict,
     warn,
 )
-from .quick import read_quickly
+from .quick_parser import read_quickly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,9 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     """Run and report what goes wrong."""
     as_json = "--json" in words
-    unheard.clear()
     try:
-        code = _dispatch(words)
+        with Warnings() as warnings:
+            code = _dispatch(words, warnings)
     except SystemExit as exit_:  # --help and --version
         code = exit_.code if isinstance(exit_.code, int) else 0
     except ModeSwitchError as error:
@@ -161,7 +161,7 @@ def _check_verb(words: Sequence[str]) -> None:
     )
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(words: list[str], warnings: Warnings) -> int:
     _check_verb(words)
     if words[0] in ("-h", "--help"):
         for line in overview().splitlines():
@@ -177,10 +177,11 @@ def _dispatch(words: list[str]) -> int:
     options: Any = read_quickly(verb.arguments, words[1:])
     if options is None:
         options = parser_for(words[0]).parse_args(words[1:])
+    options.warnings = warnings
     try:
         return int(verb.run(options))
     finally:
-        tell_unheard(options)
+        tell_warnings(options)
 
 
 def _tell(name: str, message: str, code: int, *, as_json: bool) -> int:
@@ -192,7 +193,7 @@ def _tell(name: str, message: str, code: int, *, as_json: bool) -> int:
 
 def _fail(error: ModeSwitchError, *, as_json: bool) -> int:
     if as_json:
-        from .report import error_data
+        from .results import error_data
 
         print_json(error_data(error))
     elif error.result is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..nouns.log import unheard
+from ..nouns.errors import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,11 +86,6 @@ def open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # kept to the end
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-
-
-def printable(text: str) -> str:
-    """Control characters as escapes: IDs, paths and strings of devices come from elsewhere."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def show(text: str = "", end: str = "\n") -> None:
@@ -221,7 +216,7 @@ def verdict(
 
         priority = journal.INFO if error is None else journal.ERROR
         fields = journal.fields(result, error, device)
-        if journal.is_reading(1 if error is None else 2) and journal.send(line, priority, fields):
+        if journal.is_reading(1 if error is None else 2) and journal.send_entry(line, priority, fields):
             return
     if error is None:
         say(line, "switched", "good")
@@ -235,26 +230,34 @@ def warn(warnings: Iterable[str]) -> None:
         complain(warning if ": warning: " in warning else f"warning: {warning}")
 
 
-def tell_unheard(options: Any) -> None:
-    """The warnings of the library's log, which nobody else shows: of settings, of folders."""
-    texts, unheard[:] = unheard[:], []
+def tell_warnings(options: Any) -> None:
+    """Print the warnings of the library's log since the last call: of settings, of folders."""
+    texts = options.warnings.take()
     if not (options.json or options.quiet):
-        warn(dict.fromkeys(texts))
+        warn(texts)
+
+
+def event_text(event: Any) -> str:
+    """What happened in a switch, without the time; behind the step that it is about."""
+    if event.step is None:
+        return str(event.text)
+    from ..planning.description import describe_step
+
+    return f"{describe_step(event.step)}: {event.text}"
+
+
+def event_line(event: Any) -> str:
+    """What happened in a switch, behind the seconds since its start."""
+    return f"{event.seconds:7.3f} s  {event_text(event)}"
 
 
 def tell(event: Any, port: str = "") -> None:
     """A line on stderr for what happened in a switch, but for its waits; behind `port`, for several."""
-    if event.kind == "waiting":
-        return
-    text = event.text
-    if event.step is not None:
-        from ..planning.description import describe_step
-
-        text = f"{describe_step(event.step)}: {text}"
-    note(printable(f"{port}{event.seconds:7.3f} s  {text}"))
+    if event.kind != "waiting":
+        note(printable(f"{port}{event_line(event)}"))
 
 
-class Progress:
+class ProgressLine:
     """Shows progress on stderr: every event with -v, else on a terminal that it is waiting."""
 
     def __init__(self, options: argparse.Namespace) -> None:

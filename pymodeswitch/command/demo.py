@@ -7,17 +7,16 @@ from typing import Any
 
 from ..catalog.sources import shipped_folder
 from ..host.libusb_devices import devices
-from ..modem import Finding, ModemState, ask_state, findings_of
+from ..modem import ModemFinding, ModemState, ask_state, findings_of
 from ..nouns.model import AttachedDevice
-from ..planning.description import describe_step
 from ..planning.settings import Settings
 from ..switching.switch import Progress, switch
 from ..transport.faults import UsbFault
 from ..transport.libusb import open_device
 from ..virtual import AcmPort, RealClock, Stick, VirtualBackend, VirtualBus, mf691
 from . import demo_session
-from .console import complain, print_json, show
-from .report import result_data
+from .console import complain, event_text, print_json, show
+from .results import result_data
 
 AT_TIMEOUT_MS = 1000
 PORT = "its first port"
@@ -44,10 +43,8 @@ def run(*, quiet: bool = False, as_json: bool = False) -> int:
     def observe(progress: Progress) -> None:
         if progress.kind == "waiting":
             return
-        text = progress.text
-        if progress.step is not None:
-            text = f"  {describe_step(progress.step)}: {text}"
-        tell(f"{progress.seconds:6.2f} s  {text}")
+        indent = "  " if progress.step is not None else ""
+        tell(f"{progress.seconds:6.2f} s  {indent}{event_text(progress)}")
 
     result = switch(
         *(0x19D2, 0x1201),
@@ -60,7 +57,7 @@ def run(*, quiet: bool = False, as_json: bool = False) -> int:
     for device in devices(backend):
         tell(f"attached: {_faces(device)}")
     tell()
-    state, findings = ModemState(), tuple[Finding, ...]()
+    state, findings = ModemState(), tuple[ModemFinding, ...]()
     if result.after is not None:
         with UsbLine(backend, result.after) as line:
             state = ask_state(line)

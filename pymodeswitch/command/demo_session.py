@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..system.daemons import ADMIN_PATH
 from ..virtual import AcmPort, Call, ModemTerminal
 from ..virtual.terminal import raw_terminal
 
 SESSION_S = 30.0  # a session on a small board takes a few seconds
 LOOK_S, READ_BYTES = 0.02, 4096
-ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 LOCAL, REMOTE = "10.64.64.65", "10.64.64.64"
 COMMON = ("115200", "local", "noauth", "nodetach", "nolock", "noipv6", "nodefaultroute", "noaccomp")

@@ -27,7 +27,7 @@ def is_reading(file: int) -> bool:
     return stream == f"{status.st_dev}:{status.st_ino}"
 
 
-def send(message: str, priority: int, fields: dict[str, str], socket_path: str = SOCKET) -> bool:
+def send_entry(message: str, priority: int, fields: dict[str, str], socket_path: str = SOCKET) -> bool:
     """Send one entry; False when there is no journal, which is no error.
 
     fields: names as the journal wants them (A to Z, 0 to 9 and `_`), values as they are.

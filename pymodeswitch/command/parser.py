@@ -1,4 +1,4 @@
-"""argparse as this command uses it; apart, as loading it takes 5 ms (quick.py does without)."""
+"""argparse as this command uses it; apart, as loading it takes 5 ms (quick_parser.py does without)."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def read_open(descriptor: int, limit: int) -> bytes | None:
         return file.read(min(found.st_size or limit, limit) + 1)
 
 
-def names_in(folder: str) -> list[str]:
+def list_folder(folder: str) -> list[str]:
     """Names of all that is in a folder that a user names, sorted. DeviceFileError."""
     try:
         return sorted(os.listdir(folder))

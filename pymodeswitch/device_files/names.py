@@ -110,7 +110,7 @@ def names_for(usb_id: UsbId, names: Iterable[str]) -> list[str]:
     vendor = spellings[0][:4]
     # Of most names the vendor is another: that is the quickest to see.
     own = [name for name in names if name[:4] == vendor or name[:4].lower() == vendor]
-    return in_order(name for name in own if name[:9].lower() in spellings)
+    return sort_names(name for name in own if name[:9].lower() in spellings)
 
 
 def plain_names(usb_id: UsbId) -> tuple[str, str]:
@@ -123,7 +123,7 @@ def fallback_names(vendor: int) -> tuple[str, str]:
     return f"{vendor:04x}:{FALLBACK}", f"{vendor:04x}-{FALLBACK}"
 
 
-def in_order(names: Iterable[str]) -> list[str]:
+def sort_names(names: Iterable[str]) -> list[str]:
     """Names in descending order, where both spellings of a name sort alike."""
     return sorted(names, key=_sorting_name, reverse=True)
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 from ..nouns.errors import MAX_SHOWN, DeviceFileError, shown
 from ..nouns.model import MASS_STORAGE_CLASS, DeviceFile, Diagnostic, Severity
 from ..nouns.record import replace
+from ..nouns.steps import CBW_LENGTH, CBW_SIGNATURE
 from .keys import COMBINED_WITH_MESSAGE, HINTS, KEYS, SPECIAL_METHODS, Key
 from .values import BLANKS, TRUE, BadValue, convert
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Far above any device file. Anybody may have written it: within these bounds it is read in a moment.
-MAX_BYTES = 65_536
+MAX_DEVICE_FILE_BYTES = 65_536
 MAX_MODES = 16
 MAX_FINDINGS = 200
 MAX_GUESSES = 10  # "did you mean": each takes a comparison with all keys
@@ -178,8 +179,8 @@ class _Reader:
         self.sections[-1].values["mode"] = name
 
     def _decode(self, data: bytes) -> str | None:
-        if len(data) > MAX_BYTES:
-            self._whole(f"larger than {MAX_BYTES} bytes: not a device file")
+        if len(data) > MAX_DEVICE_FILE_BYTES:
+            self._whole(f"larger than {MAX_DEVICE_FILE_BYTES} bytes: not a device file")
             return None
         if b"\0" in data:
             utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
@@ -330,7 +331,6 @@ SETTINGS_KEYS = (
     *("DisableSwitching", "EnableLogging", "DisableMBIMGlobal", "SetStorageDelay", "HuaweiAltModeGlobal"),
 )
 OPENWRT_MBIM = Key("MBIM", "mbim", "bool")
-CBW_SIGNATURE, CBW_LENGTH = b"USBC", 31  # Bulk-Only Transport 1.0, table 5.1
 _KEYS_BY_NAME = {key.name: key for key in KEYS}
 
 

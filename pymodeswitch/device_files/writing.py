@@ -18,8 +18,10 @@ from .files import read_open
 FILE_MODE, FOLDER_MODE = 0o644, 0o755  # for all to read, whatever the umask is
 
 HAS_DIR_FD = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd  # not on Windows
-FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-PASSING = FOLDER | getattr(os, "O_PATH", os.O_RDONLY)  # to pass through a folder it need not be readable
+OPEN_FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+PASSING = OPEN_FOLDER | getattr(
+    os, "O_PATH", os.O_RDONLY
+)  # to pass through a folder it need not be readable
 NEW = (
     os.O_WRONLY
     | os.O_CREAT
@@ -143,10 +145,10 @@ class OutputFolder:
 def _open_folder(real: str, make: bool) -> int:
     """Open a folder by its real path, no link followed."""
     parts = [part for part in real.split("/") if part]
-    descriptor = os.open("/", PASSING if parts else FOLDER)
+    descriptor = os.open("/", PASSING if parts else OPEN_FOLDER)
     for number, part in enumerate(parts, 1):
         try:
-            below = _open_below(part, PASSING if number < len(parts) else FOLDER, descriptor, make)
+            below = _open_below(part, PASSING if number < len(parts) else OPEN_FOLDER, descriptor, make)
         finally:
             os.close(descriptor)
         descriptor = below
@@ -163,7 +165,7 @@ def _open_below(name: str, flags: int, above: int, make: bool) -> int:
         os.mkdir(name, FOLDER_MODE, dir_fd=above)
     except FileExistsError:  # somebody was faster
         return os.open(name, flags, dir_fd=above)
-    descriptor = os.open(name, FOLDER, dir_fd=above)
+    descriptor = os.open(name, OPEN_FOLDER, dir_fd=above)
     try:
         os.fchmod(descriptor, FOLDER_MODE)
     except BaseException:

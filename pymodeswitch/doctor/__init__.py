@@ -4,15 +4,17 @@
 
     findings.py         what can be found: names, levels
     computer.py         the system below a root: files, processes
-    stick.py            a device, its entry, its storage
+    examined_stick.py   a device, its entry, its storage
     modules.py          the kernel's modules and their aliases
     drivers.py          a driver for each interface, or for the target
     holders.py          mounts, programs, drivers that hold it
     access.py           sysfs, device nodes, permissions, containers, authorization
     hazards.py          a storage driver that hangs, autosuspend
-    rules.py            udev, systemd, the last runs
+    udev_and_systemd.py udev, systemd, the last runs
     files.py            settings and device files
     python.py           compiled files, libusb
+
+Imports switching, system and below.
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ from ..host.sysfs import Sysfs
 from ..nouns.model import HUB_CLASS, AttachedDevice, Port, UsbId
 from ..switching.connector import ports_of
 from ..transport.libusb import load_backend
-from . import access, drivers, files, hazards, holders, python, rules
+from . import access, drivers, files, hazards, holders, python, udev_and_systemd
 from .computer import Computer, in_time
+from .examined_stick import ExaminedStick, look_at, targets_of
 from .findings import KINDS, Finding, Kind, Level, has_problems
 from .modules import Modules
-from .stick import Stick, look_at, targets_of
 
 LOOK_S = 5.0  # for a device; a driver that hangs may hold its lock
 
@@ -59,7 +61,7 @@ def examine(
     findings = [*found, *files.check_device_files(catalog)]
     findings += access.check_system(computer)
     findings += drivers.check_system(modules, computer)
-    findings += rules.check_system(computer)
+    findings += udev_and_systemd.check_system(computer)
     findings += holders.check_system(computer)
     findings += python.check_libusb(computer, load)
     if any(finding.name == "rules" for finding in findings):  # else nobody runs it as root
@@ -79,7 +81,7 @@ def examine(
         findings += holders.check(stick, modules, computer)
         findings += drivers.check(stick, modules, computer)
         findings += hazards.check(stick, computer)
-        findings += rules.check(stick, computer, limit=settings.switches_per_minute)
+        findings += udev_and_systemd.check(stick, computer, limit=settings.switches_per_minute)
     return tuple(findings)
 
 
@@ -103,7 +105,7 @@ def _sticks(
     port: Port | None,
     catalog: Catalog,
     computer: Computer,
-) -> list[Stick]:
+) -> list[ExaminedStick]:
     """The devices that were asked for; without an ID and a port, all that may be sticks of ours."""
     if port is not None:
         # A stick that has moved to the other port of its connector is meant, too.

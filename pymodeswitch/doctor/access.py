@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from ..nouns.model import UsbId
 from ..transport.faults import access_rule
 from .computer import Computer
+from .examined_stick import DEVICES, ExaminedStick
 from .findings import Finding
-from .stick import DEVICES, Stick
 
 NODES = "/dev/bus/usb"
 CONTAINER = "docker run -v /dev/bus/usb:/dev/bus/usb --device-cgroup-rule='c 189:* rmw' ..."  # or podman
@@ -47,7 +47,7 @@ def check_system(computer: Computer) -> Iterator[Finding]:
         yield Finding("no-kernel-events", text, "docker run --userns=host --network=host ...")
 
 
-def check(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def check(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     """Whether the kernel uses the device, and whether this user may open it."""
     yield from _authorized(stick, computer)
     node = stick.device.node
@@ -64,7 +64,7 @@ def check(stick: Stick, computer: Computer) -> Iterator[Finding]:
     yield stick.finding(name, text + beside, cure)
 
 
-def _barred(stick: Stick, node: str, computer: Computer) -> tuple[str, str, str]:
+def _barred(stick: ExaminedStick, node: str, computer: Computer) -> tuple[str, str, str]:
     """Why the device node cannot be opened: the finding's name, its text, its cure."""
     if not computer.exists(node):
         if computer.in_container:
@@ -86,7 +86,7 @@ def _overrides_modes(computer: Computer) -> bool:
     return match is None or bool(int(match[1], 16) & CAP_DAC_OVERRIDE)
 
 
-def _authorized(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def _authorized(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     guarded = computer.has_process(USBGUARD)
     if computer.read(f"{stick.folder()}/authorized") == "0":
         by = ": USBGuard runs, and blocks it" if guarded else ""
@@ -107,7 +107,7 @@ def _authorized(stick: Stick, computer: Computer) -> Iterator[Finding]:
         yield from _target_authorized(stick, computer, guarded=guarded)
 
 
-def _target_authorized(stick: Stick, computer: Computer, *, guarded: bool) -> Iterator[Finding]:
+def _target_authorized(stick: ExaminedStick, computer: Computer, *, guarded: bool) -> Iterator[Finding]:
     """Whether what it switches to will be authorized: it comes as a new device."""
     targets = stick.entry.targets if stick.entry is not None else ()
     if guarded:

@@ -36,7 +36,7 @@ class Computer:
     """A Linux system below `root`.
 
     user: effective user ID. release: kernel release, as uname has it. run: runs a program and returns its
-    output, None when it failed.
+    output, None when it failed. sleep, clock: seconds.
     """
 
     def __init__(
@@ -48,13 +48,15 @@ class Computer:
         environment: Mapping[str, str] | None = None,
         run: Callable[[Sequence[str]], str | None] | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.root = root
         self.user = _effective_user() if user is None else user
         self.release = platform.release() if release is None else release
         self.environment = os.environ if environment is None else environment
         self.run = run_program if run is None else run
-        self._sleep = sleep
+        self.sleep = sleep
+        self.clock = clock
 
     def path(self, path: str) -> str:
         """Where a path of that system is."""
@@ -125,7 +127,7 @@ class Computer:
         before = {process for process in self.processes if process.state == WAITS_FOR_A_DRIVER}
         if not before:
             return ()
-        self._sleep(A_WHILE_S)
+        self.sleep(A_WHILE_S)
         return tuple(process for process in self._processes() if process in before)
 
     def _processes(self) -> tuple[Process, ...]:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from ..nouns.model import MASS_STORAGE_CLASS, Interface, UsbId
 from .computer import Computer
+from .examined_stick import ExaminedStick
 from .findings import Finding
 from .modules import Modules
-from .stick import Stick
 
 VENDOR_CLASS, CDC_CLASS, CDC_DATA_CLASS, WIRELESS_CLASS, MISCELLANEOUS_CLASS = 0xFF, 0x02, 0x0A, 0xE0, 0xEF
 ADB = (0xFF, 0x42, 0x01)  # Android's debug bridge: for programs, never for a driver
@@ -61,7 +61,7 @@ def check_system(modules: Modules, computer: Computer) -> Iterator[Finding]:
     yield Finding("no-modules", text, cure)
 
 
-def check(stick: Stick, modules: Modules, computer: Computer) -> Iterator[Finding]:
+def check(stick: ExaminedStick, modules: Modules, computer: Computer) -> Iterator[Finding]:
     """The drivers of the interfaces, or those of the stick's target while it is in storage mode."""
     if stick.in_storage_mode:
         yield from _target(stick, modules, computer)
@@ -78,7 +78,7 @@ def check(stick: Stick, modules: Modules, computer: Computer) -> Iterator[Findin
 
 
 def _without(
-    stick: Stick, interface: Interface, modules: Modules, computer: Computer, *, useful: bool
+    stick: ExaminedStick, interface: Interface, modules: Modules, computer: Computer, *, useful: bool
 ) -> Iterator[Finding]:
     """An interface that has no driver: why, and what to do."""
     if computer.read(f"{stick.folder(interface.number)}/authorized") == "0":
@@ -107,7 +107,7 @@ def _without(
         yield stick.finding("driver-not-bound", text, f"echo {name} > /sys/bus/usb/drivers/{driver}/bind")
 
 
-def _not_loaded(stick: Stick, what: str, missing: list[str], modules: Modules) -> Finding:
+def _not_loaded(stick: ExaminedStick, what: str, missing: list[str], modules: Modules) -> Finding:
     for name in missing:
         place = modules.kept_out_by(name)
         if place is not None:
@@ -120,7 +120,13 @@ def _not_loaded(stick: Stick, what: str, missing: list[str], modules: Modules) -
 
 
 def _unknown(
-    stick: Stick, interface: Interface, what: str, modules: Modules, computer: Computer, *, useful: bool
+    stick: ExaminedStick,
+    interface: Interface,
+    what: str,
+    modules: Modules,
+    computer: Computer,
+    *,
+    useful: bool,
 ) -> Iterator[Finding]:
     """An interface that no module of this kernel takes."""
     usual = _usual(stick.device.id, interface)
@@ -167,7 +173,7 @@ def _package(module: str, computer: Computer) -> str:
     return f"use a kernel with {config} (OpenWrt: {package})"
 
 
-def _target(stick: Stick, modules: Modules, computer: Computer) -> Iterator[Finding]:
+def _target(stick: ExaminedStick, modules: Modules, computer: Computer) -> Iterator[Finding]:
     """Whether this kernel has drivers for what the stick switches to, as far as that is known."""
     entry = stick.entry
     if entry is None or not modules.folder:

@@ -12,8 +12,8 @@ from ..catalog.sources import ARCHIVE, Packed, Source, shipped_folder
 from ..device_files.names import name_problem
 from ..nouns.errors import DeviceFileError, SettingsError
 from ..planning.settings import Settings, read_settings
+from .examined_stick import ExaminedStick
 from .findings import Finding
-from .stick import Stick
 
 # What package managers and editors leave behind is meant not to be looked at.
 LEFTOVERS = (".dpkg-old", ".dpkg-dist", ".dpkg-new", ".rpmnew", ".rpmsave", ".bak", ".swp", "~")
@@ -78,7 +78,7 @@ def _rename(source: Source, name: str) -> str:
     return f"mv {shlex.quote(f'{source.path}/{name}')} {shlex.quote(f'{source.path}/{better}')}"
 
 
-def check(stick: Stick) -> Iterator[Finding]:
+def check(stick: ExaminedStick) -> Iterator[Finding]:
     """Which device file is for a stick, or why none."""
     device = stick.device
     explain = f"pymodeswitch explain {device.id} --port {device.port}"

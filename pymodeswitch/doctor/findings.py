@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from ..nouns.errors import printable
 from ..nouns.model import Port, UsbId
 
 
@@ -130,8 +131,8 @@ class Finding:
 
     def __post_init__(self) -> None:
         # Names of files, programs and strings of devices come from elsewhere.
-        object.__setattr__(self, "text", _one_line(self.text))
-        object.__setattr__(self, "cure", self.cure and _one_line(self.cure))
+        object.__setattr__(self, "text", printable(self.text))
+        object.__setattr__(self, "cure", self.cure and printable(self.cure))
 
     @property
     def level(self) -> Level:
@@ -144,10 +145,6 @@ class Finding:
         if self.port is None:
             return "system" if self.id is None else str(self.id)
         return f"{self.id} on port {self.port}" if self.id is not None else f"port {self.port}"
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def has_problems(findings: tuple[Finding, ...]) -> bool:

@@ -9,41 +9,50 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..host.port_power import PORT_SWITCH, switch_off_and_on
-from ..host.sysfs import SOUND_STATES
+from ..host.sysfs import Sysfs
+from ..nouns.model import AttachedDevice
+from ..transport.hanging_driver import hangs
+from ..transport.storage_driver import HANGS
 from .computer import Computer, Process
+from .examined_stick import ExaminedStick
 from .findings import Finding
-from .stick import Stick
 
 QUIRKS = "/sys/module/usb_storage/parameters/quirks"
 # Who does the storage driver's work; which of them is in SCSI code, only root can see.
 WORKERS = ("usb-storage", "scsi_eh_", "kworker/", "(udev-worker)")
 
 
-def check(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def check(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     """The hazards of one device."""
     yield from _hangs(stick, computer)
     yield from _autosuspend(stick, computer)
 
 
-def _hangs(stick: Stick, computer: Computer) -> Iterator[Finding]:
-    """A SCSI host that recovers, or somebody who waits in the kernel while a command is under way."""
-    signs = []
-    for host in stick.hosts:
-        state = computer.read(f"/sys/class/scsi_host/{host}/state", 4096)
-        if state not in SOUND_STATES:
-            signs.append(f"{host} is in state {state}")
-    # Without units the first command of the scan has not come back.
-    if stick.hosts and (not stick.units or any(unit.under_way > 0 for unit in stick.units)):
-        nodes = {node for unit in stick.units for node in unit.nodes}
-        users = {user for node in nodes for user in computer.open_nodes.get(node, ())}
-        stuck = [p for p in computer.waiting if p in users or _does_scsi(p, computer)]
-        signs += [f"{process.name} waits in the kernel" for process in stuck]
-    if signs:
-        text = f"the storage driver hangs: {'; '.join(dict.fromkeys(signs))}; unplug the stick"
-        yield stick.finding("storage-hangs", text, _unplug_by_command(stick, computer))
+class _StorageDriver:
+    """The computer as `hanging_driver.hangs` looks at it."""
+
+    def __init__(self, computer: Computer) -> None:
+        self._sysfs = Sysfs(computer.path("/sys"))
+        self.now, self.sleep = computer.clock, computer.sleep
+
+    def storage_command(self, device: AttachedDevice) -> tuple[str, ...] | None:
+        """The command that is under way, as sysfs shows it."""
+        return self._sysfs.storage_command(device)
 
 
-def _unplug_by_command(stick: Stick, computer: Computer) -> str | None:
+def _hangs(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
+    """By the rule that a switch goes by; beside it, who waits in the kernel for the command."""
+    if not hangs(_StorageDriver(computer), stick.device):
+        return
+    nodes = {node for unit in stick.units for node in unit.nodes}
+    users = {user for node in nodes for user in computer.open_nodes.get(node, ())}
+    stuck = [process for process in computer.waiting if process in users or _does_scsi(process, computer)]
+    who = "; ".join(dict.fromkeys(f"{process.name} waits in the kernel" for process in stuck))
+    text = f"{HANGS}{who and f' ({who})'}; unplug the stick"
+    yield stick.finding("storage-hangs", text, _unplug_by_command(stick, computer))
+
+
+def _unplug_by_command(stick: ExaminedStick, computer: Computer) -> str | None:
     """The port is switched off and on, and usb-storage told to ignore the stick from then on.
 
     Since Linux 6.0 (a port's `disable`). It ends all that hangs at once, as pulling the stick out does;
@@ -65,7 +74,7 @@ def _does_scsi(process: Process, computer: Computer) -> bool:
     return not stack or "scsi" in stack or "usb_stor" in stack
 
 
-def _autosuspend(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def _autosuspend(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     power = f"{stick.folder()}/power"
     if computer.read(f"{power}/control") != "auto":
         return

@@ -13,9 +13,9 @@ from ..host.sysfs import Sysfs
 from ..modem.examination import modem_manager_cures
 from ..modem.places import MODEM_MANAGER, Places
 from .computer import Computer, Process
+from .examined_stick import ExaminedStick
 from .findings import Finding
 from .modules import Modules
-from .stick import Stick
 
 UDISKS = "udisksd"
 
@@ -27,7 +27,7 @@ def check_system(computer: Computer) -> Iterator[Finding]:
         yield Finding("holders-unseen", text, "sudo pymodeswitch doctor")
 
 
-def check(stick: Stick, modules: Modules, computer: Computer) -> Iterator[Finding]:
+def check(stick: ExaminedStick, modules: Modules, computer: Computer) -> Iterator[Finding]:
     """Everybody who holds one device."""
     yield from _claimed(stick, computer)
     if not stick.in_storage_mode:
@@ -46,7 +46,7 @@ def check(stick: Stick, modules: Modules, computer: Computer) -> Iterator[Findin
         yield stick.finding("storage-free", _storage_driver(stick, modules))
 
 
-def _storage_driver(stick: Stick, modules: Modules) -> str:
+def _storage_driver(stick: ExaminedStick, modules: Modules) -> str:
     """Which driver has the storage, or why none has it. All of that is fine."""
     drivers = {i.driver for i in stick.device.interfaces if i.driver is not None}
     if drivers:
@@ -58,7 +58,7 @@ def _storage_driver(stick: Stick, modules: Modules) -> str:
     return f"no storage driver has it{why}: nobody holds it"
 
 
-def _claimed(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def _claimed(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     numbers = [str(i.number) for i in stick.device.interfaces if i.driver == "usbfs"]
     holders = _others(computer, stick.device.node)
     if numbers:
@@ -67,7 +67,7 @@ def _claimed(stick: Stick, computer: Computer) -> Iterator[Finding]:
         yield stick.finding("held-by-program", text, _end(holders))
 
 
-def _mounted(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def _mounted(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     """Mounts by the number of the block device, swap by its node; and what device-mapper makes of it."""
     numbers = {number: name for unit in stick.units for name, number in unit.disks.items() if number}
     for line in computer.read("/proc/self/mountinfo", 1 << 24).splitlines():
@@ -87,14 +87,14 @@ def _mounted(stick: Stick, computer: Computer) -> Iterator[Finding]:
             yield stick.finding("mounted", text, f"dmsetup remove {shlex.quote(above)}")
 
 
-def _open(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def _open(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     for node in dict.fromkeys(node for unit in stick.units for node in unit.nodes):
         holders = _others(computer, node)
         if holders:
             yield stick.finding("storage-open", f"{_who(holders)} has {node} open", _end(holders))
 
 
-def _ports(stick: Stick, computer: Computer) -> Iterator[Finding]:
+def _ports(stick: ExaminedStick, computer: Computer) -> Iterator[Finding]:
     """Programs that use the modem: often wanted (ModemManager), and often why AT gets no answer."""
     nodes = Sysfs(computer.path("/sys")).nodes(stick.device)
     cures = "; ".join(modem_manager_cures(stick.device))

@@ -20,7 +20,7 @@ MODPROBE_FOLDERS = (
 )
 MOST_ALIASES = 32 << 20  # bytes; Debian's modules.alias has 1.3 MB
 # What `install NAME COMMAND` runs where it is there to keep a module out.
-REFUSALS = ("false", "true", ":", "nologin")
+REFUSING_PROGRAMS = ("false", "true", ":", "nologin")
 
 # `usb:v12D1p*d*dc*dsc*dp*icFFisc02ip12in*`: vendor, product, interface class.
 _USB_ALIAS = re.compile(r"usb:v([^p]+)p([^d]+)d.*?ic(\*|[0-9A-F]{2})isc")
@@ -126,7 +126,9 @@ class Modules:
         for path, words in self._modprobe_lines:
             if words[:1] == ["blacklist"] and [_plain(word) for word in words[1:2]] == [name]:
                 return path
-            refused = words[:1] == ["install"] and os.path.basename("".join(words[2:3])) in REFUSALS
+            refused = (
+                words[:1] == ["install"] and os.path.basename("".join(words[2:3])) in REFUSING_PROGRAMS
+            )
             if refused and _plain(words[1]) == name:
                 return path
         return None

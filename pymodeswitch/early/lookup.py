@@ -2,7 +2,7 @@
 
 import os
 
-from .stick import Stick
+from .plugged_stick import PluggedStick
 
 MOST_HEAD, MOST_LINE = 1 << 20, 1 << 13  # bytes of the head, and of a line
 LOOK = 1 << 10  # so many for one look at a key: most lines are much shorter
@@ -92,7 +92,7 @@ class Table:
         return found
 
 
-def decide(stick: Stick, table: Table) -> tuple[list[str], str]:
+def decide(stick: PluggedStick, table: Table) -> tuple[list[str], str]:
     """The steps for a device, or [NOTHING] or [ASK]; and the path of the entry."""
     for key in (stick.id, f"{stick.id[:5]}*"):
         for path, steps, *conditions in table.lines(key):
@@ -101,14 +101,14 @@ def decide(stick: Stick, table: Table) -> tuple[list[str], str]:
     return [NOTHING], ""
 
 
-def _fits(stick: Stick, condition: str) -> bool:
+def _fits(stick: PluggedStick, condition: str) -> bool:
     """Whether a string of the device holds a value; catalog/matching.py says how they are compared."""
     key, _, value = condition.partition("=")
     text = stick.text(STRINGS[key])
     return value != "?" and (value in text or value.replace("_", " ") in text)
 
 
-def _way(stick: Stick, steps: str, conditions: list[str]) -> list[str]:
+def _way(stick: PluggedStick, steps: str, conditions: list[str]) -> list[str]:
     """What an entry that fits has us do."""
     asks = steps == ASK or not stick.interfaces
     for condition in conditions:

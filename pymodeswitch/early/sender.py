@@ -12,7 +12,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock, ioctl
 from time import monotonic
 
 from .lookup import ASK, NOTHING, STRINGS, Table, decide
-from .stick import Stick, text
+from .plugged_stick import PluggedStick, text
 from .usbfs import OWN, Device, is_usable
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ MOST_STATE = 1 << 16  # bytes
 class Port:
     """The state of a stick's port below /run: its lock, the times of its switches, its mark. OSError."""
 
-    def __init__(self, state: str, stick: Stick) -> None:
+    def __init__(self, state: str, stick: PluggedStick) -> None:
         os.makedirs(f"{state}/{MARKS}", mode=0o755, exist_ok=True)
         self._state, self._port = state, stick.port
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -64,12 +64,14 @@ class Port:
         os.pwrite(self._file, data, 0)
         return True
 
-    def is_marked(self, stick: Stick) -> bool:
+    def is_marked(self, stick: PluggedStick) -> bool:
         """Whether there is a mark of this very stay of a device."""
         first = text(f"{self._state}/{MARKS}/{self._port}").partition("\n")[0]
         return first == _name(stick)
 
-    def mark(self, stick: Stick, state: str, entry: str, drivers: "list[int]", error: int = 0) -> None:
+    def mark(
+        self, stick: PluggedStick, state: str, entry: str, drivers: "list[int]", error: int = 0
+    ) -> None:
         """Leave word for the judge, all of it or nothing; switching/marks.py reads it."""
         lines = [
             _name(stick),
@@ -91,7 +93,7 @@ class Port:
         os.rename(part, f"{self._state}/{MARKS}/{self._port}")
 
 
-def _name(stick: Stick) -> str:
+def _name(stick: PluggedStick) -> str:
     return f"stick {stick.id} {stick.bus} {stick.number}"
 
 
@@ -109,7 +111,7 @@ def handle(
     sysfs, dev: their roots. state, table: their paths. call: ioctl(2). OSError, ValueError for a device
     that has left.
     """
-    stick = Stick(sysfs, port)
+    stick = PluggedStick(sysfs, port)
     steps, entry, limit = _look_up(stick, table)
     if steps == [NOTHING]:
         return "nothing"
@@ -133,7 +135,7 @@ def handle(
         own.close()
 
 
-def _look_up(stick: Stick, path: str) -> "tuple[list[str], str, int]":
+def _look_up(stick: PluggedStick, path: str) -> "tuple[list[str], str, int]":
     """The steps for a device, the path of the entry, and the limit of a port."""
     try:
         table = Table(path)
@@ -149,7 +151,9 @@ def _look_up(stick: Stick, path: str) -> "tuple[list[str], str, int]":
         table.close()
 
 
-def _send(own: Port, stick: Stick, device: Device, steps: "list[str]", entry: str, limit: int) -> str:
+def _send(
+    own: Port, stick: PluggedStick, device: Device, steps: "list[str]", entry: str, limit: int
+) -> str:
     drivers = device.drivers()
     if OWN in drivers.values():  # another program has claimed it
         own.mark(stick, "asked", entry, [])

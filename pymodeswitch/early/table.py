@@ -40,14 +40,15 @@ from ..nouns import steps
 from ..nouns.errors import DeviceFileError, ModeSwitchError
 from ..nouns.model import LEGACY_MODE, MBIM_MODE, AttachedDevice, DeviceFile, Entry, Interface, Port, UsbId
 from ..nouns.record import replace
+from ..nouns.steps import CBW_SIGNATURE
 from ..planning import settings as settings_module
 from ..planning.modes import is_in_mode_of
-from ..planning.plan import CBW_SIGNATURE, make_plan
+from ..planning.plan import make_plan
 from ..planning.policy import decide_by
 from ..planning.settings import Settings, read_settings
 from . import sender
 from .lookup import ASK, MOST_LINE, NOTHING
-from .stick import names
+from .plugged_stick import names
 
 # Numbers that no device has stand for what is the device's own.
 FIRST_INTERFACE, FIRST_OUT, FIRST_IN = 0x1FF, 0x101, 0x181
@@ -117,7 +118,7 @@ def _state(path: str) -> str:
 
 def _lines(catalog: Catalog, settings: Settings) -> list[str]:
     lines = []
-    for found in catalog.survey():
+    for found in catalog.ranked_files():
         candidate = found.candidate
         if found.hidden_by is not None:
             continue

@@ -9,7 +9,7 @@ import os
 import sys
 from time import monotonic, sleep
 
-from .stick import Interface, Stick
+from .plugged_stick import Interface, PluggedStick
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Device:
     started: something that may switch it was tried. error: the last error number, 0 for none.
     """
 
-    def __init__(self, stick: Stick, node: int, call: "Callable[..., int]") -> None:
+    def __init__(self, stick: PluggedStick, node: int, call: "Callable[..., int]") -> None:
         self._stick = stick
         self._node = node
         self._ioctl = call

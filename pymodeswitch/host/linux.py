@@ -45,7 +45,7 @@ class LinuxHost:
         state_folder: str | None = None,
     ) -> None:
         self._sysfs = Sysfs(sysfs)
-        self.state_folder: str | None = run_folder.FOLDER if state_folder is None else state_folder
+        self.state_folder: str | None = run_folder.RUN_FOLDER if state_folder is None else state_folder
         self._backend = backend
         self._events: KernelEvents | None = None
 
@@ -79,7 +79,7 @@ class LinuxHost:
         self, device: AttachedDevice, unit: StorageUnit, cdb: bytes, length: int, timeout_ms: int
     ) -> None:
         from ..transport.faults import Fault, UsbFault
-        from ..transport.sg_io import open_unit, send
+        from ..transport.sg_io import open_unit, send_command
 
         for looks_left in reversed(range(NODE_LOOKS)):
             try:
@@ -96,7 +96,7 @@ class LinuxHost:
             units = self._sysfs.storage_units(now) if now is not None and now.same_stay(device) else ()
             if not any(other.lun == unit.lun and node in other.nodes for other in units):
                 raise UsbFault(Fault.GONE, "SG_IO")
-            send(file, cdb, length, timeout_ms)
+            send_command(file, cdb, length, timeout_ms)
         finally:
             os.close(file)
 

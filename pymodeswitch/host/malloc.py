@@ -1,4 +1,4 @@
-"""One heap for all threads: glibc gives each of them one of its own, which holds hardly anything here.
+"""Tells malloc to share one arena: glibc gives each thread one of its own, which holds hardly anything here.
 
 For programs of ours, not for the library: the heap is the whole process's.
 """

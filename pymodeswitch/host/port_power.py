@@ -1,4 +1,4 @@
-"""A stick whose storage driver hangs is cut off at its port, and comes back.
+"""Switches a port off and on: so a stick whose storage driver hangs is cut off, and comes back.
 
 The port of a hub has a switch in sysfs, `disable` (Linux 6.0, Documentation/ABI/testing/sysfs-bus-usb). Off
 is for the kernel as if the stick were pulled out: what waits for the stick ends at once. What else was

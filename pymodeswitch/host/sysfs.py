@@ -150,7 +150,7 @@ class Sysfs:
     def scsi_strings(self, device: AttachedDevice) -> tuple[str, str, str] | None:
         """SCSI vendor, model and revision as the storage driver read them; None before it has."""
         for interface in device.interfaces:
-            for path in self._units(device, interface.number):
+            for path in self.scsi_units(device, interface.number):
                 try:
                     return _read(path, "vendor"), _read(path, "model"), _read(path, "rev")
                 except OSError:
@@ -161,7 +161,7 @@ class Sysfs:
         """The units that have a node by now; the nodes of the sg driver come first."""
         units = []
         for interface in device.interfaces:
-            for path in self._units(device, interface.number):
+            for path in self.scsi_units(device, interface.number):
                 nodes = tuple(
                     (name, _optional(os.path.join(path, kind, name), "dev"))
                     for kind in ("scsi_generic", "block")
@@ -178,18 +178,20 @@ class Sysfs:
         that is not a sound one says that the kernel is about to end them (port_power.py).
         """
         for interface in device.interfaces:
-            for host in _below(
-                self._interface(device.port, device.configuration, interface.number), "host"
-            ):
+            for host in self.scsi_hosts(device, interface.number):
                 folder = os.path.join(host, "scsi_host", os.path.basename(host))
                 busy, state = _optional(folder, "host_busy"), _optional(folder, "state")
                 if busy not in NOT_BUSY or state not in SOUND_STATES:
-                    units = self._units(device, interface.number)
+                    units = self.scsi_units(device, interface.number)
                     # A unit that is still being asked what it is has no folder, and no counter, yet.
                     return (host, *(_optional(unit, "iodone_cnt") for unit in units))
         return None
 
-    def _units(self, device: AttachedDevice, interface: int) -> list[str]:
+    def scsi_hosts(self, device: AttachedDevice, interface: int) -> list[str]:
+        """Folders of the SCSI hosts that a storage driver has made of an interface: one, or none."""
+        return _below(self._interface(device.port, device.configuration, interface), "host")
+
+    def scsi_units(self, device: AttachedDevice, interface: int) -> list[str]:
         """Folders of the SCSI units (HOST:CHANNEL:TARGET:LUN) below an interface."""
         return _below(self._interface(device.port, device.configuration, interface), "host", "target", "")
 

@@ -9,12 +9,12 @@
                     returns.py (what came back), recognition.py (methods with a name), doubts.py (how sure),
                     known.py (what the catalogue has), replay.py (the proof, on a virtual stick)
     lesson.py       the answer, as a device file that says why
-    polite_stick.py    a capture by usbmon
+    recording.py    a capture by usbmon
     ladder.py       what to try on an unknown stick, in which order
     checks.py       before that: which stick is meant, and whether it is a drive (drive.py)
     trying.py       the guided try
     facts.py        the report; privacy.py says what may stand in it
 
-Imports catalog, switching and what is below them. What switches is sent by `switch()` alone; `drive.py`
+Imports switching, virtual and below. What switches is sent by `switch()` alone; `drive.py`
 asks a stick what it is.
 """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..nouns.model import UsbId
-from .commands import CBW_LENGTH, ORDINARY, is_ordinary, is_ordinary_request
+from ..nouns.steps import CBW_LENGTH, CBW_SIGNATURE, CSW_SIGNATURE
+from .commands import ORDINARY, is_ordinary, is_ordinary_request
 from .packets import CONTROL, DONE, GONE, OTHER, SETUP_BYTES
 from .stays import COMMAND, CONFIGURATION, KEPT_CONFIGURATIONS, RAW, REQUEST, Sent, Stay, strings_of
 
@@ -235,7 +236,7 @@ class Bus:
     def _out(self, packet: Packet, stay: Stay) -> None:
         data, endpoint, length = packet.data, packet.endpoint, packet.length
         left = stay.data_left.get(endpoint, 0)
-        is_cbw = length == CBW_LENGTH and data[:4] == b"USBC"
+        is_cbw = length == CBW_LENGTH and data[:4] == CBW_SIGNATURE
         if left and not (is_cbw and left != CBW_LENGTH):
             stay.data_left[endpoint] = max(0, left - length)
             stay.counts["data"] += 1
@@ -281,7 +282,7 @@ class Bus:
 
     def _inquiry(self, stay: Stay, data: bytes) -> None:
         """Standard INQUIRY data (SPC-4, 6.4.2); texts of usbmon lack the revision."""
-        if len(data) < 32 or data[:4] == b"USBS":
+        if len(data) < 32 or data[:4] == CSW_SIGNATURE:
             return
         stay.asked_inquiry = False
         stay.scsi_type = data[0] & 0x1F

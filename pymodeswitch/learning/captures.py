@@ -84,7 +84,7 @@ def _framed(path: str, file: Bounded, name: str, frames: Iterator[Frame]) -> Cap
     first = next((frame for frame in frames if _is_known(frame.link, refused)), None)
     if first is None:
         raise CaptureError(f"{path}: {_why_nothing(refused)}")
-    windows = first.link == usbpcap.LINK
+    windows = first.link == usbpcap.LINKTYPE_USBPCAP
     how = "USBPcap" if windows else "usbmon"
     info = CaptureInfo(f"{name} of {how}", "Windows" if windows else "Linux", shows_ports=not windows)
 
@@ -101,7 +101,7 @@ def _framed(path: str, file: Bounded, name: str, frames: Iterator[Frame]) -> Cap
 
 
 def _is_known(link: int, refused: set[int]) -> bool:
-    if link in usbmon.LINKS or link == usbpcap.LINK:
+    if link in usbmon.LINKS or link == usbpcap.LINKTYPE_USBPCAP:
         return True
     refused.add(link)
     return False
@@ -122,7 +122,7 @@ def _decode(frame: Frame) -> Packet | None:
     size = usbmon.LINKS.get(link)
     if size is not None:
         return usbmon.decode(data, size, order, seconds)
-    return usbpcap.decode(data, seconds) if link == usbpcap.LINK else None
+    return usbpcap.decode(data, seconds) if link == usbpcap.LINKTYPE_USBPCAP else None
 
 
 def _text(head: bytes) -> str | None:

@@ -5,8 +5,6 @@ Sources: USB 2.0, 9.4; Bulk-Only Transport 1.0, 3; SPC-4, SBC-3 and MMC-5 for th
 
 from __future__ import annotations
 
-CBW_LENGTH = 31
-
 # Operation codes that storage drivers and what runs above them send.
 ORDINARY = frozenset(
     bytes.fromhex(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_RECORD = 1 << 20  # bytes; libpcap's own bound is a quarter of it
-MAX_BYTES = 256 << 20  # of a capture, decompressed
+MAX_CAPTURE_BYTES = 256 << 20  # of a capture, decompressed
 MAX_PACKETS = 4_000_000  # twice what 100 MB of the shortest ones are
 BUFFER = 1 << 20
 HEAD = 1 << 16  # bytes that tell what a file is; a mail has its own head before a quoted capture
@@ -45,17 +45,17 @@ class Frame(NamedTuple):
 
 
 class Bounded:
-    """A binary file of which MAX_BYTES at most are read. `notes` says what was left out."""
+    """A binary file of which MAX_CAPTURE_BYTES at most are read. `notes` says what was left out."""
 
     def __init__(self, file: io.BufferedIOBase) -> None:
         self._read = file.read
-        self._left = MAX_BYTES
+        self._left = MAX_CAPTURE_BYTES
         self.notes: list[str] = []
 
     def read(self, size: int) -> bytes:
         """So many bytes, fewer at the end or at the bound."""
         if size > self._left:
-            self.note(f"only the first {MAX_BYTES >> 20} MiB were read")
+            self.note(f"only the first {MAX_CAPTURE_BYTES >> 20} MiB were read")
             return b""
         self._left -= size
         return self._read(size)

@@ -12,7 +12,7 @@ from .stays import CONFIGURATION, REQUEST
 
 if TYPE_CHECKING:
     from .bus import Bus
-    from .inference import Candidate, Lesson
+    from .inference import Lesson, SuspectedCommands
 
 SOON_S = 5.0  # between the command and the leave
 BY_HAND_S = 3.0  # who pulls a stick out after an eject is slower
@@ -38,13 +38,13 @@ RECORD_LONGER = "Record again, and stop only when the modem has shown up."
 SEND_REPORT = "Please send us the report."
 
 
-def weigh(lesson: Lesson, bus: Bus) -> None:
+def add_doubts(lesson: Lesson, bus: Bus) -> None:
     """Note all doubts about a lesson, and the questions that follow from them."""
-    _weigh_ids(lesson)
+    _doubt_ids(lesson)
     if lesson.after is lesson.before:
-        _weigh_configuration(lesson)
+        _doubt_configuration(lesson)
         return
-    _weigh_return(lesson)
+    _doubt_return(lesson)
     if not lesson.candidates:
         lesson.doubt("low", "only ordinary commands were sent before it left")
         lesson.questions.append(NOTHING_UNUSUAL)
@@ -53,12 +53,12 @@ def weigh(lesson: Lesson, bus: Bus) -> None:
     if len(lesson.candidates) > 1:
         lesson.doubt("low", "several commands may have been the one")
         lesson.questions.append(WHICH)
-    _weigh_commands(lesson, nearest)
-    _weigh_leave(lesson, nearest, bus)
+    _doubt_commands(lesson, nearest)
+    _doubt_leave(lesson, nearest, bus)
     _note_drivers(lesson, nearest, bus)
 
 
-def _weigh_ids(lesson: Lesson) -> None:
+def _doubt_ids(lesson: Lesson) -> None:
     before = lesson.before
     if lesson.initial is None:
         lesson.doubt("low", "the ID before the switch is not in the capture, which began too late")
@@ -69,7 +69,7 @@ def _weigh_ids(lesson: Lesson) -> None:
         lesson.doubt("low", "the capture does not show that it was a storage device")
 
 
-def _weigh_configuration(lesson: Lesson) -> None:
+def _doubt_configuration(lesson: Lesson) -> None:
     before = lesson.before
     if before.interface_class() is None:
         lesson.doubt("medium", "the class that it had before is not in the capture")
@@ -85,7 +85,7 @@ def _weigh_configuration(lesson: Lesson) -> None:
         lesson.doubt("medium", "other unusual commands were sent shortly before")
 
 
-def _weigh_return(lesson: Lesson) -> None:
+def _doubt_return(lesson: Lesson) -> None:
     before, after, come = lesson.before, lesson.after, lesson.come
     if after is None or come is None or lesson.left is None:
         return
@@ -109,7 +109,7 @@ def _weigh_return(lesson: Lesson) -> None:
         lesson.doubt("medium", "that it left shows only in that nothing was heard of it any more")
 
 
-def _weigh_commands(lesson: Lesson, nearest: Candidate) -> None:
+def _doubt_commands(lesson: Lesson, nearest: SuspectedCommands) -> None:
     """Doubts about the likeliest candidate itself."""
     commands, recognised = nearest.commands, nearest.recognised
     if any(sent.is_cut for sent in commands):
@@ -142,7 +142,7 @@ def _weigh_commands(lesson: Lesson, nearest: Candidate) -> None:
         )
 
 
-def _weigh_leave(lesson: Lesson, nearest: Candidate, bus: Bus) -> None:
+def _doubt_leave(lesson: Lesson, nearest: SuspectedCommands, bus: Bus) -> None:
     """Doubts about what the leave and the return have to do with it."""
     commands, gap = nearest.commands, nearest.before_leave
     before, after = lesson.before, lesson.after
@@ -172,7 +172,7 @@ def _weigh_leave(lesson: Lesson, nearest: Candidate, bus: Bus) -> None:
         lesson.doubt("low", "an eject, and then other storage: plugged in by hand, perhaps")
 
 
-def _note_drivers(lesson: Lesson, nearest: Candidate, bus: Bus) -> None:
+def _note_drivers(lesson: Lesson, nearest: SuspectedCommands, bus: Bus) -> None:
     """Say where Linux does it by itself: then the device file is right, and of no use there."""
     last = nearest.commands[-1]
     if bus.info.system != "Linux":

@@ -14,7 +14,7 @@ from ..host.sysfs import configuration_values, names_in, parse_interfaces
 from ..nouns.errors import ModeSwitchError
 from ..nouns.log import Logger
 from ..nouns.model import MASS_STORAGE_CLASS
-from ..nouns.steps import BULK_TIMEOUT_MS, CSW_LENGTH
+from ..nouns.steps import BULK_TIMEOUT_MS, CSW_LENGTH, INQUIRY_LENGTH
 from ..planning.bulk_only import build_cbw
 from ..transport.faults import UsbFault
 
@@ -141,8 +141,10 @@ def _give_back(transport: Transport, interface: int) -> None:
 
 
 def _answers(transport: Transport, interface: Interface) -> Drive:
-    inquiry, _ = _command(transport, interface, bytes([INQUIRY, 0, 0, 0, 36, 0]), 36)
-    if len(inquiry) < 36:
+    inquiry, _ = _command(
+        transport, interface, bytes([INQUIRY, 0, 0, 0, INQUIRY_LENGTH, 0]), INQUIRY_LENGTH
+    )
+    if len(inquiry) < INQUIRY_LENGTH:
         return Drive()
     kind = inquiry[0] & 0x1F
     if kind != DISK:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..nouns.model import MASS_STORAGE_CLASS
-from ..nouns.record import Choice
-from .doubts import weigh
+from ..nouns.record import TextEnum
+from .doubts import add_doubts
 from .recognition import Recognised, recognise
 from .returns import Return, leave_of, pair
 from .stays import CONFIGURATION, Sent, Stay
@@ -27,7 +27,7 @@ SERIES_S = 1.0  # commands that follow each other so fast belong together
 NEW_S = 2.0  # what was sent again and again, and first longer ago than this, did nothing
 
 
-class Confidence(Choice):
+class Confidence(TextEnum):
     """How sure an answer is."""
 
     HIGH = "high"
@@ -35,7 +35,7 @@ class Confidence(Choice):
     LOW = "low"
 
 
-class Candidate(NamedTuple):
+class SuspectedCommands(NamedTuple):
     """Commands that may have switched the stick. before_leave: seconds; None where it did not leave."""
 
     commands: tuple[Sent, ...]
@@ -56,7 +56,7 @@ class Lesson:
     before: Stay
     after: Stay | None
     left: tuple[float, str] | None
-    candidates: list[Candidate]
+    candidates: list[SuspectedCommands]
     come: Return | None = None
     confidence: Confidence = Confidence.HIGH
     doubts: list[str] = field(default_factory=list)
@@ -100,7 +100,7 @@ def infer(bus: Bus, given_id: UsbId | None = None, given_target: UsbId | None = 
         if lesson is None:
             continue
         _identify(lesson, given_id, given_target)
-        weigh(lesson, bus)
+        add_doubts(lesson, bus)
         lessons.append(lesson)
     order = list(Confidence)
     lessons.sort(key=lambda lesson: (not lesson.is_learned, order.index(lesson.confidence)))
@@ -119,7 +119,7 @@ def _in_place(stay: Stay) -> Lesson | None:
     before, after = stay.interface_class(), stay.interface_class(last.message[2])
     if after is None or after in (MASS_STORAGE_CLASS, before):
         return None
-    return Lesson(stay, stay, None, [Candidate((last,), recognise([last], None), None)])
+    return Lesson(stay, stay, None, [SuspectedCommands((last,), recognise([last], None), None)])
 
 
 def _by_leave(bus: Bus, stay: Stay, returns: dict[int, Return]) -> Lesson | None:
@@ -166,11 +166,11 @@ def _unfinished(bus: Bus, stay: Stay) -> Lesson | None:
     return Lesson(stay, None, None, [_candidate(stay, group, None) for group in groups])
 
 
-def _candidate(stay: Stay, group: list[Sent], left: float | None) -> Candidate:
+def _candidate(stay: Stay, group: list[Sent], left: float | None) -> SuspectedCommands:
     storage = (interface for interface in stay.interfaces() if interface[1] == MASS_STORAGE_CLASS)
     bulk_out = next((interface[4] for interface in storage), None)
     before_leave = None if left is None else max(0.0, left - group[-1].seconds)
-    return Candidate(tuple(group), recognise(group, bulk_out), before_leave)
+    return SuspectedCommands(tuple(group), recognise(group, bulk_out), before_leave)
 
 
 def _groups(stay: Stay, left: float) -> tuple[list[list[Sent]], list[Sent]]:

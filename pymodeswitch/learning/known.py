@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..device_files.keys import SPECIAL_METHODS
 from ..nouns.record import replace
+from ..nouns.steps import CBW_LENGTH, CBW_SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from ..catalog.catalog import Catalog
     from ..nouns.model import DeviceFile, Entry, UsbId
 
-CBW_SIGNATURE, CBW_LENGTH = b"USBC", 31
 COMMON_TAG = bytes.fromhex("12345678")  # what most public device files have
 
 

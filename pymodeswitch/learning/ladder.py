@@ -57,7 +57,7 @@ EVERYWHERE = frozenset(
 )
 
 
-class Step(NamedTuple):
+class Rung(NamedTuple):
     """One try.
 
     harm: "A", "B" or "C". device_file: what is sent; None only waits. why: where it comes from.
@@ -74,7 +74,7 @@ class Step(NamedTuple):
         return self.device_file is not None and not self.device_file.detach_storage_only
 
 
-class Stick(NamedTuple):
+class UnknownStick(NamedTuple):
     """What of a stick decides on its ladder.
 
     strings: of USB and SCSI. configurations: values with the class of interface 0, but for the active one.
@@ -88,34 +88,34 @@ class Stick(NamedTuple):
     is_disk: bool | None = None
 
 
-def ladder(knowledge: Knowledge, stick: Stick) -> list[Step]:
+def ladder(knowledge: Knowledge, stick: UnknownStick) -> list[Rung]:
     """The steps for a stick, the first one first; each is a different one."""
     vendors = {stick.id.vendor, REBRANDED.get(stick.scsi_vendor.upper(), stick.id.vendor)}
     steps = [
-        Step(HARMLESS, "wait: some switch by themselves", None, "harmless"),
+        Rung(HARMLESS, "wait: some switch by themselves", None, "harmless"),
         *_harmless(knowledge, vendors, stick),
     ]
     # Each plan detaches it on its way; what comes of that alone is looked at last.
     steps.append(
-        Step(HARMLESS, "detach the storage driver", DeviceFile(detach_storage_only=True), "harmless")
+        Rung(HARMLESS, "detach the storage driver", DeviceFile(detach_storage_only=True), "harmless")
     )
     steps += _of_vendors(knowledge, vendors, stick)
     if stick.is_disk is not True:
         steps += _of_others(knowledge, vendors, stick)
-    found: dict[DeviceFile | None, Step] = {}
+    found: dict[DeviceFile | None, Rung] = {}
     for step in steps:
         found.setdefault(step.device_file, step)
     return list(found.values())
 
 
-def _harmless(knowledge: Knowledge, vendors: set[int], stick: Stick) -> list[Step]:
+def _harmless(knowledge: Knowledge, vendors: set[int], stick: UnknownStick) -> list[Rung]:
     """The eject and the other configurations; first what more of the vendor's sticks take."""
     own = Counter(method.name for entry, method in knowledge.methods if entry.id.vendor in vendors)
     count = sum(1 for _, other in knowledge.methods if other == Method("StandardEject"))
     why = f"{count} of {len(knowledge.methods)} device files"
-    eject = Step(HARMLESS, "eject", DeviceFile(standard_eject=True), why)
+    eject = Rung(HARMLESS, "eject", DeviceFile(standard_eject=True), why)
     others = [
-        Step(
+        Rung(
             HARMLESS,
             f"select configuration {value} (class {shown:02x})",
             DeviceFile(configuration=value),
@@ -127,7 +127,7 @@ def _harmless(knowledge: Knowledge, vendors: set[int], stick: Stick) -> list[Ste
     return [*others, eject] if own["Configuration"] > own["StandardEject"] else [eject, *others]
 
 
-def _of_vendors(knowledge: Knowledge, vendors: set[int], stick: Stick) -> list[Step]:
+def _of_vendors(knowledge: Knowledge, vendors: set[int], stick: UnknownStick) -> list[Rung]:
     """The vendor's own methods, the commonest first."""
     own = [(entry, method) for entry, method in knowledge.methods if entry.id.vendor in vendors]
     counts = Counter(method for _, method in own)
@@ -137,7 +137,7 @@ def _of_vendors(knowledge: Knowledge, vendors: set[int], stick: Stick) -> list[S
         device_file = keys_of(method, own_vendor=True)
         if device_file is not None:
             why = f"{counts[method]} of {len(own)} device files of this vendor"
-            steps.append(Step(OF_VENDOR, str(method), device_file, why))
+            steps.append(Rung(OF_VENDOR, str(method), device_file, why))
     return steps[:MOST]
 
 
@@ -145,7 +145,7 @@ def _global_count(knowledge: Knowledge, method: Method) -> int:
     return -sum(1 for _, other in knowledge.methods if other == method)
 
 
-def _of_others(knowledge: Knowledge, vendors: set[int], stick: Stick) -> list[Step]:
+def _of_others(knowledge: Knowledge, vendors: set[int], stick: UnknownStick) -> list[Rung]:
     """Commands of other vendors that share a name with the stick; all of them for a vendor of modems."""
     is_modem_vendor = any(entry.id.vendor in vendors for entry, _ in knowledge.methods)
     names = _words(stick.strings)
@@ -161,7 +161,7 @@ def _of_others(knowledge: Knowledge, vendors: set[int], stick: Stick) -> list[St
         device_file = keys_of(method, own_vendor=False)
         if device_file is not None:
             why = f"{counts[method]} device files of other vendors"
-            steps.append(Step(OF_OTHERS, str(method), device_file, why))
+            steps.append(Rung(OF_OTHERS, str(method), device_file, why))
     return steps[:MOST]
 
 
@@ -222,7 +222,7 @@ def tries_until(knowledge: Knowledge, entry: Entry, method: Method) -> int | Non
     rest = type(knowledge)(other for other in knowledge.entries if other is not entry)
     configuration = entry.device_file.configuration
     others = ((configuration, 0xFF),) if configuration else ()
-    sent = [step for step in ladder(rest, Stick(entry.id, configurations=others)) if step.sends]
+    sent = [step for step in ladder(rest, UnknownStick(entry.id, configurations=others)) if step.sends]
     for number, step in enumerate(sent, 1):
         if step.device_file is not None and method_of(step.device_file) == method:
             return number

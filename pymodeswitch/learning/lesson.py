@@ -10,7 +10,7 @@ from ..nouns.record import replace
 from .doubts import why
 from .inference import Lesson
 from .known import Knowledge, method_of
-from .privacy import masked
+from .privacy import masked, one_line
 
 if TYPE_CHECKING:
     from typing import Any
@@ -126,20 +126,16 @@ def text(lesson: Lesson, info: CaptureInfo, knowledge: Knowledge | None = None) 
     if first is not None:
         for other in files[1:]:
             comments += ["if that does not switch it, perhaps this does:", *_lines(other)]
-        return write(replace(first, comments=tuple(map(_one_line, comments))))
+        return write(replace(first, comments=tuple(map(one_line, comments))))
     if files:
         comments.append("not sure enough to be used as it is; it may be:")
     for number, other in enumerate(files):
         comments += [*(["or:"] if number else []), *_lines(other)]
-    return "".join(f"# {_one_line(comment)}".rstrip() + "\n" for comment in comments)
+    return "".join(f"# {one_line(comment)}".rstrip() + "\n" for comment in comments)
 
 
 def _lines(device_file: DeviceFile) -> list[str]:
     return [f"  {line}" for line in write(device_file).splitlines()]
-
-
-def _one_line(comment: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in comment)
 
 
 def data(lesson: Lesson, info: CaptureInfo, knowledge: Knowledge | None = None) -> dict[str, Any]:

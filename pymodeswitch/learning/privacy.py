@@ -22,10 +22,15 @@ def masked(text: str, serial: str = "") -> str:
     line = unicodedata.normalize("NFKC", text[: 4 * MAX_TEXT])
     if len(serial) >= 4:
         line = re.sub(re.escape(serial), _cross_out, line, flags=re.IGNORECASE)
-    line = " ".join("".join(c if c.isprintable() else " " for c in line).split())
+    line = " ".join(one_line(line).split())
     for pattern in (MAC, HEX, GROUPED):
         line = pattern.sub(_cross_out, line)
     return line[:MAX_TEXT]
+
+
+def one_line(text: str) -> str:
+    """Text with a blank for each control character, for a line of a file or a report."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _cross_out(match: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ from ..nouns.steps import Control, InterruptOut
 from ..planning.bulk_only import describe_command
 from ..planning.methods import CONTROL_METHODS, STORAGE_METHODS
 from .known import essence
+from .packets import SETUP_BYTES
 from .stays import COMMAND, CONFIGURATION, RAW, REQUEST, Sent
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ HUAWEI = bytes.fromhex("1106")
 # Byte 2 of Huawei's command says which system asks: Windows, Mac OS, Linux.
 HUAWEI_SYSTEMS = {0x00: "Windows", 0x10: "Mac OS"}
 HUAWEI_LINUX = 0x20
-SETUP_BYTES = 8
 LENGTH = slice(6, 8)  # of a setup packet; how much is asked for does not matter
 
 

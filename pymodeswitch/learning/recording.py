@@ -30,7 +30,7 @@ NODE = "/dev/usbmon{}"
 MAGIC, GETX, RING_SIZE = 0x92, 10, 4  # MON_IOC_MAGIC, MON_IOCX_GETX, MON_IOCT_RING_SIZE
 RING_BYTES = 1 << 20
 HEADER = 64
-LINK = 220  # LINKTYPE_USB_LINUX_MMAPPED
+LINKTYPE_USB_LINUX_MMAPPED = 220  # of libpcap
 MAX_DATA = 1 << 12  # bytes of one transfer that are kept
 DEFAULT_S, MAX_S = 120.0, 3600.0
 MAX_FILE = 100 << 20  # bytes
@@ -129,7 +129,9 @@ class _Recorder:
         self.left_out = {d.device_number for d in host.devices() if d.port != port and d.bus == bus}
 
     def run(self, seconds: float, tell: Callable[[str], None]) -> Recorded:
-        self._write(struct.pack("IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, HEADER + MAX_DATA, LINK))
+        self._write(
+            struct.pack("IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, HEADER + MAX_DATA, LINKTYPE_USB_LINUX_MMAPPED)
+        )
         before = device_at(self.host, self.port)
         where = before.describe() if before is not None else f"port {self.port}, which is empty"
         tell(f"recording {where}, for {seconds:.0f} s at most: switch the stick now (Ctrl-C ends it)")

@@ -14,6 +14,7 @@ from ..nouns.model import MASS_STORAGE_CLASS, Status
 from ..nouns.record import replace
 from ..planning.settings import Settings
 from ..switching.switch import switch
+from .packets import SETUP_BYTES
 from .stays import COMMAND, CONFIGURATION, RAW, REQUEST
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 PORT = "1-1"
 STAND_IN = (0x1234, 0x5678)  # where the capture does not tell the ID
 TARGET = (0x1234, 0x5679)
-SETUP_BYTES = 8
 VENDOR_SPECIFIC = 0xFF
 
 

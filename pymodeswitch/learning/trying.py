@@ -20,7 +20,7 @@ from ..nouns.errors import (
     UnexpectedDeviceError,
 )
 from ..nouns.model import MASS_STORAGE_CLASS, Status
-from ..nouns.record import Choice, replace
+from ..nouns.record import TextEnum, replace
 from ..planning.settings import Settings
 from ..switching.connector import device_at
 from ..switching.switch import switch
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..nouns.model import AttachedDevice, DeviceFile, Port
     from ..nouns.protocols import Host
     from .drive import Drive
-    from .ladder import Step
+    from .ladder import Rung
 
 WAIT_S = 10.0  # sticks that switch by themselves do so within that
 LEAVE_S = 6.0  # who reacts at all leaves the bus within that
@@ -46,7 +46,7 @@ LOOK_S = 0.5
 SETTINGS = Settings(switches_per_minute=60, avoid_reset_quirk=False)
 
 
-class Outcome(Choice):
+class TrialOutcome(TextEnum):
     """What came of a step."""
 
     SWITCHED = "switched"
@@ -61,9 +61,9 @@ class Outcome(Choice):
 class Tried(NamedTuple):
     """A step, the seconds that it took, what came of it, and more in words."""
 
-    step: Step
+    step: Rung
     seconds: float
-    outcome: Outcome
+    outcome: TrialOutcome
     detail: str = ""
 
 
@@ -73,7 +73,7 @@ class Dialogue(Protocol):
     def tell(self, text: str) -> None:
         """Say what goes on."""
 
-    def allows(self, number: int, step: Step) -> bool | None:
+    def allows(self, number: int, step: Rung) -> bool | None:
         """Whether a step may be done; None ends the ladder."""
 
     def replugs(self, why: str) -> bool:
@@ -102,7 +102,7 @@ class Trial:
         return self.after is not None and self.after.interface_class != MASS_STORAGE_CLASS
 
 
-def run(host: Host, trial: Trial, steps: Sequence[Step], dialogue: Dialogue) -> None:
+def run(host: Host, trial: Trial, steps: Sequence[Rung], dialogue: Dialogue) -> None:
     """Go up the ladder; what came of it is noted in the trial as it comes. AccessError, NoLibusbError."""
     _Climb(host, trial, dialogue).run(steps)
 
@@ -116,7 +116,7 @@ class _Climb:
         self.failures = 0
         self.bounces = 0
 
-    def run(self, steps: Sequence[Step]) -> None:
+    def run(self, steps: Sequence[Rung]) -> None:
         trial = self.trial
         for number, step in enumerate(steps, 1):
             allowed = self.dialogue.allows(number, step)
@@ -124,14 +124,14 @@ class _Climb:
                 trial.ended = "ended by the user"
                 return
             if not allowed:
-                trial.tried.append(Tried(step, 0.0, Outcome.SKIPPED))
+                trial.tried.append(Tried(step, 0.0, TrialOutcome.SKIPPED))
                 continue
             tried = self._do(step)
             trial.tried.append(tried)
             detail = f": {tried.detail}" if tried.detail else ""
             self.dialogue.tell(f"{tried.outcome.value}{detail} ({tried.seconds:.1f} s)")
             if trial.after is not None:
-                is_storage = tried.outcome is Outcome.STORAGE
+                is_storage = tried.outcome is TrialOutcome.STORAGE
                 trial.ended = "it is another storage device now: try that one" if is_storage else "switched"
                 return
             if not self._is_ready(tried, is_last=number == len(steps)):
@@ -140,23 +140,23 @@ class _Climb:
 
     def _is_ready(self, tried: Tried, *, is_last: bool) -> bool:
         """Whether the stick is there for the next step, plugged in again if need be; says why not."""
-        self.bounces += tried.outcome is Outcome.BOUNCED
+        self.bounces += tried.outcome is TrialOutcome.BOUNCED
         if self.bounces >= MAX_BOUNCES:
             self.trial.ended = "it leaves and comes back as it was at each step"
             return False
-        if tried.outcome is Outcome.GONE:
+        if tried.outcome is TrialOutcome.GONE:
             if self._replugged("it has left and is not back"):
                 return True
             self.trial.ended = "the stick is gone"
             return False
-        if tried.step.sends and tried.outcome in (Outcome.UNCHANGED, Outcome.FAILED):
+        if tried.step.sends and tried.outcome in (TrialOutcome.UNCHANGED, TrialOutcome.FAILED):
             self.failures += tried.step.harm != "A"
         if self.failures >= FAILURES_BEFORE_REPLUG and not is_last:
             self.failures = 0
             self._replugged("it may not listen any more after two commands that it does not know")
         return True
 
-    def _do(self, step: Step) -> Tried:
+    def _do(self, step: Rung) -> Tried:
         start = self.host.now()
         before = self.device
         others = {(device.port, device.device_number) for device in self.host.devices()}
@@ -164,7 +164,7 @@ class _Climb:
             outcome, detail = self._watch(before, WAIT_S, others)
         else:
             outcome, detail = self._send(step.device_file, before, others)
-        if outcome is Outcome.SWITCHED:
+        if outcome is TrialOutcome.SWITCHED:
             outcome, detail = self._confirm(before, others)
         if self.trial.after is not None and step.device_file is not None:
             self.trial.device_file = replace(step.device_file, **_target_keys(before, self.trial.after))
@@ -172,7 +172,7 @@ class _Climb:
 
     def _send(
         self, device_file: DeviceFile, before: AttachedDevice, others: set[tuple[Port, int]]
-    ) -> tuple[Outcome, str]:
+    ) -> tuple[TrialOutcome, str]:
         seconds = DETACHED_S if device_file.detach_storage_only else LEAVE_S
         try:
             result = switch(
@@ -191,23 +191,23 @@ class _Climb:
         except (GoneError, UnexpectedDeviceError):
             return self._watch(before, RETURN_S, others)
         except (BusyError, TransferError, NotStorageError, DeviceFileError) as error:
-            return Outcome.FAILED, str(error)
+            return TrialOutcome.FAILED, str(error)
         if result.status is Status.SWITCHED and result.after is not None:
             self.trial.after = result.after
-            return Outcome.SWITCHED, ""
-        return Outcome.UNCHANGED, ""
+            return TrialOutcome.SWITCHED, ""
+        return TrialOutcome.UNCHANGED, ""
 
-    def _settled(self, before: AttachedDevice) -> tuple[Outcome, str]:
+    def _settled(self, before: AttachedDevice) -> tuple[TrialOutcome, str]:
         """Unchanged, says the port; whether it left and came back meanwhile shows in its number."""
         now = device_at(self.host, before.port)
         if now is None or now.same_stay(before):
-            return Outcome.UNCHANGED, ""
+            return TrialOutcome.UNCHANGED, ""
         self.device = now
-        return Outcome.BOUNCED, ""
+        return TrialOutcome.BOUNCED, ""
 
     def _watch(
         self, before: AttachedDevice, seconds: float, others: set[tuple[Port, int]]
-    ) -> tuple[Outcome, str]:
+    ) -> tuple[TrialOutcome, str]:
         """Look at the connector, and at what comes elsewhere, until something else is there; not for ever."""
         deadline = self.host.now() + seconds
         has_left = False
@@ -222,15 +222,15 @@ class _Climb:
             if come is not None and come.interfaces:
                 if come.interface_class != MASS_STORAGE_CLASS:
                     self.trial.after = come
-                    return Outcome.SWITCHED, ""
+                    return TrialOutcome.SWITCHED, ""
                 if is_over:  # until then it may go on to something else
                     self.trial.after = come
-                    return Outcome.STORAGE, str(come.id)
+                    return TrialOutcome.STORAGE, str(come.id)
             elif now is not None and has_left and now.interfaces:
                 self.device = now
-                return Outcome.BOUNCED, ""
+                return TrialOutcome.BOUNCED, ""
             if is_over:
-                return (Outcome.GONE, "") if now is None else self._settled(before)
+                return (TrialOutcome.GONE, "") if now is None else self._settled(before)
             self.host.wait(min(deadline - self.host.now(), LOOK_S))
 
     def _newcomer(
@@ -243,7 +243,7 @@ class _Climb:
         kin = [d for d in come if d.id.vendor == before.id.vendor]
         return kin[0] if len(kin) == 1 else None
 
-    def _confirm(self, before: AttachedDevice, others: set[tuple[Port, int]]) -> tuple[Outcome, str]:
+    def _confirm(self, before: AttachedDevice, others: set[tuple[Port, int]]) -> tuple[TrialOutcome, str]:
         """Whether what came is still there a moment later; it may have gone on to something else."""
         after = self.trial.after
         assert after is not None
@@ -259,12 +259,12 @@ class _Climb:
         if now is not None and now.interfaces and _is_other(before, now):
             self.trial.after = now
             where = "" if now.port == before.port else f" on port {now.port}"
-            return Outcome.SWITCHED, f"{now.id}, class {now.interface_class:02x}{where}"
+            return TrialOutcome.SWITCHED, f"{now.id}, class {now.interface_class:02x}{where}"
         self.trial.after = None
         if now is None:
-            return Outcome.GONE, f"{after.id} came, and left again"
+            return TrialOutcome.GONE, f"{after.id} came, and left again"
         self.device = now
-        return Outcome.BOUNCED, f"{after.id} came, and fell back"
+        return TrialOutcome.BOUNCED, f"{after.id} came, and fell back"
 
     def _replugged(self, why: str) -> bool:
         """Have the user plug it in again; True when it is there again, as it was at first."""

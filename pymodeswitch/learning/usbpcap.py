@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import struct
 
+from ..nouns.steps import CBW_LENGTH, CBW_SIGNATURE
 from .packets import BULK, CANCELLED, CONTROL, DONE, FAILED, GONE, INTERRUPT, STALLED, Packet
 
-LINK = 249
+LINKTYPE_USBPCAP = 249
 MIN_HEADER = 27
 UNKNOWN = 0xFF  # as endpoint or transfer type: USBPcap does not know the pipe
 SETUP, DATA, STATUS, COMPLETE = range(4)  # stages of a control transfer
@@ -34,7 +35,7 @@ def decode(data: bytes, seconds: float) -> Packet | None:
     body = data[size : size + length]
     kind = KINDS[transfer]
     if kind != CONTROL:
-        if endpoint == UNKNOWN and body.startswith(b"USBC") and len(body) == 31:
+        if endpoint == UNKNOWN and body.startswith(CBW_SIGNATURE) and len(body) == CBW_LENGTH:
             # The direction is not known either, and OUT data stand in the answer.
             return Packet(seconds, key, bus, address, UNKNOWN & 0x7F, kind, False, DONE, b"", body, length)
         return Packet(seconds, key, bus, address, endpoint, kind, is_answer, outcome, b"", body, length)

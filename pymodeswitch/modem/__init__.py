@@ -8,20 +8,20 @@
     configuration.py    texts for wvdial, pppd and NetworkManager
     port_link.py        the link /dev/gsmmodem
 
-Imports: host and what is below it. Nothing here dials, writes a file, or opens a port that somebody holds.
+Imports host and below. Nothing here dials, writes a file, or opens a port that somebody holds.
 """
 
 from __future__ import annotations
 
 from .configuration import KINDS, configuration
 from .examination import Report, examine, look_at
-from .findings import OUTCOMES, Finding, findings_of
+from .findings import OUTCOMES, ModemFinding, findings_of
 from .state import ModemState, ask_state
 
 __all__ = [
     "KINDS",
     "OUTCOMES",
-    "Finding",
+    "ModemFinding",
     "ModemState",
     "Report",
     "ask_state",

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Node
 from .configuration import NMCLI, configuration
-from .findings import Finding, exit_code, findings_of
+from .findings import ModemFinding, exit_code, findings_of
 from .line import Line, SerialPort
-from .places import CONTROL_TOOLS, MODEM_MANAGER, NetworkCard, Places, Process
+from .places import CONTROL_TOOLS, MODEM_MANAGER, NamedProcess, NetworkCard, Places
 from .state import TOTAL_S, ModemState, ask_state
 
 SERIAL_CHANNEL = "huawei_cdc_ncm"  # its cdc-wdm node speaks AT
@@ -36,7 +36,7 @@ class Report:
     link: str | None
     state: ModemState | None
     cards: tuple[NetworkCard, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[ModemFinding, ...]
 
     @property
     def exit_code(self) -> int:
@@ -121,28 +121,30 @@ def modem_manager_cures(device: AttachedDevice) -> tuple[str, str]:
     )
 
 
-def _held(tty: str, holders: tuple[Process, ...], device: AttachedDevice) -> Finding:
+def _held(tty: str, holders: tuple[NamedProcess, ...], device: AttachedDevice) -> ModemFinding:
     who = ", ".join(str(holder) for holder in holders[:4])
     text = f"{who} has {tty} open: no answer counts, as two readers take each other's characters"
     if any(holder.name == MODEM_MANAGER for holder in holders):
-        return Finding("held", text, modem_manager_cures(device))
-    return Finding("held", text, (f"end it: kill {' '.join(str(holder.pid) for holder in holders)}",))
+        return ModemFinding("held", text, modem_manager_cures(device))
+    return ModemFinding("held", text, (f"end it: kill {' '.join(str(holder.pid) for holder in holders)}",))
 
 
-def _modem_manager(device: AttachedDevice, places: Places) -> Iterator[Finding]:
+def _modem_manager(device: AttachedDevice, places: Places) -> Iterator[ModemFinding]:
     process = places.modem_manager()
     if process is not None:
         text = f"{process} runs: it takes the modem as soon as NetworkManager has a connection for it"
-        yield Finding("modemmanager", text, modem_manager_cures(device))
+        yield ModemFinding("modemmanager", text, modem_manager_cures(device))
 
 
-def _control(nodes: tuple[Node, ...]) -> Iterator[Finding]:
+def _control(nodes: tuple[Node, ...]) -> Iterator[ModemFinding]:
     for node in nodes:
         tool = CONTROL_TOOLS.get(node.driver or "", "") if node.kind == "cdc-wdm" else ""
         if tool:
             text = f"/dev/{node.name} ({node.driver}) is no port for AT: NetworkManager dials through it"
             use = configuration(NMCLI, "", "APN").splitlines()[1]
-            yield Finding("other-tool", text, (f"what it is: {tool.format(node.name)}", f"dial: {use}"))
+            yield ModemFinding(
+                "other-tool", text, (f"what it is: {tool.format(node.name)}", f"dial: {use}")
+            )
 
 
 def _counts(card: NetworkCard, nodes: tuple[Node, ...]) -> bool:
@@ -150,23 +152,27 @@ def _counts(card: NetworkCard, nodes: tuple[Node, ...]) -> bool:
     return not any(node.kind == "cdc-wdm" and node.driver != SERIAL_CHANNEL for node in nodes)
 
 
-def _card(card: NetworkCard) -> Finding:
+def _card(card: NetworkCard) -> ModemFinding:
     if not card.is_up:
         text = f"{card.name} is a network card, and is down"
-        return Finding("no-link", text, (f"ip link set {card.name} up, or let NetworkManager have it",))
+        return ModemFinding(
+            "no-link", text, (f"ip link set {card.name} up, or let NetworkManager have it",)
+        )
     if not card.has_link:
         text = f"{card.name} is a network card without a link: the stick is not connected, or still starts"
-        return Finding("no-link", text, ("wait 20 s; then look at the stick's own page in a browser",))
+        return ModemFinding("no-link", text, ("wait 20 s; then look at the stick's own page in a browser",))
     if not card.address:
         text = f"{card.name} is a network card with a link and no address"
-        return Finding("no-address", text, (f"nmcli device connect {card.name}, or: dhclient {card.name}",))
+        return ModemFinding(
+            "no-address", text, (f"nmcli device connect {card.name}, or: dhclient {card.name}",)
+        )
     page = f"; the stick's own page is http://{card.gateway}/" if card.gateway else ""
-    return Finding("address", f"{card.name} has the address {card.address}{page}")
+    return ModemFinding("address", f"{card.name} has the address {card.address}{page}")
 
 
-def _without_port(device: AttachedDevice, places: Places) -> Finding:
+def _without_port(device: AttachedDevice, places: Places) -> ModemFinding:
     if device.interface_class == MASS_STORAGE_CLASS:
         text = f"{device.describe()} shows storage: it is not switched"
-        return Finding("no-port", text, (f"pymodeswitch --port {device.port}",))
+        return ModemFinding("no-port", text, (f"pymodeswitch --port {device.port}",))
     text = f"{device.describe()} has no port to dial with: no driver has made one"
-    return Finding("no-port", text, (f"pymodeswitch doctor --port {device.port}",))
+    return ModemFinding("no-port", text, (f"pymodeswitch doctor --port {device.port}",))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..host.sysfs import Sysfs
 from ..nouns.model import AttachedDevice, Node
-from .port_link import LINK
+from .port_link import LINK_NAME
 
 MODEM_MANAGER = "ModemManager"
 # Driver of a control channel -> program that asks through it.
@@ -24,7 +24,7 @@ CONTROL_TOOLS = {
 SIOCGIFADDR = 0x8915  # netdevice(7)
 
 
-class Process(NamedTuple):
+class NamedProcess(NamedTuple):
     """A process by number and name."""
 
     pid: int
@@ -69,11 +69,11 @@ class Places:
         """`/dev/gsmmodem` where that leads to a port; None without such a link."""
         for name in self._names("/dev"):
             target = os.path.realpath(self.path(f"/dev/{name}"))
-            if name.startswith(LINK) and os.path.basename(target) == tty:
+            if name.startswith(LINK_NAME) and os.path.basename(target) == tty:
                 return f"/dev/{name}"
         return None
 
-    def holders(self, node: str) -> tuple[Process, ...]:
+    def holders(self, node: str) -> tuple[NamedProcess, ...]:
         """Who has a device node open, as far as this user may see."""
         found = []
         for process in self.processes():
@@ -82,15 +82,15 @@ class Places:
                 found.append(process)
         return tuple(found)
 
-    def processes(self) -> list[Process]:
+    def processes(self) -> list[NamedProcess]:
         """All processes that can be seen; the kernel keeps 15 characters of a name."""
         found = []
         for name in self._names("/proc"):
             if name.isdigit() and (comm := self._read(f"/proc/{name}/comm")):
-                found.append(Process(int(name), comm))
+                found.append(NamedProcess(int(name), comm))
         return found
 
-    def modem_manager(self) -> Process | None:
+    def modem_manager(self) -> NamedProcess | None:
         """The process of ModemManager, if it runs."""
         return next((p for p in self.processes() if p.name == MODEM_MANAGER), None)
 

@@ -18,9 +18,9 @@ from ..host.file_lock import FileLock
 from ..host.sysfs import Sysfs
 from ..nouns.errors import NotAttachedError, UsageError
 from ..nouns.model import Entry, UsbId
-from ..nouns.run_folder import FILE_MODE, FOLDER, LINKS, LINKS_LOCK, make_folder
+from ..nouns.run_folder import FILE_MODE, LINKS, LINKS_LOCK, RUN_FOLDER, make_folder
 
-LINK = "gsmmodem"
+LINK_NAME = "gsmmodem"
 MOST_LINKS = 99
 LOCK_S, LOOK_S = 5.0, 0.01  # another start of this needs a few milliseconds
 
@@ -68,7 +68,7 @@ class ModemPort:
         return False
 
 
-def link_name(port: ModemPort, state_folder: str = FOLDER, dev: str = "/dev") -> str:
+def link_name(port: ModemPort, state_folder: str = RUN_FOLDER, dev: str = "/dev") -> str:
     """The link for a port to dial with: the one it has, or the first free one; empty when there is none.
 
     Where notes cannot be written, what is in /dev has to tell.
@@ -88,7 +88,7 @@ def link_name(port: ModemPort, state_folder: str = FOLDER, dev: str = "/dev") ->
         except OSError:  # a system that cannot be written: then /dev tells
             pass
         for number in range(1, MOST_LINKS + 1):
-            name = LINK if number == 1 else f"{LINK}{number}"
+            name = LINK_NAME if number == 1 else f"{LINK_NAME}{number}"
             note = os.path.join(folder, name)
             if _is_free(note, os.path.join(dev, name), port) and _note(note, port.path):
                 return name

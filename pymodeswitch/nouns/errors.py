@@ -6,6 +6,30 @@ Every error carries `exit_code` (what the command exits with; the table is in do
 
 from __future__ import annotations
 
+# Public, as names of pymodeswitch.
+__all__ = [
+    "AccessError",
+    "BusyError",
+    "CaptureError",
+    "DeviceFileError",
+    "GoneError",
+    "InstallationError",
+    "ModeSwitchError",
+    "NoEntryError",
+    "NoLibusbError",
+    "NotAttachedError",
+    "NotStorageError",
+    "NotTriedError",
+    "SettingsError",
+    "SeveralDevicesError",
+    "SwitchingOffError",
+    "TooOftenError",
+    "TransferError",
+    "UnchangedError",
+    "UnexpectedDeviceError",
+    "UsageError",
+]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .model import Diagnostic, SwitchResult
@@ -17,6 +41,11 @@ MAX_SHOWN = 60  # characters of what was wrong, in a message
 def shown(text: str) -> str:
     """What was wrong, in quotes for a message; cut off where it is long."""
     return repr(text) if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]!r}..."
+
+
+def printable(text: str) -> str:
+    """Control characters as escapes: IDs, paths and strings of devices come from elsewhere."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class ModeSwitchError(Exception):

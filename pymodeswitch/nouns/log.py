@@ -16,9 +16,34 @@ if TYPE_CHECKING:
 
 ROOT = "pymodeswitch"
 
-# Warnings for the command to print, which has no handler of its own; more than so many say nothing new.
-MOST_UNHEARD = 20
-unheard: list[str] = []
+MOST_WARNINGS = 20  # more say nothing new
+
+
+class Warnings:
+    """Collects the texts of warnings inside a `with`, for a command that has no handler of `logging`."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def __enter__(self) -> Warnings:
+        _collectors.append(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _collectors.remove(self)
+
+    def add(self, text: str) -> None:
+        """Keep a text, while there are fewer than MOST_WARNINGS."""
+        if len(self._texts) < MOST_WARNINGS:
+            self._texts.append(text)
+
+    def take(self) -> list[str]:
+        """The texts since the last call, each once, in their order."""
+        texts, self._texts = self._texts, []
+        return list(dict.fromkeys(texts))
+
+
+_collectors: list[Warnings] = []  # those that are inside their `with`, as handlers of `logging` are kept
 
 
 class Logger:
@@ -58,8 +83,8 @@ class Logger:
 
     def warning(self, text: str, *values: object) -> None:
         """What the user should know. Not for what is told in another way as well."""
-        if len(unheard) < MOST_UNHEARD:
-            unheard.append(text % values)
+        for collector in _collectors:
+            collector.add(text % values)
         self._log("warning", text, values)
 
     def told(self, text: str) -> None:

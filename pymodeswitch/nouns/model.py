@@ -6,7 +6,11 @@ The steps of a plan are nouns too; they live in `steps.py`.
 from __future__ import annotations
 
 from .errors import UsageError
-from .record import Choice, Record, replace
+from .record import Record, TextEnum, replace
+
+# Public, as names of pymodeswitch.
+__all__ = ["AttachedDevice", "DeviceFile", "Diagnostic", "Entry", "Interface", "Node"]
+__all__ += ["Port", "Severity", "Status", "SwitchResult", "UsbId"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -271,7 +275,7 @@ class DeviceFile(Record, kw_only=True):
         return tuple(UsbId(vendor, product) for product in products) + self.target_id_list
 
 
-class Severity(Choice):
+class Severity(TextEnum):
     """How bad a finding in a device file is; an error makes the file unusable."""
 
     WARNING = "warning"
@@ -352,7 +356,7 @@ class Node(Record):
     interface: int
 
 
-class Status(Choice):
+class Status(TextEnum):
     """Outcome of a switch that did not raise.
 
     SENT: the message is out and nobody waited (wait=False). PLANNED: dry run, nothing was sent.

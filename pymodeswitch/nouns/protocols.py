@@ -6,6 +6,8 @@ For type checkers only: `typing` takes 9 ms to load, so at run time they are pla
 
 from __future__ import annotations
 
+__all__ = ["Host"]  # public, as names of pymodeswitch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol

@@ -1,4 +1,4 @@
-"""Record and Choice: frozen, slotted dataclasses and enumerations that cost nothing to define.
+"""Record and TextEnum: frozen, slotted dataclasses and enumerations that cost nothing to define.
 
 `@dataclass(frozen=True, slots=True)` writes and compiles source for each class, 0.3 ms on an ordinary
 machine and twenty times that on a small board, and `dataclasses` loads `inspect`; what udev starts defines
@@ -9,21 +9,21 @@ so do `dataclasses.replace`, `fields`, `asdict` and `is_dataclass`, whose view i
         number: int
         driver: str | None = None
 
-`enum` takes 5 ms to load, with what it loads. A Choice is as much of an Enum as there is a use for; type
+`enum` takes 5 ms to load, with what it loads. A TextEnum is as much of an Enum as there is a use for; type
 checkers see an Enum.
 
-    class Status(Choice):
+    class Status(TextEnum):
         SWITCHED = "switched"
 """
 
 from __future__ import annotations
 
-__all__ = ["Choice", "Record", "replace"]
+__all__ = ["Record", "TextEnum", "replace"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from enum import Enum as Choice
+    from enum import Enum as TextEnum
     from typing import Any, TypeVar, dataclass_transform
 
     _R = TypeVar("_R", bound="Record")
@@ -33,10 +33,10 @@ else:
         """For type checkers only: `typing` takes 3 ms to load."""
         return lambda decorated: decorated
 
-    class _ChoiceType(type):
+    class _TextEnumType(type):
         """Makes an instance of each text in a class."""
 
-        def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _ChoiceType:
+        def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _TextEnumType:
             values = {k: v for k, v in namespace.items() if isinstance(v, str) and not k.startswith("_")}
             rest = {key: value for key, value in namespace.items() if key not in values}
             cls = super().__new__(mcs, name, bases, rest)
@@ -65,7 +65,7 @@ else:
                 raise AttributeError(f"cannot reassign member {name!r}")
             type.__setattr__(cls, name, value)
 
-    class Choice(metaclass=_ChoiceType):
+    class TextEnum(metaclass=_TextEnumType):
         """One of a few: `name` is its name in the class, `value` its text. Each exists once."""
 
         def __repr__(self) -> str:
@@ -77,10 +77,10 @@ else:
         def __reduce__(self) -> tuple[Any, ...]:
             return type(self), (self.value,)
 
-        def __copy__(self) -> Choice:
+        def __copy__(self) -> TextEnum:
             return self
 
-        def __deepcopy__(self, memo: object) -> Choice:
+        def __deepcopy__(self, memo: object) -> TextEnum:
             return self
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-FOLDER = "/run/pymodeswitch"
+RUN_FOLDER = "/run/pymodeswitch"
 MARKS, JUDGE, BOOT, LINKS, LINKS_LOCK = "marks", "judge", "boot", "links", "links.lock"
 
 FOLDER_MODE, FILE_MODE, LOCK_MODE = 0o755, 0o644, 0o600  # who may open a lock may hold it

@@ -10,7 +10,10 @@ from .record import Record
 
 BULK_TIMEOUT_MS = 3000  # the reference's, for messages and their CSWs
 CONTROL_TIMEOUT_MS = 1000  # the reference's, for control requests
-CSW_LENGTH = 13  # Bulk-Only Transport 1.0, table 5.2
+# Bulk-Only Transport 1.0, tables 5.1 and 5.2: signatures as they go over the wire, lengths in bytes.
+CBW_SIGNATURE, CBW_LENGTH = b"USBC", 31
+CSW_SIGNATURE, CSW_LENGTH = b"USBS", 13
+INQUIRY_LENGTH = 36  # standard data up to the revision (SPC-4, 6.4.2)
 
 
 class Detach(Record):

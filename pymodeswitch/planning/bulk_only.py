@@ -27,10 +27,9 @@ from construct import (
     Terminated,
 )
 
-CBW_LENGTH = 31
-CSW_LENGTH = 13
-INQUIRY_LENGTH = 36  # standard INQUIRY data up to the revision: SPC-4, 6.4.2
-CBW_SIGNATURE = b"USBC"  # dCBWSignature 0x43425355, little-endian
+from ..nouns.steps import CBW_SIGNATURE, CSW_SIGNATURE, INQUIRY_LENGTH
+
+__all__ = ["build_cbw", "build_csw", "describe_command", "describe_message", "parse_cbw", "parse_csw"]
 
 # construct's types are generic in what they parse and build; here every field is a number or bytes.
 CBW: Any = Struct(
@@ -45,7 +44,7 @@ CBW: Any = Struct(
 )
 
 CSW: Any = Struct(
-    "dCSWSignature" / Const(b"USBS"),
+    "dCSWSignature" / Const(CSW_SIGNATURE),
     "dCSWTag" / Int32ul,
     "dCSWDataResidue" / Int32ul,
     "bCSWStatus" / Int8ul,

@@ -1,4 +1,4 @@
-"""The special methods: each a few lines that return steps. A new method touches this file and `keys.py`.
+"""The special methods: each a few lines that return steps. CONTRIBUTING.md says what else a new one needs.
 
 Bytes, orders and times are those of usb_modeswitch 2.6.1 on the wire. Each function takes the value of its
 key and the interface number to use, and returns the steps; storage methods return their messages only.

@@ -10,6 +10,8 @@ from ..nouns.errors import DeviceFileError, NotStorageError
 from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, DeviceFile, Interface, Port, UsbId
 from ..nouns.record import replace
 from ..nouns.steps import (
+    CBW_LENGTH,
+    CBW_SIGNATURE,
     AwaitUnits,
     BulkOut,
     Claim,
@@ -28,7 +30,6 @@ from ..nouns.steps import (
 from . import messages
 from .methods import CONTROL_METHODS, STORAGE_METHODS
 
-CBW_SIGNATURE, CBW_LENGTH = b"USBC", 31
 MAX_DATA = 0x10000  # bytes of a data phase; real messages have 512 at most
 SETTLE_AFTER_MESSAGES_MS = 50  # what the reference waits between the last message and the release
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 
 from ..device_files.files import read_bytes
-from ..device_files.keys import KEYS as DEVICE_KEYS
+from ..device_files.keys import KEYS
 from ..nouns.errors import MAX_SHOWN, DeviceFileError, SettingsError, SwitchingOffError, UsageError, shown
 from ..nouns.log import Logger
 from ..nouns.model import UsbId
 from ..nouns.record import Record
+
+__all__ = ["Settings", "read_settings"]  # public, as names of pymodeswitch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ REFERENCE_PATHS = (
     "/etc/default/usb_modeswitch",
 )
 
-MAX_BYTES = 65_536
+MAX_SETTINGS_BYTES = 65_536
 MAX_DOTS = 32  # in a key of the TOML file, where one does: reading takes the square of them
 
 NOTHING: Mapping[Any, Any] = type(type.__dict__)({})  # a MappingProxyType, without loading `types`
@@ -75,7 +77,7 @@ class Settings(Record):
             )
 
 
-KEYS = tuple(key for key in Settings.__annotations__ if key not in ("path", "where"))
+SETTING_KEYS = tuple(key for key in Settings.__annotations__ if key not in ("path", "where"))
 RANGES = {"storage_delay_s": (1, 60), "switches_per_minute": (1, 60)}
 
 # The keys of usb_modeswitch.conf; two of them say the opposite of ours.
@@ -86,7 +88,7 @@ REFERENCE_SWITCHES = {
     "HuaweiAltModeGlobal": ("huawei_alt_mode", True),
 }
 REFERENCE_DELAY = "SetStorageDelay"
-DEVICE_FILE_KEYS = frozenset(key.name for key in DEVICE_KEYS)
+DEVICE_FILE_KEYS = frozenset(key.name for key in KEYS)
 TRUE = ("1", "yes", "true")  # anywhere in the word, as there: `10` is a yes, too
 
 
@@ -116,14 +118,14 @@ def read_settings(path: str | None = None, reference_paths: tuple[str, ...] | No
 
 def _read(path: str) -> bytes | None:
     try:
-        data = read_bytes(path, MAX_BYTES)
+        data = read_bytes(path, MAX_SETTINGS_BYTES)
     except DeviceFileError as error:
         missing = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
         if missing or os.path.realpath(path) == os.devnull:
             return None
         raise SettingsError(str(error)) from error
-    if len(data) > MAX_BYTES:
-        raise SettingsError(f"{path}: larger than {MAX_BYTES} bytes: not a settings file")
+    if len(data) > MAX_SETTINGS_BYTES:
+        raise SettingsError(f"{path}: larger than {MAX_SETTINGS_BYTES} bytes: not a settings file")
     return data
 
 
@@ -197,7 +199,7 @@ def _own_values(data: bytes, path: str) -> dict[str, Any]:
 
 def _checked(table: dict[str, Any]) -> dict[str, Any]:
     for key, value in table.items():
-        if key not in KEYS:
+        if key not in SETTING_KEYS:
             raise _WrongValue(_unknown(key), key)
         if key == "modes":
             table["modes"] = _modes(value)
@@ -230,8 +232,8 @@ def _modes(table: Any) -> dict[UsbId, str]:
 def _unknown(key: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(key[:MAX_SHOWN], KEYS, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(KEYS)}"
+    close = difflib.get_close_matches(key[:MAX_SHOWN], SETTING_KEYS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(SETTING_KEYS)}"
     return f"unknown key {shown(key)}: {hint}"
 
 

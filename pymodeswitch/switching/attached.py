@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .fleet import Outcome
 
 
-class Attached:
+class AttachedSticks:
     """Says which devices want to be switched: what is attached and has a device file, each stay once.
 
     catalog: by which; all threads share it.

@@ -30,9 +30,11 @@ from ..nouns.model import AttachedDevice, Port, SwitchResult
 from ..nouns.protocols import Host
 from ..nouns.record import Record
 from ..planning.settings import Settings, read_settings
-from .attached import Attached
+from .attached import AttachedSticks
 from .connector import ports_of
 from .switch import Progress, check_timeout, switch
+
+__all__ = ["Outcome", "scan"]  # public, as names of pymodeswitch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,14 +125,14 @@ class Fleet:
     def __init__(
         self,
         host: Host,
-        find: Catalog | Attached,
+        find: Catalog | AttachedSticks,
         switch_one: SwitchOne,
         report: Callable[[Outcome], None],
         *,
         crew: int | None = None,
     ) -> None:
         self.host = host
-        self._find = Attached(host, find) if isinstance(find, Catalog) else find
+        self._find = AttachedSticks(host, find) if isinstance(find, Catalog) else find
         self._switch_one = switch_one
         self._report = report
         self._crew = crew or (CREW if isinstance(host, LinuxHost) else 1)

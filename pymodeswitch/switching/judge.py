@@ -24,7 +24,7 @@ from ..nouns.model import AttachedDevice, Port, SwitchResult
 from ..nouns.protocols import Host
 from ..nouns.run_folder import BOOT, JUDGE, make_folder
 from ..planning.settings import Settings
-from .attached import Attached
+from .attached import AttachedSticks
 from .fleet import Fleet, FleetObserver, Outcome
 from .marks import ASKED, Mark, read_marks, remove_mark
 from .switch import judge_mark, switch
@@ -37,7 +37,7 @@ LINGER_S = 3.0
 POLL_S = 0.25  # a mark comes a moment after the kernel's event, and tells none of its own
 
 
-class Marked(Attached):
+class Marked(AttachedSticks):
     """Finds the sticks that have a mark; after a boot, once, also what is attached without one.
 
     stuck: stays that were judged and whose mark cannot be removed.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 logger = Logger(__name__)
 
-MAX_BYTES = 1 << 18  # descriptors have 64 KiB at most, and are written in hex
+MAX_MARK_BYTES = 1 << 18  # descriptors have 64 KiB at most, and are written in hex
 ASKED, SENDING, SENT, FAILED = "asked", "sending", "sent", "failed"
 # How long a stick may take to leave once it has its message; the reference gives it twice that.
 RECENT_S = 10.0
@@ -111,7 +111,7 @@ def _read(folder: str, port: Port) -> Mark:
     """ValueError (UsageError, DeviceFileError) for what is no mark; FileNotFoundError where there is none."""
     path = os.path.join(folder, MARKS, port)
     try:
-        data = read_bytes(path, MAX_BYTES)
+        data = read_bytes(path, MAX_MARK_BYTES)
     except DeviceFileError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             raise error.__cause__ from None

@@ -35,7 +35,7 @@ from .account import Account
 from .attempts import MAX_TRIES, Attempts
 from .connector import device_at
 from .marks import Mark, mark_of
-from .port_state import Guard
+from .port_state import PortState
 from .verdict import Verdict, fell_back, judge
 
 DEFAULT_TIMEOUT_S = 20.0  # the reference's CheckSuccess
@@ -64,7 +64,7 @@ class Operation:
         self.settings = settings
         self.account = account
         self.asked_mode = mode
-        self._guard: Guard | None = None
+        self._port_state: PortState | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -73,11 +73,11 @@ class Operation:
         try:
             if isinstance(error, ModeSwitchError):
                 self.account.add_to(error)
-                if self._guard is not None:
-                    self._guard.say(error.exit_code, str(error))
+                if self._port_state is not None:
+                    self._port_state.write_verdict(error.exit_code, str(error))
         finally:
-            if self._guard is not None:
-                self._guard.unlock()
+            if self._port_state is not None:
+                self._port_state.unlock()
         return isinstance(error, Already)
 
     @property
@@ -103,8 +103,8 @@ class Operation:
         Already: the other has switched the stick. Raises what the other run said went wrong, and
         AnotherRunError when it does not end.
         """
-        self._guard = Guard(self.host, port)
-        if not self._guard.is_done_by_another(seconds, self.account):
+        self._port_state = PortState(self.host, port)
+        if not self._port_state.is_done_by_another(seconds, self.account):
             return
         device = device_at(self.host, port)
         if device is None:
@@ -331,12 +331,12 @@ class Operation:
         timeout: seconds, in place of those of the device file. mark: the sender's, of this stay. It has
         sent, which stands for the first try, or has tried to.
         """
-        assert self._guard is not None  # it has its turn
+        assert self._port_state is not None  # it has its turn
         shared = bool(entry.device_file.shared)
         if mark is None and wait and (shared or not as_written):
             mark = mark_of(self.host, device)
         if not plan.by_itself and not (mark is not None and mark.is_sent):
-            self._guard.count(self.settings.switches_per_minute)
+            self._port_state.count(self.settings.switches_per_minute)
         if self.settings.storage_delay_s is not None:
             self.account.tell("kernel", self.host.raise_storage_delay(self.settings.storage_delay_s))
         seconds = timeout or entry.device_file.check_success_s or DEFAULT_TIMEOUT_S
@@ -350,7 +350,7 @@ class Operation:
         if came.verdict is None or came.device is None:
             return self.account.result(Status.SENT)
         after = self._settle(device, came.device, entry, is_listed=came.verdict is Verdict.SWITCHED)
-        self._guard.say(0, f"{device.describe()} switched to {after.id}")
+        self._port_state.write_verdict(0, f"{device.describe()} switched to {after.id}")
         return self.account.result(Status.SWITCHED)
 
     def _settle(

@@ -1,4 +1,4 @@
-"""One at a time, and not too often: a lock for each port, and the times of its last switches.
+"""The state of a port: its lock, the times of its last switches, and what the last run said of it.
 
 Each port has a file in a folder below /run, so all is forgotten at boot; a port and its SuperSpeed peer are
 one connector, and have one file, named after the port on the bus with the lower number. Lines of the file:
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 logger = Logger(__name__)
 
 WINDOW_S = 60.0
-MAX_BYTES = 65536  # far more than a minute's lines
+MAX_STATE_BYTES = 65536  # far more than a minute's lines
 
 
-class Said(Record):
-    """What a run said of a port. seconds: when, on the host's clock. code: its exit code."""
+class RunVerdict(Record):
+    """The verdict that a run left. seconds: when, on the host's clock. code: its exit code."""
 
     seconds: float
     code: int
     text: str
 
 
-class Guard:
-    """The lock and the counter of one port of a host."""
+class PortState:
+    """The file of one port of a host: lock, times of switches, last verdict."""
 
     def __init__(self, host: Host, port: Port) -> None:
         self.host = host
@@ -77,11 +77,11 @@ class Guard:
         reporter.tell("device", f"another run is at work on port {self.port}: waiting for its verdict")
         if not self.lock(seconds):
             raise AnotherRunError(f"port {self.port} is busy: another run of pymodeswitch is at work on it")
-        said = self.said()
-        if said is None or said.seconds < start:
+        last = self.read_verdict()
+        if last is None or last.seconds < start:
             return False  # it ended without a word: its signal, or a dry run
-        if said.code:
-            raise error_for_code(said.code, f"{said.text} (so said another run, which was at work on it)")
+        if last.code:
+            raise error_for_code(last.code, f"{last.text} (so said another run, which was at work on it)")
         return True
 
     def unlock(self) -> None:
@@ -101,14 +101,14 @@ class Guard:
             )
         self._write([f"switch {time:.3f}" for time in (*times, now)])
 
-    def say(self, code: int, text: str) -> None:
+    def write_verdict(self, code: int, text: str) -> None:
         """Leave what came of it for those who wait."""
         lines = [f"switch {time:.3f}" for time in self._switches()]
         self._write([*lines, f"verdict {self.host.now():.3f} {code} {' '.join(text.split())}"])
 
-    def said(self) -> Said | None:
+    def read_verdict(self) -> RunVerdict | None:
         """What the last run left, None when it left nothing."""
-        return said_in(self._lines())
+        return verdict_in(self._lines())
 
     def _switches(self) -> list[float]:
         return switches_in(self._lines())
@@ -118,7 +118,7 @@ class Guard:
         if file is None:
             return []
         try:
-            size = min(os.fstat(file).st_size, MAX_BYTES)
+            size = min(os.fstat(file).st_size, MAX_STATE_BYTES)
             data = os.pread(file, size, 0)
         except OSError as error:  # a broken disk: then nothing is known of the port
             logger.debug("the state of port %s cannot be read: %s", self.port, error)
@@ -137,13 +137,13 @@ class Guard:
             logger.debug("the state of port %s cannot be written: %s", self.port, error)
 
 
-def said_in(lines: Iterable[str]) -> Said | None:
+def verdict_in(lines: Iterable[str]) -> RunVerdict | None:
     """The verdict in the lines of a port's file, None when there is none."""
     for line in lines:
         words = line.split(" ", 3)
         if words[0] == "verdict" and len(words) == 4:
             try:
-                return Said(float(words[1]), int(words[2]), words[3])
+                return RunVerdict(float(words[1]), int(words[2]), words[3])
             except ValueError:  # not ours, or half written
                 continue
     return None

@@ -15,6 +15,8 @@ from .account import Account
 from .account import Progress as Progress
 from .operation import Operation
 
+__all__ = ["Progress", "switch"]  # public, as names of pymodeswitch
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable

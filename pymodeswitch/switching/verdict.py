@@ -1,4 +1,4 @@
-"""The judge: what does the port say, compared with what was on it before? Pure; knows no message.
+"""The verdict: compares what is on the port now with what was on it before. Pure; knows no message.
 
 Only re-enumeration on the same port, or on its peer (connector.py), counts. A write that returned proves
 nothing, nor one that failed.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from ..nouns.errors import GoneError, ModeSwitchError, UnchangedError, UnexpectedDeviceError
 from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Entry
-from ..nouns.record import Choice
+from ..nouns.record import TextEnum
 from ..planning.modes import is_in_mode_of
 
 
-class Verdict(Choice):
+class Verdict(TextEnum):
     """What a look at the port says; only the first two end the wait."""
 
     SWITCHED = "switched"

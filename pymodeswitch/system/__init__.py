@@ -1,4 +1,4 @@
 """What belongs into a system: rules, units, links; installed, inspected, removed. files/ is generated.
 
-Imports catalog, host, modem and below.
+Imports catalog, modem and below.
 """

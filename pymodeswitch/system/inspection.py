@@ -14,22 +14,19 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..nouns.model import UsbId
-from .foreign_rules import starts
+from .foreign_rules import UNIT_FOLDERS, starts
 from .installation import Layout, SystemFile
 from .root import Root
 
 UDEV_FOLDERS = tuple(
     f"{folder}/udev/rules.d" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 )
-UNIT_FOLDERS = tuple(
-    f"{folder}/systemd/system" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
-)
 SHARE_FOLDERS = ("/usr/local/share", "/usr/share")
 ZSH_OF_DEBIAN = "/usr/share/zsh/vendor-completions"  # where packages have theirs
 OF_PACKAGES = ("/usr/lib", "/lib", "/usr/share")
 
 
-class Finding(NamedTuple):
+class InspectedFile(NamedTuple):
     """One file: `ok`, `missing`, `stale`, `masked` or `fighting`, and why if it is not obvious."""
 
     path: str
@@ -43,7 +40,7 @@ def inspect(
     files: Sequence[SystemFile],
     packaged: Sequence[SystemFile],
     initial_ids: Iterable[UsbId],
-) -> list[Finding]:
+) -> list[InspectedFile]:
     """A finding for each file, and one for each other rules file that starts something for our IDs.
 
     files: as they would be installed now. packaged: the same as a package of the system may have them, fine
@@ -62,14 +59,14 @@ def inspect(
     return [*findings, *_fighting(root, list(initial_ids), own)]
 
 
-def _enabled(root: Root, file: SystemFile) -> Finding:
+def _enabled(root: Root, file: SystemFile) -> InspectedFile:
     """A link that starts a unit at boot; it may lead to any unit of that name."""
     target = root.link_target(file.path)
     if target is not None and os.path.basename(target) == os.path.basename(file.path):
-        return Finding(file.path, "ok")
+        return InspectedFile(file.path, "ok")
     if root.exists(file.path):
-        return Finding(file.path, "stale", f"it does not lead to {file.target}")
-    return Finding(file.path, "missing", f"{os.path.basename(file.path)} does not start at boot")
+        return InspectedFile(file.path, "stale", f"it does not lead to {file.target}")
+    return InspectedFile(file.path, "missing", f"{os.path.basename(file.path)} does not start at boot")
 
 
 def _folders(places: Layout, path: str) -> list[str]:
@@ -86,7 +83,7 @@ def _folders(places: Layout, path: str) -> list[str]:
 
 def _compared(
     root: Root, file: SystemFile, folders: Sequence[str], as_packaged: dict[str, set[bytes]]
-) -> Finding:
+) -> InspectedFile:
     name = os.path.basename(file.path)
     own = os.path.dirname(file.path)
     shadowing = True
@@ -98,18 +95,18 @@ def _compared(
             path, content = f"{path}.gz", _unzipped(root.read(f"{path}.gz"))
         if content is None:
             if root.is_link(f"{folder}/{name}"):
-                return Finding(f"{folder}/{name}", "stale", "a link that leads nowhere")
+                return InspectedFile(f"{folder}/{name}", "stale", "a link that leads nowhere")
             continue
         if not content:
-            return Finding(path, "masked", _how(root, path))
+            return InspectedFile(path, "masked", _how(root, path))
         if content == file.content:
-            return Finding(path, "ok")
+            return InspectedFile(path, "ok")
         if folder.startswith(OF_PACKAGES) and content in as_packaged.get(name, ()):
-            return Finding(path, "ok")
+            return InspectedFile(path, "ok")
         if shadowing:
-            return Finding(path, "masked", f"another file in the place of {file.path}")
-        return Finding(path, "stale", "it is not what would be installed now")
-    return Finding(file.path, "missing")
+            return InspectedFile(path, "masked", f"another file in the place of {file.path}")
+        return InspectedFile(path, "stale", "it is not what would be installed now")
+    return InspectedFile(file.path, "missing")
 
 
 def _how(root: Root, path: str) -> str:
@@ -124,7 +121,7 @@ def _unzipped(data: bytes | None) -> bytes | None:
         return data
 
 
-def _fighting(root: Root, initial_ids: Sequence[UsbId], seen: set[str]) -> list[Finding]:
+def _fighting(root: Root, initial_ids: Sequence[UsbId], seen: set[str]) -> list[InspectedFile]:
     """Active rules that would switch the same sticks, in any file that udev reads. seen: names that are not
     looked at."""
     findings = []
@@ -140,7 +137,7 @@ def _fighting(root: Root, initial_ids: Sequence[UsbId], seen: set[str]) -> list[
                 programs = " and ".join(start.program for start in met)
                 ids = frozenset().union(*(start.ids for start in met))
                 text = f"starts {programs} for {len(ids)} of {len(initial_ids)} IDs, too; to stop it: "
-                findings.append(Finding(path, "fighting", text + stop_command(path)))
+                findings.append(InspectedFile(path, "fighting", text + stop_command(path)))
     return findings
 
 

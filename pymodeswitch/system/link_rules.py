@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..modem.port_link import LINK
+from ..modem.port_link import LINK_NAME
 from ..nouns.model import UsbId
 from .udev_rules import id_matches, program
 
@@ -25,7 +25,7 @@ def link_rules(ids: Iterable[UsbId], command: Sequence[str], script: str) -> str
     """
     words = ("/bin/sh", script, "%p", *command, "symlink", "--known")
     lines = [
-        f"# Written by pymodeswitch from its device files: the link {LINK} to the port to dial with.",
+        f"# Written by pymodeswitch from its device files: the link {LINK_NAME} to the port to dial with.",
         f'ACTION=="remove", GOTO="{END}"',
         f'SUBSYSTEM!="tty", GOTO="{END}"',
         f'KERNEL!="ttyUSB*|ttyACM*", GOTO="{END}"',

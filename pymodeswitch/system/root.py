@@ -14,7 +14,7 @@ from ..device_files.files import read_bytes
 from ..device_files.writing import OutputFolder
 from ..nouns.errors import DeviceFileError, InstallationError
 
-MAX_BYTES = 4 << 20  # of a file that is compared; rules with 10,000 IDs have 1 MB
+MAX_SYSTEM_FILE_BYTES = 4 << 20  # of a file that is compared; rules with 10,000 IDs have 1 MB
 
 
 class Root:
@@ -70,19 +70,21 @@ class Root:
         """The content of a file, through links; None when there is none.
 
         Nothing of a mask (a link to /dev/null). InstallationError for other devices, pipes, and what is
-        larger than MAX_BYTES.
+        larger than MAX_SYSTEM_FILE_BYTES.
         """
         place = self.at(path)
         try:
-            data = read_bytes(place, MAX_BYTES)
+            data = read_bytes(place, MAX_SYSTEM_FILE_BYTES)
         except DeviceFileError as error:
             if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
                 return None
             if os.path.realpath(place) == os.devnull:
                 return b""
             raise InstallationError(str(error)) from error
-        if len(data) > MAX_BYTES:
-            raise InstallationError(f"{place}: cannot be read: larger than {MAX_BYTES >> 20} MiB")
+        if len(data) > MAX_SYSTEM_FILE_BYTES:
+            raise InstallationError(
+                f"{place}: cannot be read: larger than {MAX_SYSTEM_FILE_BYTES >> 20} MiB"
+            )
         return data
 
     def write(self, path: str, data: bytes) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..host.malloc import ONE, VARIABLE
 from ..nouns.errors import UsageError
-from ..nouns.run_folder import FOLDER, MARKS
+from ..nouns.run_folder import MARKS, RUN_FOLDER
 
 JUDGE_UNIT, PATH_UNIT = "pymodeswitch.service", "pymodeswitch.path"
 # By which they are started at boot: the judge looks at everything once.
@@ -30,7 +30,7 @@ Description=Sticks that pymodeswitch has sent a message to
 Documentation=man:pymodeswitch(1)
 
 [Path]
-DirectoryNotEmpty={FOLDER}/{MARKS}
+DirectoryNotEmpty={RUN_FOLDER}/{MARKS}
 MakeDirectory=yes
 
 [Install]

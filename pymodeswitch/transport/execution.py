@@ -8,6 +8,7 @@ from ..nouns.model import AttachedDevice, StorageUnit
 from ..nouns.protocols import Host, Reporter, Transport
 from ..nouns.record import Record
 from ..nouns.steps import (
+    CSW_SIGNATURE,
     AwaitReturn,
     AwaitUnits,
     BulkOut,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 logger = Logger(__name__)
 
 # After these the device is on its way out (or stuck for good): the next steps have no addressee.
-CSW_SIGNATURE = b"USBS"
 LEAVING = (Fault.GONE, Fault.IO)
 
 # A CSW that comes late, or behind something else, is looked for so often, each time for so long; a packet
@@ -284,9 +284,9 @@ class _Run:
 
                 self._units = await_units(self._host, self._taken.device, step, self._deadline)
             case ScsiCommand():
-                from .storage_driver import send
+                from .storage_driver import send_to_unit
 
-                send(self._host, self._taken.device, self._units, step)
+                send_to_unit(self._host, self._taken.device, self._units, step)
 
     def _claim(self, interface: int) -> None:
         self._claimed.add(interface)  # before the call, as with detaching

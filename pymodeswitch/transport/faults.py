@@ -7,10 +7,10 @@ import os
 
 from ..nouns.errors import AccessError, BusyError, GoneError, ModeSwitchError, TransferError
 from ..nouns.model import AttachedDevice, UsbId
-from ..nouns.record import Choice
+from ..nouns.record import TextEnum
 
 
-class Fault(Choice):
+class Fault(TextEnum):
     """What went wrong in a USB call, by meaning."""
 
     GONE = "the device left"

@@ -1,5 +1,6 @@
-"""A stick that is met late, while a command of the storage driver is under way.
+"""Sees whether the storage driver hangs in a command, and gets rid of one that does.
 
+A stick may be met late, while a command of the driver is under way.
 Taking the driver away waits in the kernel until the command has ended. A stick that is being scanned is
 through in a moment; with one that has stopped answering this takes 30 s and more for each command. So
 it is looked at first.
@@ -11,6 +12,23 @@ from ..nouns.errors import GoneError
 from ..nouns.model import AttachedDevice
 from ..nouns.protocols import Host, Reporter
 from .storage_driver import HANGS, error_for_hang
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Watched(Protocol):
+        """What is asked while a command is waited for; a Host has it."""
+
+        def storage_command(self, device: AttachedDevice) -> tuple[str, ...] | None:
+            """As Host.storage_command."""
+
+        def now(self) -> float:
+            """Seconds."""
+
+        def sleep(self, seconds: float) -> object:
+            """Let time pass."""
+
 
 LOOK_S = 0.05
 # A stick answers a command of the scan within milliseconds, but for one that still starts up itself. One
@@ -27,7 +45,7 @@ RETURN_S = 10.0
 SWITCH_S = 5.0
 
 
-def hangs(host: Host, device: AttachedDevice) -> bool:
+def hangs(host: Watched, device: AttachedDevice) -> bool:
     """Wait until the storage driver's commands are through; True when one does not end."""
     start = since = host.now()
     quiet_since: float | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..nouns.log import Logger
 from ..nouns.model import MASS_STORAGE_CLASS, AttachedDevice, Interface
 from ..nouns.protocols import Host, Transport
-from ..nouns.steps import BULK_TIMEOUT_MS, CSW_LENGTH
+from ..nouns.steps import BULK_TIMEOUT_MS, CSW_LENGTH, INQUIRY_LENGTH
 from ..planning import messages
 from .faults import Fault, UsbFault, error_for
 
@@ -16,7 +16,6 @@ logger = Logger(__name__)
 
 # The storage driver scans 1 s after it binds (delay_use); the reference waits this long for the strings.
 KERNEL_WAIT_S = 10.0
-INQUIRY_LENGTH = 36  # SPC-4, 6.4.2: vendor at 8 (8 bytes), product at 16 (16), revision at 32 (4)
 
 
 def scsi_strings(host: Host, device: AttachedDevice, *, ask: bool = True) -> tuple[str, str, str] | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 
-FOLDER = "/dev/bus/usb"
+NODES_FOLDER = "/dev/bus/usb"
 
 
 logger = Logger(__name__)
@@ -144,7 +144,7 @@ def open_device(backend: Any, device: AttachedDevice) -> PyusbTransport:
     AccessError, BusyError, TransferError; GoneError when it is not there (any more).
     """
     wrap = getattr(getattr(backend, "lib", None), "libusb_wrap_sys_device", None)
-    if wrap is not None and os.path.isdir(FOLDER):
+    if wrap is not None and os.path.isdir(NODES_FOLDER):
         return _open_node(backend, wrap, device)
     for found in backend.enumerate_devices():
         descriptor = backend.get_device_descriptor(found)

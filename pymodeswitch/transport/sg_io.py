@@ -96,7 +96,7 @@ def _open(path: str, number: str) -> int:
     return file
 
 
-def send(file: int, cdb: bytes, length: int, timeout_ms: int) -> None:
+def send_command(file: int, cdb: bytes, length: int, timeout_ms: int) -> None:
     """Send a command and wait for its end; UsbFault.
 
     cdb: 6 to 16 bytes. length: bytes to read in the data phase, 0 for none; they are thrown away. What

@@ -60,7 +60,9 @@ def _has_sg_node(unit: StorageUnit) -> bool:
     return any(name.startswith("sg") for name, _ in unit.nodes)
 
 
-def send(host: Host, device: AttachedDevice, units: tuple[StorageUnit, ...], step: ScsiCommand) -> None:
+def send_to_unit(
+    host: Host, device: AttachedDevice, units: tuple[StorageUnit, ...], step: ScsiCommand
+) -> None:
     """One command; UsbFault, NOT_FOUND where the stick has no such unit."""
     for unit in units:
         if unit.lun == step.lun:

@@ -10,12 +10,12 @@ from ..command.console import (
     OutputError,
     Terminated,
     complain,
+    event_line,
     guarded,
-    printable,
     show,
     terminating,
 )
-from ..command.report import result_line
+from ..command.results import result_line
 from ..device_files.keys import SPECIAL_METHODS
 from ..device_files.syntax import write
 from ..host.linux import default_host
@@ -31,12 +31,13 @@ from ..nouns.errors import (
     UnexpectedDeviceError,
     UsageError,
     missing_package,
+    printable,
 )
 from ..nouns.model import MBIM, AttachedDevice, DeviceFile, Status
 from ..nouns.protocols import Host
 from ..switching.switch import Progress, switch
-from .options import BadOption, Request, read_request, usage, version
-from .outcome import Outcome, is_watched, refusal, report
+from .options import BadOption, DropInRequest, read_request, usage, version
+from .report_line import DropInResult, is_watched, refusal, report
 
 # What ends usb_modeswitch with exit code 1. Everything else ends it with 0, switched or not.
 FAILURES = (AccessError, DeviceFileError, NoLibusbError, NotStorageError, SettingsError, UsageError)
@@ -94,7 +95,7 @@ def _run(words: Sequence[str], host: Host | None) -> int:
         return EXIT_FAILURE
 
 
-def _carry_out(request: Request, host: Host) -> int:
+def _carry_out(request: DropInRequest, host: Host) -> int:
     """Find the device and do what is asked for. UsageError without an ID, and what `switch` raises."""
     say = _Speaker(request)
     for warning in request.warnings:
@@ -125,7 +126,7 @@ def _carry_out(request: Request, host: Host) -> int:
 class _Speaker:
     """The lines for people: on stdout, as there, but for what went wrong."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: DropInRequest) -> None:
         self.quiet = request.quiet
         self.verbose = request.verbose
         self.tried = self.refused = False
@@ -147,15 +148,10 @@ class _Speaker:
             self.tried = True
             self.refused = refusal(event.step, event.text, self.refused)
         if self.verbose and event.kind != "waiting":
-            text = event.text
-            if event.step is not None:
-                from ..planning.description import describe_step
-
-                text = f"{describe_step(event.step)}: {text}"
-            self.text(f"{event.seconds:7.3f} s  {text}")
+            self.text(event_line(event))
 
 
-def _attached(request: Request, host: Host) -> list[AttachedDevice]:
+def _attached(request: DropInRequest, host: Host) -> list[AttachedDevice]:
     """The devices that are meant, in the order of their ports; what is in its target class is not meant."""
     wanted = request.id
     device_file = request.device_file
@@ -168,7 +164,7 @@ def _attached(request: Request, host: Host) -> list[AttachedDevice]:
     ]
 
 
-def _wanted(request: Request) -> str:
+def _wanted(request: DropInRequest) -> str:
     where = (
         "" if request.number is None else f" with the number {request.bus or 0:03d}/{request.number:03d}"
     )
@@ -182,12 +178,12 @@ def _mbim_configuration(device: AttachedDevice) -> int:
     return -1 if device.mbim_configuration is None else device.mbim_configuration
 
 
-def _switch(request: Request, device: AttachedDevice, host: Host, say: _Speaker) -> Outcome:
+def _switch(request: DropInRequest, device: AttachedDevice, host: Host, say: _Speaker) -> DropInResult:
     """Have it switched, and say what came of it. Raises what ends the reference with exit code 1."""
     watched = is_watched(request)
     if not _has_method(request.device_file):
         say.error(f"no switching method for {request.id}: no message, no mode, no configuration is given")
-        return Outcome(device, device, watched=watched, tried=True)
+        return DropInResult(device, device, watched=watched, tried=True)
     try:
         result = switch(
             device.id.vendor,
@@ -207,7 +203,7 @@ def _switch(request: Request, device: AttachedDevice, host: Host, say: _Speaker)
         # What is on the port is known only to those who have looked at it after the message.
         judged = isinstance(error, UnchangedError | GoneError | UnexpectedDeviceError)
         after = error.result.after if judged and error.result is not None else device
-        return Outcome(device, after, watched, tried=say.tried, refused=say.refused)
+        return DropInResult(device, after, watched, tried=say.tried, refused=say.refused)
     for warning in result.warnings:
         say.error(f"warning: {warning}")
     by_itself = result.plan is not None and result.plan.by_itself
@@ -216,7 +212,7 @@ def _switch(request: Request, device: AttachedDevice, host: Host, say: _Speaker)
     else:
         say.text(result_line(result))
     switched = result.status is Status.SWITCHED
-    return Outcome(
+    return DropInResult(
         device, result.after, watched, switched, tried=say.tried or by_itself, refused=say.refused
     )
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..device_files.files import read_bytes
 from ..device_files.keys import KEYS, SPECIAL_METHODS
-from ..device_files.syntax import MAX_BYTES, parse
+from ..device_files.syntax import MAX_DEVICE_FILE_BYTES, parse
 from ..device_files.values import BadValue, convert
 from ..nouns.errors import DeviceFileError, UsageError
 from ..nouns.model import DeviceFile, UsbId
@@ -91,7 +91,7 @@ KEYS_BY_ATTRIBUTE = {key.attribute: key for key in KEYS}
 UNSET = "-1"  # what usb_modeswitch starts from for interface, configuration and altsetting
 
 
-class Request(NamedTuple):
+class DropInRequest(NamedTuple):
     """What a command line asks for.
 
     device_file: IDs, targets and method. bus, number: of the device; they count when `number` is given, as
@@ -121,7 +121,7 @@ class Request(NamedTuple):
         return UsbId(vendor, product)
 
 
-def read_request(arguments: Sequence[str], read_stdin: Callable[[], bytes] | None = None) -> Request:
+def read_request(arguments: Sequence[str], read_stdin: Callable[[], bytes] | None = None) -> DropInRequest:
     """The request of a command line. BadOption, UsageError, DeviceFileError."""
     reader = _Reader(_read_stdin if read_stdin is None else read_stdin)
     for option, value in split(arguments):
@@ -135,7 +135,7 @@ def _read_stdin() -> bytes:
     if sys.stdin is None:
         raise DeviceFileError("<stdin>: cannot be read: it is closed")
     try:
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
+        return sys.stdin.buffer.read(MAX_DEVICE_FILE_BYTES + 1)
     except OSError as error:
         raise DeviceFileError(f"<stdin>: cannot be read: {error.strerror}") from error
 
@@ -178,7 +178,7 @@ class _Reader:
             case "quiet" | "verbose" | "sysmode" | "find-mbim":
                 self.other[option.name.replace("-", "_")] = True
             case "config-file":
-                self._read(option, lambda: (read_bytes(value, MAX_BYTES), value))
+                self._read(option, lambda: (read_bytes(value, MAX_DEVICE_FILE_BYTES), value))
             case "stdinput":
                 self._read(option, lambda: (self._read_stdin(), "<stdin>"))
             case "long-config":
@@ -227,7 +227,7 @@ class _Reader:
             if value not in (None, False, ()):
                 self.values[key.attribute] = value
 
-    def request(self) -> Request:
+    def request(self) -> DropInRequest:
         """What has been taken, checked."""
         values = self.values
         special = [key.name for key in SPECIAL_METHODS if values.get(key.attribute)]
@@ -237,7 +237,9 @@ class _Reader:
             values.pop("configuration", None)  # 0 is the dispatcher's affair; the tool takes it for none
         values.pop("wait_before_s", None)  # the same
         check_s = values.pop("check_success_s", 0)
-        return Request(DeviceFile(**values), check_s=check_s, warnings=tuple(self.warnings), **self.other)
+        return DropInRequest(
+            DeviceFile(**values), check_s=check_s, warnings=tuple(self.warnings), **self.other
+        )
 
 
 def usage() -> str:

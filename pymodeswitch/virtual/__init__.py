@@ -3,6 +3,8 @@
 bus = VirtualBus()
 bus.plug(mf691(), "1-1")
 pymodeswitch.switch(0x19d2, 0x1201, backend=VirtualBackend(bus))
+
+Imports nothing; what makes a stick of a device file loads planning when it is called.
 """
 
 from .backend import VirtualBackend

@@ -35,8 +35,8 @@ class Ends(Exception):
         self.result = result
 
 
-Answer = Iterable[str]
-Execute = Callable[["AtInterpreter", str, str, list[str]], Answer]
+AnswerLines = Iterable[str]
+Execute = Callable[["AtInterpreter", str, str, list[str]], AnswerLines]
 
 
 @dataclass(slots=True, eq=False)

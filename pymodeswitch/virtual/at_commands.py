@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .at import Answer, AtInterpreter
+from .at import AnswerLines, AtInterpreter
 from .at_lines import CommandError
 from .radio import READY, SIM_PIN, SIM_PUK, Context
 
-Handler = Callable[[AtInterpreter, str, list[str]], Answer]
+Handler = Callable[[AtInterpreter, str, list[str]], AnswerLines]
 
 # +CME ERROR by what the SIM wants (27.007, 9.2.1).
 SIM_ERRORS = {"": 10, SIM_PIN: 11, SIM_PUK: 12}
@@ -23,14 +23,14 @@ EF_ICCID, EF_AD = 12258, 28589  # 3GPP TS 31.102, 4.2; read by +CRSM (27.007, 8.
 READ_BINARY, GET_RESPONSE = 176, 192
 
 
-class Command(NamedTuple):
+class AtCommand(NamedTuple):
     """An extended command: what carries it out, and whether it wants a SIM that is ready."""
 
     handler: Handler
     needs_sim: bool = False
 
 
-COMMANDS: dict[str, Command] = {}
+COMMANDS: dict[str, AtCommand] = {}
 
 # Numbers that are kept and change nothing: name -> (what =? says, values at power-on).
 KEPT = {
@@ -50,7 +50,7 @@ KEPT = {
 }
 
 
-def execute(port: AtInterpreter, name: str, kind: str, values: list[str]) -> Answer:
+def execute(port: AtInterpreter, name: str, kind: str, values: list[str]) -> AnswerLines:
     """Carry out one extended command; see `AtInterpreter.execute`."""
     command = COMMANDS.get(name)
     if command is None:
@@ -62,7 +62,7 @@ def execute(port: AtInterpreter, name: str, kind: str, values: list[str]) -> Ans
 
 def _command(*names: str, needs_sim: bool = False) -> Callable[[Handler], Handler]:
     def add(handler: Handler) -> Handler:
-        COMMANDS.update({name: Command(handler, needs_sim) for name in names})
+        COMMANDS.update({name: AtCommand(handler, needs_sim) for name in names})
         return handler
 
     return add
@@ -73,7 +73,7 @@ def _tells(
 ) -> None:
     """A command that tells one thing, and takes nothing."""
 
-    def handler(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+    def handler(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
         if kind not in ("run", "test"):
             raise CommandError(BAD_PARAMETER)
         return [text(port)] if kind == "run" else []
@@ -85,7 +85,7 @@ def _keeps(name: str, range_text: str, default: list[str]) -> None:
     """A command of numbers, each within its range; reading and setting are all that it does."""
     ranges = [_numbers(text) for text in range_text.replace("),(", ");(").split(";")]
 
-    def handler(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+    def handler(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
         if kind == "test":
             return [f"{name}: {range_text}"]
         if kind == "set":
@@ -127,12 +127,12 @@ _tells(("+CLAC",), lambda port: "\r\n".join(COMMANDS))
 
 
 @_command("+CNUM", needs_sim=True)
-def _own_number(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _own_number(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     return [f'+CNUM: ,"{port.radio.msisdn}",129'] if port.radio.msisdn and kind == "run" else []
 
 
 @_command("+CPIN")
-def _pin(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _pin(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     radio = port.radio
     if kind == "test":
         return []
@@ -148,7 +148,7 @@ def _pin(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
 
 
 @_command("+CLCK", needs_sim=True)
-def _lock(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _lock(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     if kind == "test":
         return ['+CLCK: ("SC")']
     if kind != "set" or values != ["SC", "2"]:
@@ -157,7 +157,7 @@ def _lock(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
 
 
 @_command("+CFUN")
-def _functionality(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _functionality(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     if kind == "test":
         return ["+CFUN: (0,1,4),(0,1)"]
     if kind == "set":
@@ -172,7 +172,7 @@ def _functionality(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
 
 
 @_command("+COPS", needs_sim=True)
-def _operator(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _operator(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     radio = port.radio
     if kind == "test":
         name, code = radio.operator, radio.operator_code
@@ -186,7 +186,7 @@ def _operator(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
     return [f'+COPS: {mode},{form},"{name}",{radio.act}']
 
 
-def _select(port: AtInterpreter, values: list[str]) -> Answer:
+def _select(port: AtInterpreter, values: list[str]) -> AnswerLines:
     mode, form = port.parameters.get("+COPS", ["0", "0"])
     if values[0] not in ("0", "1", "2", "3", "4") or (
         len(values) > 1 and values[1] not in ("", "0", "1", "2")
@@ -210,7 +210,7 @@ def _context_number(text: str) -> int:
 
 
 @_command("+CGDCONT")
-def _define_context(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _define_context(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     contexts = port.radio.contexts
     if kind == "test":
         return [f'+CGDCONT: (1-{MOST_CONTEXTS}),"{name}",,,(0-2),(0-4)' for name in KINDS]
@@ -230,7 +230,7 @@ def _define_context(port: AtInterpreter, kind: str, values: list[str]) -> Answer
 
 
 @_command("+CGACT", needs_sim=True)
-def _activate(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _activate(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     radio = port.radio
     if kind == "test":
         return ["+CGACT: (0,1)"]
@@ -251,7 +251,7 @@ def _activate(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
 
 
 @_command("+CGATT", needs_sim=True)
-def _attach(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _attach(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     if kind == "test":
         return ["+CGATT: (0,1)"]
     if kind == "set":
@@ -262,7 +262,7 @@ def _attach(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
 
 
 @_command("+CSCS")
-def _character_set(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _character_set(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     if kind == "test":
         return ['+CSCS: ("IRA")']
     if kind == "set" and values != ["IRA"]:
@@ -271,12 +271,12 @@ def _character_set(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
 
 
 @_command("+WS46")
-def _wireless_network(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _wireless_network(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     return ["+WS46: (12,22,25)"] if kind == "test" else ["25"] if kind == "read" else []
 
 
 @_command("+CRSM", needs_sim=True)
-def _sim_file(port: AtInterpreter, kind: str, values: list[str]) -> Answer:
+def _sim_file(port: AtInterpreter, kind: str, values: list[str]) -> AnswerLines:
     """Files of the SIM that ModemManager reads: the card's number, and how long its network code is."""
     if kind != "set" or len(values) < 2:
         return []

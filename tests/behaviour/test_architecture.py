@@ -166,9 +166,25 @@ def test_the_way_of_a_switch_loads_no_more_than_it_needs() -> None:
 
 
 def test_public_names() -> None:
-    for name in pymodeswitch.__all__:
-        assert hasattr(pymodeswitch, name)
-    assert sorted(pymodeswitch.__all__) == pymodeswitch.__all__
+    """Each has one home, and all can be imported with a star."""
+    homes = [name for home in pymodeswitch._HOMES for name in pymodeswitch._home(home).__all__]
+    assert sorted(("__version__", *homes)) == pymodeswitch.__all__
+    assert len(set(homes)) == len(homes)
+    star: dict[str, object] = {}
+    exec("from pymodeswitch import *", star)
+    assert {name for name in pymodeswitch.__all__ if star[name] is getattr(pymodeswitch, name)} == set(
+        pymodeswitch.__all__
+    )
+    assert set(pymodeswitch.__all__) <= set(dir(pymodeswitch))
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = pymodeswitch.nothing
+
+
+def test_type_checkers_see_the_same_homes() -> None:
+    starred = re.findall(
+        r"^    from \.([\w.]+) import \*$", (PACKAGE / "__init__.py").read_text(), re.MULTILINE
+    )
+    assert sorted(starred) == sorted(pymodeswitch._HOMES)
 
 
 def test_the_page_says_what_the_wings_may_import() -> None:
@@ -179,3 +195,25 @@ def test_the_page_says_what_the_wings_may_import() -> None:
     for name, cell in rows.items():
         named = {other.strip() for other in cell.split(",") if other.strip()}
         assert WINGS[name] == named.union(*(WINGS[other] for other in named)), name
+
+
+@pytest.mark.parametrize("name", sorted(WINGS))
+def test_a_wing_says_what_it_imports(name: str) -> None:
+    """Its docstring has the names that its row of the page has, and names files that there are."""
+    text = ast.get_docstring(ast.parse(FILES[name].read_text())) or ""
+    (said,) = re.findall(r"\bImports ([\w, ]+?)(?: and below)?[.;]", text)
+    named = {other for other in re.split(r", | and ", said) if other != "nothing"}
+    page = (PACKAGE.parent / "docs/architecture.md").read_text()
+    (row,) = re.findall(rf"^\| `{name}` \| [^|]+ \| ([^|]*)\|$", page, re.MULTILINE)
+    assert named == {other.strip() for other in row.split(",") if other.strip()}
+    for file in re.findall(r"(?<![\w/])(\w+\.py)\b", text):
+        assert (PACKAGE / name / file).exists(), f"{name}/__init__.py names {file}"
+
+
+def test_the_page_names_what_there_is() -> None:
+    page = (PACKAGE.parent / "docs/architecture.md").read_text()
+    places = set(re.findall(r"\b(\w+/(?:\w+\.py)?)", page)) - {"pymodeswitch/"}
+    assert len(places) > 8
+    assert [place for place in places if not (PACKAGE / place).exists()] == []
+    numbers = ("tenth", "eleventh", "twelfth")
+    assert f"the {numbers[MOST_FLOORS - 10]} floor" in " ".join(page.split())

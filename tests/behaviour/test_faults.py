@@ -178,3 +178,19 @@ def test_the_size_of_the_table() -> None:
     """The figure that the documentation gives."""
     assert len(CASES) > 1000
     print(f"{len(CASES)} faults, {2 * len(CASES)} runs")
+
+
+@pytest.mark.parametrize("name", ["broken off", "unplug"])
+def test_nothing_more_is_sent_to_a_stick_that_is_on_its_way_out(name: str) -> None:
+    """EIO is what a stick gives that leaves while it is spoken to: the rest has no addressee."""
+    (method,) = (method for method in METHODS if method.name == "StandardEject")
+    first = calls_of(method).index("bulk_write")
+    (fault,) = (fault for fault in FAULTS if fault.name == name)
+    bus = VirtualBus()
+    backend = VirtualBackend(bus)
+    bus.plug(method.build(None))
+    injection = Injection(bus, backend, first, fault)
+    with pytest.raises(TransferError):
+        switch(VENDOR, PRODUCT, backend=backend, config=method.device_file, wait=False)
+    assert injection.calls[first] == "bulk_write"
+    assert not {"bulk_write", "bulk_read"} & set(injection.calls[first + 1 :])

@@ -280,12 +280,12 @@ def test_the_bounds_in_the_documentation() -> None:
     rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
     numbers = {row[0]: [int(word) for word in re.findall(r"\d+", row[1])] for row in rows[1:]}
     assert numbers == {
-        "a device file": [syntax.MAX_BYTES >> 10, MAX_MODES, MAX_FINDINGS],
+        "a device file": [syntax.MAX_DEVICE_FILE_BYTES >> 10, MAX_MODES, MAX_FINDINGS],
         "a list of IDs, a message": [values.MAX_IDS, values.MAX_MESSAGE],
         "a name": [MAX_NAME, MAX_QUALIFIERS],
         "an archive": [
             *(archive.MAX_PACKED >> 20, archive.MAX_UNPACKED >> 20, MAX_MEMBERS),
             archive.MAX_UNPACKED >> 20,
         ],
-        "OpenWrt's usb-mode.json": [openwrt.MAX_BYTES >> 20, openwrt.MAX_ENTRIES],
+        "OpenWrt's usb-mode.json": [openwrt.MAX_JSON_BYTES >> 20, openwrt.MAX_ENTRIES],
     }

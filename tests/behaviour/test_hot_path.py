@@ -94,7 +94,7 @@ def test_the_sender_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
     assert {name for name in found if not name.startswith("early")} <= {"_ctypes", "errno", "fcntl", *OS}
     assert {name for name in found if name.startswith("early")} == {
         "early",
-        *(f"early.{name}" for name in ("sender", "lookup", "stick", "usbfs")),
+        *(f"early.{name}" for name in ("sender", "lookup", "plugged_stick", "usbfs")),
     }
 
 
@@ -111,7 +111,7 @@ SLEEPS = {
     "attempts.py": 1,  # before a stick that stays is tried again
     "hanging_driver.py": 2,  # the counters of a SCSI host tell no events
     "table.py": 1,  # the clock of a file system; when the table is made
-    "stick.py": 2,  # being configured, and a driver at work: files of sysfs tell no events
+    "plugged_stick.py": 2,  # being configured, and a driver at work: files of sysfs tell no events
     "usbfs.py": 1,  # a step of the plan, as the device file or the reference has it
     "kernel_events.py": 1,  # where the kernel has no memory for a wait
     "port_link.py": 1,  # flock has no time-out

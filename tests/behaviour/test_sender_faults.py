@@ -72,3 +72,20 @@ def test_each_call_fails_in_each_way(
                 assert attached is None or released(attached), what
             else:
                 assert told.error is None, f"{what}: {told.error}"
+
+
+@pytest.mark.parametrize("name", ["broken off", "unplug"])
+def test_nothing_more_is_sent_to_a_stick_that_is_on_its_way_out(
+    name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """EIO is what a stick gives that leaves while it is spoken to: the rest has no addressee."""
+    (method,) = (method for method in METHODS if method.name == "StandardEject")
+    calls = calls_of(method, tmp_path_factory)
+    first = calls.index("bulk_write")
+    assert calls[first:].count("bulk_write") > 1
+    (fault,) = (fault for fault in FAULTS if fault.name == name)
+    with pytest.MonkeyPatch.context() as patch:
+        one = computer(tmp_path_factory, patch, method.device_file)
+        injection = Injection(one.bus, one.backend, first, fault)
+        assert one.plug(method.build(None)) == "sent"
+        assert not {"bulk_write", "bulk_read"} & set(injection.calls[first + 1 :])

@@ -19,10 +19,10 @@ from pymodeswitch.catalog import sources
 from pymodeswitch.catalog.catalog import Catalog, default_catalog
 from pymodeswitch.catalog.sources import shipped_folder
 from pymodeswitch.command import cli
-from pymodeswitch.command.report import result_line
+from pymodeswitch.command.results import result_line
 from pymodeswitch.command.verbs import explain, list
 from pymodeswitch.doctor import Computer, files
-from pymodeswitch.doctor.stick import look_at
+from pymodeswitch.doctor.examined_stick import look_at
 from pymodeswitch.host.linux import default_host
 from pymodeswitch.modem.port_link import modem_ids
 from pymodeswitch.switching import switch as switching

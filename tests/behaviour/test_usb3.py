@@ -29,10 +29,10 @@ from pymodeswitch import (
     switch,
 )
 from pymodeswitch.catalog.catalog import default_catalog
-from pymodeswitch.command.report import result_line
+from pymodeswitch.command.results import result_line
 from pymodeswitch.switching.connector import device_at, name_of, ports_of
 from pymodeswitch.switching.fleet import Fleet, Outcome, switcher
-from pymodeswitch.switching.port_state import Guard
+from pymodeswitch.switching.port_state import PortState
 from pymodeswitch.switching.port_watch import FOLLOW_S, MOST_STAYS
 from pymodeswitch.virtual import (
     Leave,
@@ -237,7 +237,7 @@ def test_locks_and_counters_are_the_connectors(bus: VirtualBus, host: Kernel) ->
     bus.plug(stick(leave=None), "5-1")
     assert [name_of(host, Port(port)) for port in ("5-1", "6-1", "6-2.3")] == ["5-1", "5-1", "5-2.3"]
     assert ports_of(host, Port("6-1")) == ("6-1", "5-1")
-    first, second = Guard(host, Port("5-1")), Guard(host, Port("6-1"))
+    first, second = PortState(host, Port("5-1")), PortState(host, Port("6-1"))
     assert first.lock(0)
     assert not second.lock(0)
     first.count(1)

@@ -220,13 +220,13 @@ def test_a_masked_fallback(tmp_path: Path) -> None:
     assert catalog.fallback_vendors() == {0x12D1}
 
 
-def test_survey(tmp_path: Path) -> None:
+def test_ranked_files(tmp_path: Path) -> None:
     first = folder(tmp_path / "a", "05c6-1000", "README", "05c6:#linux")
     second = folder(tmp_path / "b", "05c6:1000", "05c6:1000:uMa=A", "05c6:1001", "05c6-#linux")
     mask(second / "05c6:1002", "null")
     found = [
         (found.candidate.path, found.hidden_by and found.hidden_by.path, found.mask)
-        for found in Catalog((str(first), str(second))).survey()
+        for found in Catalog((str(first), str(second))).ranked_files()
     ]
     plain = str(first / "05c6-1000")
     assert found == [

@@ -8,7 +8,7 @@ import pytest
 
 from pymodeswitch.catalog import sources
 from pymodeswitch.catalog.catalog import Catalog
-from pymodeswitch.catalog.precedence import survey
+from pymodeswitch.catalog.precedence import sources_with_files
 from tests.catalog.test_archive import packed
 from tests.catalog.test_catalog import folder
 
@@ -26,7 +26,9 @@ def test_every_file_and_what_becomes_of_it(tmp_path: Path, monkeypatch: pytest.M
     index = tmp_path / "packs"
     index.write_text(f"{tmp_path}/gone\n")
     monkeypatch.setattr(sources, "PACKS_INDEX", str(index))
-    found = survey(Catalog(str(path) for path in (etc, tmp_path / "none", usr, broken, tmp_path / "gone")))
+    found = sources_with_files(
+        Catalog(str(path) for path in (etc, tmp_path / "none", usr, broken, tmp_path / "gone"))
+    )
     assert [(s.path, s.is_archive, s.missing, s.problem, s.in_index, s.hidden) for s in found] == [
         (str(etc), False, False, "", False, 0),
         (str(tmp_path / "none"), False, True, "", False, 0),

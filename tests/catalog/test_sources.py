@@ -12,16 +12,16 @@ import pytest
 from pymodeswitch import DeviceFileError, UsbId
 from pymodeswitch.catalog import archive, sources
 from pymodeswitch.catalog.catalog import Catalog, read_entry
-from pymodeswitch.catalog.precedence import survey
+from pymodeswitch.catalog.precedence import sources_with_files
 from pymodeswitch.catalog.sources import (
     Folder,
     Packed,
     default_folders,
-    in_order,
     pack_folders,
     shipped_folder,
+    sources_in_order,
 )
-from pymodeswitch.device_files.syntax import MAX_BYTES
+from pymodeswitch.device_files.syntax import MAX_DEVICE_FILE_BYTES
 from tests.catalog.test_archive import packed
 
 EJECT = b"StandardEject=1\n"
@@ -145,7 +145,7 @@ def test_an_archive_comes_right_behind_the_folder_it_is_in(tmp_path: Path) -> No
     (tmp_path / "b").mkdir()
     pack = packed(tmp_path / "a/configPack.tar.gz", {"19d2:1201": EJECT, "1111:2222": b""})
     folders = [Folder(str(tmp_path / name)) for name in "ab"]
-    found = list(in_order(folders))
+    found = list(sources_in_order(folders))
     assert [source.path for source in found] == [folders[0].path, pack, folders[1].path]
     inside = found[1]
     assert sorted(inside.names()) == ["1111:2222", "19d2:1201"]
@@ -153,7 +153,7 @@ def test_an_archive_comes_right_behind_the_folder_it_is_in(tmp_path: Path) -> No
     assert (inside.mask("19d2:1201"), inside.mask("1111:2222")) == ("", "an empty file")
     with pytest.raises(DeviceFileError, match="has no 3333:4444"):
         inside.read("3333:4444")
-    assert next(in_order(folders)).names() == ["configPack.tar.gz"]
+    assert next(sources_in_order(folders)).names() == ["configPack.tar.gz"]
 
 
 def test_a_broken_archive_is_told_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -188,8 +188,8 @@ def test_an_archive_is_opened_only_when_no_folder_before_it_has_decided(
 def test_device_files_have_a_bound(tmp_path: Path) -> None:
     (tmp_path / "19d2-1201").write_bytes(b"#" * 100_000)
     pack = packed(tmp_path / "configPack.tar.gz", {"19d2:1202": b"#" * 100_000})
-    assert len(Folder(str(tmp_path)).read("19d2-1201")) == MAX_BYTES + 1
-    assert len(Packed(pack).read("19d2:1202")) == MAX_BYTES + 1
+    assert len(Folder(str(tmp_path)).read("19d2-1201")) == MAX_DEVICE_FILE_BYTES + 1
+    assert len(Packed(pack).read("19d2:1202")) == MAX_DEVICE_FILE_BYTES + 1
 
 
 def test_an_archive_is_unpacked_once_while_it_is_the_same(
@@ -229,5 +229,5 @@ def test_what_a_distribution_has_for_usb_modeswitch_counts_for_unknown_ids(tmp_p
         UsbId(0x12D1, 0x1F01): [f"{ours}/12d1-1f01"],
         UsbId(0x1209, 1): [f"{theirs}/1209:0001"],
     }
-    (source,) = [source for source in survey(catalog) if source.is_last]
+    (source,) = [source for source in sources_with_files(catalog) if source.is_last]
     assert (len(source.files), source.hidden) == (4, 3)

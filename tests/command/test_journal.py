@@ -39,7 +39,7 @@ def heard(listener: socket.socket) -> dict[str, str]:
 
 
 def test_an_entry(listener: socket.socket) -> None:
-    assert journal.send("text", journal.ERROR, {"X": "one\ntwo=2", "Y": "="}, listener.getsockname())
+    assert journal.send_entry("text", journal.ERROR, {"X": "one\ntwo=2", "Y": "="}, listener.getsockname())
     assert heard(listener) == {
         "MESSAGE": "text",
         "PRIORITY": "3",
@@ -50,7 +50,7 @@ def test_an_entry(listener: socket.socket) -> None:
 
 
 def test_no_journal_is_no_error(tmp_path: Path) -> None:
-    assert not journal.send("text", journal.INFO, {}, str(tmp_path / "nothing"))
+    assert not journal.send_entry("text", journal.INFO, {}, str(tmp_path / "nothing"))
 
 
 def test_fields_of_a_result_and_of_an_error(bus: VirtualBus, backend: VirtualBackend) -> None:
@@ -98,8 +98,8 @@ def test_the_command_tells_the_journal_or_prints(
     code = (
         "import os, sys; from pymodeswitch.command import cli, journal;"
         "s = os.fstat(2); os.environ['JOURNAL_STREAM'] = f'{s.st_dev}:{s.st_ino}';"
-        "send = journal.send;"
-        f"journal.send = lambda *a: send(*a, {path!r});"
+        "send = journal.send_entry;"
+        f"journal.send_entry = lambda *a: send(*a, {path!r});"
         "sys.exit(cli.main(['ffff:fffe']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

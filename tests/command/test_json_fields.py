@@ -19,7 +19,7 @@ from pymodeswitch import (
     UsbId,
 )
 from pymodeswitch.command import journal
-from pymodeswitch.command.report import error_data, result_data
+from pymodeswitch.command.results import error_data, result_data
 
 DOCS = Path(__file__).parents[2] / "docs/json.md"
 

@@ -41,7 +41,9 @@ RESULT: dict[str, Any] = {
 
 
 def test_every_verb_has_a_definition() -> None:
-    assert set(VERBS) - set(SCHEMA["$defs"]) == {"watch", "judge"}  # a line of these is as switch
+    as_switch = {"watch", "judge"}  # a line of these
+    missing = set(VERBS) - set(SCHEMA["$defs"]) - as_switch
+    assert not missing, f"what these print with --json has no definition in schema.json: {missing}"
 
 
 def test_the_schema_is_one() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pymodeswitch import DeviceFile, DeviceFileError, Severity, UsbId
 from pymodeswitch.device_files.keys import KEYS, Key
-from pymodeswitch.device_files.syntax import MAX_BYTES, diagnose, parse, write
+from pymodeswitch.device_files.syntax import MAX_DEVICE_FILE_BYTES, diagnose, parse, write
 from tests.conftest import FILES
 from tests.support import profile  # noqa: F401  # hypothesis without deadlines
 
@@ -163,7 +163,7 @@ def test_combinations_warn_even_when_strict(text: str, message: str) -> None:
     [
         (b"TargetVendor=1\0", "NUL bytes"),
         ("TargetVendor=1".encode("utf-16"), "UTF-16"),
-        (b"#" * (MAX_BYTES + 1), "larger than"),
+        (b"#" * (MAX_DEVICE_FILE_BYTES + 1), "larger than"),
     ],
 )
 def test_not_a_text_file(data: bytes, message: str) -> None:

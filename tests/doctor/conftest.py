@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch.catalog.catalog import Catalog
-from pymodeswitch.doctor import rules
+from pymodeswitch.doctor import udev_and_systemd
 from pymodeswitch.system import installation
 from pymodeswitch.virtual import mf691
 from tests.doctor.tree import PORT, Tree
@@ -33,7 +33,7 @@ def catalog(tmp_path: Path) -> Catalog:
 @pytest.fixture
 def tree(tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Tree:
     """A healthy computer without a stick."""
-    for module in (installation, rules):
+    for module in (installation, udev_and_systemd):
         monkeypatch.setattr(module, "system_catalog", lambda root: catalog)
     tree = Tree(tmp_path / "root")
     tree.install()

@@ -14,6 +14,7 @@ from tests.doctor.tree import ALIASES, DEP, PORT, RELEASE, Tree
 HUB_PORT = "/sys/bus/usb/devices/usb1/1-0:1.0/usb1-port1"
 QUIRKS = "/sys/module/usb_storage/parameters/quirks"
 DEVICE = f"/sys/bus/usb/devices/{PORT}"
+SCSI_HOST = f"{DEVICE}:1.0/host2/scsi_host/host2"
 RULES = "/etc/udev/rules.d/41-pymodeswitch.rules"
 WANTED = "/etc/systemd/system/paths.target.wants"
 UNITS = "/usr/local/lib/systemd/system"
@@ -64,7 +65,7 @@ def hang(tree: Tree) -> None:
     tree.write(QUIRKS, "1234:5678:us")
     tree.write(f"{HUB_PORT}/disable", "0")
     tree.link(f"{DEVICE}/port", "../usb1/1-0:1.0/usb1-port1")
-    tree.write(f"{DEVICE}:1.0/host2/target2:0:0/2:0:0:0/iorequest_cnt", "0x6\n")
+    tree.write(f"{SCSI_HOST}/host_busy", "1\n")
     tree.process(9, "kworker/u4:0+events_unbound", "D", stack="[<0>] scsi_test_unit_ready+0x5e/0xe0")
 
 
@@ -202,8 +203,8 @@ SCENES = (
     Scene(
         "storage-hangs",
         "stick",
-        lambda t: t.write("/sys/class/scsi_host/host2/state", "recovery\n"),
-        "host2 is in state recovery",
+        lambda t: t.write(f"{SCSI_HOST}/state", "recovery\n"),
+        "hangs in a command that the stick does not answer; unplug the stick",
     ),
     Scene("storage-free", "stick", lambda t: None, "the driver usb-storage has it, and nobody else"),
     Scene("entry", "stick", lambda t: None, "its device file is "),

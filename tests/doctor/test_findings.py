@@ -10,12 +10,14 @@ import pytest
 from pymodeswitch import Port, UsbId
 from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.doctor import KINDS, Finding, Level
+from pymodeswitch.transport.hanging_driver import HANGS_S
 from pymodeswitch.virtual.descriptors import Configuration, Identity, Interface
 from tests.doctor.scenes import (
     DEVICE,
     MODULES,
     RULES,
     SCENES,
+    SCSI_HOST,
     THEIRS,
     UNITS,
     Scene,
@@ -145,28 +147,46 @@ def test_mounted_partitions(stick: Tree, catalog: Catalog) -> None:
 
 
 def test_a_moment_in_the_kernel_is_no_hang(stick: Tree, catalog: Catalog) -> None:
-    """No command under way; a process that waits for something else; one that waits no longer."""
+    """No command under way; commands that come and go; a process that waits no longer."""
     hang(stick)
-    stick.write(f"{DEVICE}:1.0/host2/target2:0:0/2:0:0:0/iodone_cnt", "0x5\n")
-    assert "storage-hangs" not in names(stick, catalog)
-    hang(stick)
-    stick.write(f"{DEVICE}:1.0/host2/target2:0:0/2:0:0:0/iodone_cnt", "0x4\n")
     assert "storage-hangs" in names(stick, catalog)
-    stick.process(9, "kworker/u4:0+events_unbound", "D", stack="[<0>] ext4_writepages+0x1/0x2")
+    stick.write(f"{SCSI_HOST}/host_busy", "0\n")
     assert "storage-hangs" not in names(stick, catalog)
     hang(stick)
+    computer, ended = stick.computer(), iter(range(5, 10_000))
+    sleep = computer.sleep
+
+    def answered(seconds: float) -> None:
+        sleep(seconds)
+        stick.write(f"{DEVICE}:1.0/host2/target2:0:0/2:0:0:0/iodone_cnt", f"{next(ended):#x}\n")
+
+    computer.sleep = answered
+    assert "storage-hangs" not in {finding.name for finding in stick.findings(catalog=catalog, at=computer)}
     computer = stick.computer()
-    computer._sleep = lambda _seconds: stick.process(9, "kworker/u4:0", "S")
+    computer.sleep = lambda _seconds: stick.process(9, "kworker/u4:0", "S")
     assert computer.waiting == ()
+
+
+def test_the_doctor_waits_as_long_as_a_switch(stick: Tree, catalog: Catalog) -> None:
+    """By the same rule: what is told of here is what a switch cuts off."""
+    hang(stick)
+    stick.remove("/proc/9")
+    computer = stick.computer()
+    assert "storage-hangs" in {finding.name for finding in stick.findings(catalog=catalog, at=computer)}
+    assert HANGS_S <= computer.clock() < HANGS_S + 0.2
 
 
 def test_a_scan_that_never_answered(stick: Tree, catalog: Catalog) -> None:
     """There is a SCSI host and no unit yet. Without root no stack can be read."""
     stick.remove(f"{DEVICE}:1.0/host2/target2:0:0")
     assert "storage-hangs" not in names(stick, catalog)
+    stick.write(f"{SCSI_HOST}/host_busy", "1\n")
     stick.process(9, "usb-storage", "D")
     found = of("storage-hangs", stick.findings(catalog=catalog, user=1000))
-    assert found.text == "the storage driver hangs: usb-storage waits in the kernel; unplug the stick"
+    assert found.text == (
+        "the storage driver hangs in a command that the stick does not answer "
+        "(usb-storage waits in the kernel); unplug the stick"
+    )
     assert found.cure is None  # a kernel whose ports cannot be switched off
 
 
@@ -174,13 +194,13 @@ def test_a_scan_that_never_answered(stick: Tree, catalog: Catalog) -> None:
     "name", ["usb-storage", "scsi_eh_2", "kworker/u4:0+events_unbound", "(udev-worker)"]
 )
 def test_who_hangs_with_a_storage_driver(stick: Tree, catalog: Catalog, name: str) -> None:
-    """Without root no stack can be read; what waits for something else altogether does not count."""
+    """Without root no stack can be read; what waits for something else altogether is not named."""
     hang(stick)
-    stick.remove("/proc/9")
-    stick.process(9, "tar", "D")
-    assert "storage-hangs" not in names(stick, catalog)
-    stick.process(9, name, "D")
-    assert "storage-hangs" in names(stick, catalog)
+    stick.process(9, "kworker/u4:0+events_unbound", "D", stack="[<0>] ext4_writepages+0x1/0x2")
+    stick.process(10, "tar", "D")
+    assert "waits in the kernel" not in of("storage-hangs", stick.findings(catalog=catalog)).text
+    stick.process(11, name, "D")
+    assert f"({name} waits in the kernel)" in of("storage-hangs", stick.findings(catalog=catalog)).text
 
 
 def test_a_program_that_waits_for_the_storage_itself(stick: Tree, catalog: Catalog) -> None:
@@ -311,9 +331,9 @@ def test_hostile_files(stick: Tree, catalog: Catalog) -> None:
         ),
         *("/proc/666/stat", "/proc/1/environ", "/etc/os-release", "/etc/modprobe.d/x.conf"),
         *(f"{MODULES}/modules.alias", f"{MODULES}/modules.dep", f"{MODULES}/modules.builtin.modinfo"),
-        *("/etc/usbguard/rules.conf", f"/run/pymodeswitch/{PORT}", "/sys/class/scsi_host/host2/state"),
+        *("/etc/usbguard/rules.conf", f"/run/pymodeswitch/{PORT}", f"{SCSI_HOST}/state"),
         *("/sys/module/usb_storage/parameters/quirks", f"{DEVICE}/power/connected_duration"),
-        *(f"{DEVICE}:1.0/modalias", f"{DEVICE}:1.0/host2/target2:0:0/2:0:0:0/iorequest_cnt"),
+        *(f"{DEVICE}:1.0/modalias", f"{SCSI_HOST}/host_busy"),
         *(f"{DEVICE}/power/control", f"{DEVICE}/authorized"),
     ]
     for path in paths:

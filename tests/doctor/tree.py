@@ -12,6 +12,7 @@ from pymodeswitch.doctor import Computer, Finding, examine
 from pymodeswitch.system.installation import install, layout, system_files
 from pymodeswitch.system.root import Root
 from pymodeswitch.system.udev_rules import own_command
+from pymodeswitch.virtual import SimulatedClock
 from pymodeswitch.virtual.descriptors import Identity, Interface
 
 RELEASE = "6.1.0-44-amd64"
@@ -173,13 +174,14 @@ class Tree:
         """What usb-storage makes of an interface: a CD-ROM sr0 unless other disks are given."""
         unit = f"/sys/bus/usb/devices/{interface}/host2/target2:0:0/2:0:0:0"
         texts = {"type": str(kind), "vendor": "ZTE", "model": "USB SCSI CD-ROM", "rev": "2.31"}
-        counters = {"iorequest_cnt": "0x5", "iodone_cnt": "0x4", "iotmo_cnt": "0x1"}
-        for name, text in (texts | counters).items():
+        for name, text in (texts | {"iodone_cnt": "0x4"}).items():
             self.write(f"{unit}/{name}", f"{text}\n")
         for disk, device in (disks or {"sr0": "11:0"}).items():
             self.write(f"{unit}/block/{disk}/dev", f"{device}\n")
         self.folder(f"{unit}/scsi_generic/sg1")
-        self.write("/sys/class/scsi_host/host2/state", "running\n")
+        host = f"/sys/bus/usb/devices/{interface}/host2/scsi_host/host2"
+        self.write(f"{host}/state", "running\n")
+        self.write(f"{host}/host_busy", "0\n")
         self.bind(interface, "usb-storage")
         return unit
 
@@ -189,13 +191,15 @@ class Tree:
         return self.answers.get(words[-1])
 
     def computer(self, *, user: int = 0, environment: Mapping[str, str] | None = None) -> Computer:
+        clock = SimulatedClock()
         computer = FakeComputer(
             str(self.root),
             user=user,
             release=RELEASE,
             environment=environment or {},
             run=self.run,
-            sleep=lambda _seconds: None,
+            sleep=clock.sleep,
+            clock=clock.now,
         )
         computer.forbidden = frozenset(self.forbidden)
         return computer
@@ -208,12 +212,13 @@ class Tree:
         catalog: Catalog,
         user: int = 0,
         backend: Backend | None = None,
+        at: Computer | None = None,
     ) -> tuple[Finding, ...]:
-        """What is found."""
+        """What is found. at: a computer of this tree, a new one by default."""
         return examine(
             usb_id,
             port,
-            computer=self.computer(user=user),
+            computer=self.computer(user=user) if at is None else at,
             catalog=catalog,
             load=lambda: Backend() if backend is None else backend,
         )

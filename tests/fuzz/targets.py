@@ -21,7 +21,7 @@ from pymodeswitch.catalog.archive import Archive
 from pymodeswitch.catalog.catalog import Catalog, read_entry
 from pymodeswitch.catalog.openwrt import read_json
 from pymodeswitch.command.cli import VERBS, _module, parser_for, with_verb
-from pymodeswitch.command.quick import read_quickly
+from pymodeswitch.command.quick_parser import read_quickly
 from pymodeswitch.device_files.names import canonical_name, fallback_vendor, name_problem, parse_name
 from pymodeswitch.device_files.syntax import parse, write
 from pymodeswitch.early.lookup import Table
@@ -33,7 +33,7 @@ from pymodeswitch.planning.bulk_only import describe_message, parse_cbw, parse_c
 from pymodeswitch.planning.plan import make_plan, typical_device
 from pymodeswitch.planning.settings import read_settings
 from pymodeswitch.switching.marks import ASKED, FAILED, SENDING, SENT, read_marks
-from pymodeswitch.switching.port_state import said_in, switches_in
+from pymodeswitch.switching.port_state import switches_in, verdict_in
 from pymodeswitch.system.foreign_rules import starts
 from pymodeswitch.transport.inquiry import parse_inquiry
 from pymodeswitch.usb_modeswitch.options import read_request
@@ -164,7 +164,7 @@ def name(data: bytes) -> None:
 def port_state(data: bytes) -> None:
     """The file of a port below /run."""
     lines = data.decode("utf-8", "replace").splitlines()
-    said_in(lines)
+    verdict_in(lines)
     switches_in(lines)
 
 

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from pymodeswitch.early.stick import Stick
 
 from pymodeswitch import Node, Port, UsbId
-from pymodeswitch.early.stick import Stick
 from pymodeswitch.host import linux
 from pymodeswitch.host.linux import LinuxHost
 from pymodeswitch.host.sysfs import Sysfs, configuration_values, mbim_configuration, parse_interfaces

@@ -142,11 +142,11 @@ def test_a_length_that_cannot_be_ends_it(size: int, capture: Write) -> None:
 
 def test_bounds(capture: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = capture(gzip.compress(traffic.pcap(traffic.usbmon(EVENTS * 100), 220)))
-    monkeypatch.setattr(containers, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(containers, "MAX_CAPTURE_BYTES", 10_000)
     packets, notes = read(path)
     assert 0 < len(packets) < 200
     assert len(notes) == 1
-    monkeypatch.setattr(containers, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(containers, "MAX_CAPTURE_BYTES", 1 << 20)
     monkeypatch.setattr(containers, "MAX_PACKETS", 7)
     packets, notes = read(path)
     assert len(packets) == 7

@@ -9,7 +9,7 @@ import pytest
 from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.catalog.sources import shipped_folder
 from pymodeswitch.learning.known import Knowledge, Method, cdb_of, method_of
-from pymodeswitch.learning.ladder import NEVER, Step, Stick, is_tried, ladder, tries_until
+from pymodeswitch.learning.ladder import NEVER, Rung, UnknownStick, is_tried, ladder, tries_until
 from pymodeswitch.nouns.model import DeviceFile, UsbId
 from pymodeswitch.nouns.steps import BulkOut, Control, InterruptOut, Reset, SetAltSetting
 from pymodeswitch.planning.plan import make_plan, typical_device
@@ -19,8 +19,8 @@ VENDORS = sorted({entry.id.vendor for entry in KNOWLEDGE.entries})
 UNKNOWN_VENDOR = 0x4321
 
 
-def steps_for(vendor: int, **more: object) -> list[Step]:
-    return ladder(KNOWLEDGE, Stick(UsbId(vendor, 0x9999), **more))  # type: ignore[arg-type]
+def steps_for(vendor: int, **more: object) -> list[Rung]:
+    return ladder(KNOWLEDGE, UnknownStick(UsbId(vendor, 0x9999), **more))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("vendor", [*VENDORS, UNKNOWN_VENDOR], ids=lambda vendor: f"{vendor:04x}")

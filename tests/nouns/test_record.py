@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pymodeswitch import Settings
-from pymodeswitch.nouns.record import Choice, Record, replace
+from pymodeswitch.nouns.record import Record, TextEnum, replace
 
 
 class Point(Record, order=True):
@@ -146,7 +146,7 @@ def test_it_loads_nothing() -> None:
     assert sorted(done.stdout.split()) == ["__future__", "record"], done.stderr
 
 
-class Colour(Choice):
+class Colour(TextEnum):
     RED = "red"
     GREEN = "green"
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pymodeswitch.nouns.steps import CBW_LENGTH, CSW_LENGTH
 from pymodeswitch.planning import bulk_only, messages
 from pymodeswitch.planning.bulk_only import build_cbw, build_csw, describe_message, parse_cbw, parse_csw
 from pymodeswitch.virtual.storage import parse_cbw as parse_by_hand
@@ -65,7 +66,7 @@ def test_messages_module_is_what_the_command_writes() -> None:
 )
 def test_cbw_round_trip(command: bytes, tag: int, data_length: int, device_to_host: bool, lun: int) -> None:
     raw = build_cbw(command, tag=tag, data_length=data_length, device_to_host=device_to_host, lun=lun)
-    assert len(raw) == bulk_only.CBW_LENGTH
+    assert len(raw) == CBW_LENGTH
     fields = parse_cbw(raw)
     assert fields is not None
     assert (fields.dCBWTag, fields.dCBWDataTransferLength, fields.bCBWLUN) == (tag, data_length, lun)
@@ -80,7 +81,7 @@ def test_cbw_round_trip(command: bytes, tag: int, data_length: int, device_to_ho
 @given(tag=st.integers(0, 0xFFFFFFFF), residue=st.integers(0, 0xFFFFFFFF), status=st.integers(0, 2))
 def test_csw_round_trip(tag: int, residue: int, status: int) -> None:
     raw = build_csw(tag, residue=residue, status=status)
-    assert len(raw) == bulk_only.CSW_LENGTH
+    assert len(raw) == CSW_LENGTH
     fields = parse_csw(raw)
     assert fields is not None
     assert (fields.dCSWTag, fields.dCSWDataResidue, fields.bCSWStatus) == (tag, residue, status)

@@ -160,6 +160,24 @@ def test_no_method_at_all() -> None:
 SONY = Control(0xC0, 0x11, 2, 0, b"", 3, 100)
 
 
+def test_cisco_with_its_times() -> None:
+    """Each CSW is asked for three times; the stick is given two seconds at the end."""
+    dialogue = [
+        step
+        for message in m.CISCO_MODE
+        for step in (BulkOut(1, message, 3000), ReadStatus(0x81, 13, 3000, 3))
+    ]
+    assert make_plan(DeviceFile(cisco_mode=True), DEVICE).steps == (
+        Detach(),
+        Claim(0),
+        *dialogue,
+        ClearHalt(1),
+        ClearHalt(0x81),
+        Pause(2000, "the stick takes its time"),
+        Release(0),
+    )
+
+
 def test_sony_with_its_times() -> None:
     """Whole steps: a time of 100 ms that became one of 3 s would show nowhere else."""
     device_file = DeviceFile(sony_mode=True, configuration=2, reset_usb=True)

@@ -12,7 +12,13 @@ import pytest
 
 from pymodeswitch import Settings, SettingsError, Status, SwitchingOffError, UsbId, switch
 from pymodeswitch.planning import settings
-from pymodeswitch.planning.settings import KEYS, RANGES, REFERENCE_DELAY, REFERENCE_SWITCHES, read_settings
+from pymodeswitch.planning.settings import (
+    RANGES,
+    REFERENCE_DELAY,
+    REFERENCE_SWITCHES,
+    SETTING_KEYS,
+    read_settings,
+)
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 
 HUAWEI = UsbId(0x12D1, 0x1F01)
@@ -65,7 +71,7 @@ def test_every_key(tmp_path: Path) -> None:
         avoid_reset_quirk=False,
         switches_per_minute=2,
         verbose=True,
-        where=dict.fromkeys(KEYS, path),
+        where=dict.fromkeys(SETTING_KEYS, path),
     )
 
 
@@ -186,7 +192,7 @@ def test_every_key_has_its_paragraph_with_default_and_range(monkeypatch: pytest.
     monkeypatch.undo()  # conftest.py hides this computer's files
     text = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
     sections = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=\n##|\Z)", text, flags=re.M | re.S))
-    assert sections.keys() == set(KEYS)
+    assert sections.keys() == set(SETTING_KEYS)
     for key, paragraph in sections.items():
         default = getattr(Settings(), key)
         if isinstance(default, bool):

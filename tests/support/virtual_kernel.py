@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from usb.core import USBError
 
-from pymodeswitch.early import sender, stick, usbfs
+from pymodeswitch.early import plugged_stick, sender, usbfs
 from pymodeswitch.virtual import Attached, VirtualBackend
 
 
@@ -66,7 +66,7 @@ class VirtualKernel:
         self.calls: list[str] = []
         self.times: list[float] = []
         clock = self.bus.clock
-        for module in (sender, stick, usbfs):
+        for module in (sender, plugged_stick, usbfs):
             for name, function in (("monotonic", clock.now), ("sleep", clock.sleep)):
                 if hasattr(module, name):
                     monkeypatch.setattr(module, name, function)

@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
-from pymodeswitch import ModeSwitchError, Port, Settings, TooOftenError
+from pymodeswitch import ModeSwitchError, Port, Settings, TooOftenError, UsbId
 from pymodeswitch.catalog import sources
 from pymodeswitch.catalog.catalog import Catalog, default_catalog
-from pymodeswitch.host.linux import LibusbHost
+from pymodeswitch.host.linux import LibusbHost, LinuxHost
 from pymodeswitch.nouns.errors import SwitchingOffError, UnchangedError
 from pymodeswitch.nouns.model import AttachedDevice
 from pymodeswitch.nouns.protocols import Host
-from pymodeswitch.switching.attached import Attached
+from pymodeswitch.nouns.record import replace
+from pymodeswitch.planning.plan import typical_device
+from pymodeswitch.switching.attached import AttachedSticks
 from pymodeswitch.switching.fleet import Fleet, Outcome, scan, switcher
 from pymodeswitch.virtual import Leave, RealClock, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
@@ -301,7 +303,7 @@ def test_a_finder_that_tells_of_those_that_wait_again(threads: tuple[VirtualBus,
     for number in range(1, 13):
         bus.plug(mf691(), f"1-{number}")
 
-    class Marks(Attached):
+    class Marks(AttachedSticks):
         def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
             return [device for device in host.devices() if device.port not in {*busy, *done}]
 
@@ -342,3 +344,51 @@ def test_a_thread_that_outlives_it_writes_nowhere_else(
     for file in files:
         os.close(file)
     assert [path.read_bytes() for path in tmp_path.glob("file-*")] == [b""] * 8
+
+
+class Told:
+    """Kernel events by a script: each step is called, and says what is told."""
+
+    def __init__(self, *steps: Callable[[], set[str] | None]) -> None:
+        self.steps = list(steps)
+
+    def changed(self, seconds: float, also: int | None = None) -> set[str] | None:
+        return self.steps.pop(0)() if self.steps else set()
+
+    def close(self) -> None:
+        pass
+
+
+def test_events_wake_whom_they_tell_of_and_lost_ones_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel drops events when many come: then anything may have changed, and everything is looked at."""
+    device = typical_device(UsbId(0x19D2, 0x1201))
+    sticks = [replace(device, port=Port(f"1-{number}")) for number in (1, 2)]
+    looks: list[list[str] | None] = []
+    ended: list[str] = []
+
+    class Finder(AttachedSticks):
+        def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
+            looks.append(None if ports is None else sorted(ports))
+            return sticks if len(looks) == 1 else []
+
+    def switch_one(device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
+        host.wait(60, device.port)
+        ended.append(device.port)
+        return Outcome(device, None, ModeSwitchError("done"))
+
+    def first_has_ended() -> None:
+        until = time.monotonic() + 10
+        while not ended and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        assert ended == ["1-1"]
+
+    told = Told(lambda: {"1-1"}, lambda: first_has_ended() or None)
+    monkeypatch.setattr("pymodeswitch.switching.fleet.KernelEvents", lambda: told)
+    monkeypatch.setattr("pymodeswitch.switching.fleet.MEMBER_POLL_S", 60)
+    host = LinuxHost()
+    finder = Finder(host, default_catalog())
+    Fleet(host, finder, switch_one, lambda outcome: None, crew=4).run(forever=False)
+    assert ended == ["1-1", "1-2"]
+    assert looks[:2] == [None, ["1-1"]]
+    assert looks.count(None) == 2

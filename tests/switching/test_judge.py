@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import GoneError, Port, Settings, UnchangedError
+from pymodeswitch import DeviceFile, GoneError, Port, Settings, UnchangedError, switch
 from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.catalog.sources import shipped_folder
 from pymodeswitch.device_files.syntax import write
@@ -139,6 +139,18 @@ def test_a_stick_that_stays_is_tried_again_and_gets_its_driver_back(
     assert "verdict " in text
 
 
+def test_what_is_carried_out_as_written_sends_though_the_sender_has_sent(computer: Computer) -> None:
+    """A switch takes the sender's message for its first try; who gives the messages has them sent."""
+    assert computer.plug(mf691(leave=None)) == "sent"
+    own, sent = DeviceFile(standard_eject=True), ejects(computer.backend)
+    with pytest.raises(UnchangedError, match="tried once"):
+        switch(0x19D2, 0x1201, host=computer.host, config=own, as_written=True, timeout=1)
+    assert ejects(computer.backend) == 2 * sent
+    with pytest.raises(UnchangedError, match="tried once"):
+        switch(0x19D2, 0x1201, host=computer.host, catalog=computer.catalog, timeout=0.5)
+    assert ejects(computer.backend) == 2 * sent, "the mark of the sender's stands for the first try"
+
+
 def test_a_stick_that_leaves_for_good(computer: Computer) -> None:
     computer.plug(mf691(leave=Leave(None)))
     computer.judge()
@@ -191,15 +203,16 @@ def test_switching_turned_off(computer: Computer) -> None:
     assert computer.plug(mf691()) == "nothing"
 
 
-def test_udev_replays_its_events(computer: Computer) -> None:
+@pytest.mark.parametrize("port", ["1-1", "1-1.2"])
+def test_udev_replays_its_events(port: str, computer: Computer) -> None:
     """While the mark is there nothing more is sent; nor to the modem that it has become."""
-    computer.plug(mf691(leave=None))
-    assert computer.kernel.send() == "asked"
+    computer.plug(mf691(leave=None), port)
+    assert computer.kernel.send(port) == "asked"
     assert ejects(computer.backend) == 2
-    computer.bus.unplug("1-1")
-    computer.plug(mf691())
+    computer.bus.unplug(port)
+    computer.plug(mf691(), port)
     computer.judge()
-    assert computer.kernel.send() == "nothing"
+    assert computer.kernel.send(port) == "nothing"
     assert computer.marks == []
 
 

@@ -23,7 +23,7 @@ from pymodeswitch import (
 )
 from pymodeswitch.host.linux import LibusbHost
 from pymodeswitch.nouns.errors import error_for_code
-from pymodeswitch.switching.port_state import WINDOW_S, Guard, Said
+from pymodeswitch.switching.port_state import WINDOW_S, PortState, RunVerdict
 from pymodeswitch.virtual import Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 
 PORT = Port("1-1")
@@ -52,12 +52,12 @@ def rocket(host: Host, **options: object) -> SwitchResult:
 
 
 def test_one_at_a_time_and_each_wait_is_bounded(host: Host) -> None:
-    first, second = Guard(host, PORT), Guard(host, PORT)
+    first, second = PortState(host, PORT), PortState(host, PORT)
     assert first.lock(0)
     assert first.lock(0), "one's own"
     assert not second.lock(5)
     assert 5 <= host.now() < 5.2
-    assert Guard(host, Port("1-2")).lock(0), "another port"
+    assert PortState(host, Port("1-2")).lock(0), "another port"
     first.unlock()
     first.unlock()
     assert second.lock(0)
@@ -65,36 +65,36 @@ def test_one_at_a_time_and_each_wait_is_bounded(host: Host) -> None:
 
 
 def test_the_lock_ends_with_its_process(host: Host, tmp_path: Path) -> None:
-    guard = Guard(host, PORT)
-    assert guard.lock(0)
+    state = PortState(host, PORT)
+    assert state.lock(0)
     code = (
-        "import os, sys; from pymodeswitch.switching.port_state import Guard;"
+        "import os, sys; from pymodeswitch.switching.port_state import PortState;"
         "from pymodeswitch.host.linux import LinuxHost;"
-        f"print(Guard(LinuxHost(state_folder={host.state_folder!r}), '1-1').lock(0), flush=True);"
+        f"print(PortState(LinuxHost(state_folder={host.state_folder!r}), '1-1').lock(0), flush=True);"
         "os._exit(9)"
     )
     words = [sys.executable, "-c", code]
     assert subprocess.run(words, capture_output=True, text=True, timeout=60).stdout == "False\n"
-    guard.unlock()
+    state.unlock()
     assert subprocess.run(words, capture_output=True, text=True, timeout=60).stdout == "True\n"
-    assert guard.lock(0)
-    guard.unlock()
+    assert state.lock(0)
+    state.unlock()
 
 
 def test_so_many_switches_a_minute(host: Host, bus: VirtualBus) -> None:
-    guard = Guard(host, PORT)
-    guard.lock(0)
+    state = PortState(host, PORT)
+    state.lock(0)
     for _ in range(3):
-        guard.count(3)
+        state.count(3)
         bus.clock.sleep(10)
     with pytest.raises(TooOftenError, match="port 1-1 was switched 3 times within a minute") as caught:
-        guard.count(3)
+        state.count(3)
     assert caught.value.retry_s == pytest.approx(WINDOW_S - 30)
     bus.clock.sleep(caught.value.retry_s + 0.01)
-    guard.count(3)
+    state.count(3)
     with pytest.raises(TooOftenError):
-        guard.count(3)
-    guard.unlock()
+        state.count(3)
+    state.unlock()
 
 
 @pytest.mark.parametrize(
@@ -111,17 +111,17 @@ def test_so_many_switches_a_minute(host: Host, bus: VirtualBus) -> None:
 def test_state_that_is_not_ours_is_no_state(content: str, host: Host, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state/1-1").write_bytes(content.encode("utf-8", "surrogateescape"))
-    guard = Guard(host, PORT)
-    assert guard.lock(0)
-    assert guard.said() is None
-    guard.count(1)
+    state = PortState(host, PORT)
+    assert state.lock(0)
+    assert state.read_verdict() is None
+    state.count(1)
     with pytest.raises(TooOftenError):
-        guard.count(1)
-    guard.say(11, "two\nlines of\ttext")
-    assert guard.said() == Said(0.0, 11, "two lines of text")
+        state.count(1)
+    state.write_verdict(11, "two\nlines of\ttext")
+    assert state.read_verdict() == RunVerdict(0.0, 11, "two lines of text")
     with pytest.raises(TooOftenError):
-        guard.count(1)
-    guard.unlock()
+        state.count(1)
+    state.unlock()
 
 
 def test_state_that_cannot_be_written_is_harmless(host: Host, bus: VirtualBus, tmp_path: Path) -> None:
@@ -168,14 +168,14 @@ def test_a_stick_that_always_falls_back_is_left_alone_after_a_while(
 @pytest.mark.parametrize("port", [None, "1-1"])
 def test_the_verdict_of_the_other_run_is_ours(port: str | None, host: Host, bus: VirtualBus) -> None:
     bus.plug(mf691())
-    other = Guard(host, PORT)
+    other = PortState(host, PORT)
     other.lock(0)
 
     def switched() -> None:
         host.meanwhile = lambda: None
         bus.unplug("1-1")
         bus.plug(Stick([modem_mode(0x19D2, 0x1203)]))  # what the other run made of it
-        other.say(0, "switched")
+        other.write_verdict(0, "switched")
         other.unlock()
 
     host.meanwhile = switched
@@ -190,11 +190,11 @@ def test_the_failure_of_the_other_run_is_ours(
     port: str | None, host: Host, bus: VirtualBus, backend: VirtualBackend
 ) -> None:
     bus.plug(mf691())
-    other = Guard(host, PORT)
+    other = PortState(host, PORT)
     other.lock(0)
 
     def failed() -> None:
-        other.say(11, "19d2:1201 on port 1-1 is unchanged")
+        other.write_verdict(11, "19d2:1201 on port 1-1 is unchanged")
         other.unlock()
 
     host.meanwhile = failed
@@ -206,9 +206,9 @@ def test_the_failure_of_the_other_run_is_ours(
 @pytest.mark.parametrize("port", [None, "1-1"])
 def test_another_run_that_ends_without_a_word(port: str | None, host: Host, bus: VirtualBus) -> None:
     bus.plug(mf691())
-    other = Guard(host, PORT)
+    other = PortState(host, PORT)
     other.lock(0)
-    other.say(11, "what was said before we began to wait does not count")
+    other.write_verdict(11, "what was said before we began to wait does not count")
     bus.clock.sleep(1)
     host.meanwhile = other.unlock
     assert rocket(host, port=port).status is Status.SWITCHED
@@ -216,7 +216,7 @@ def test_another_run_that_ends_without_a_word(port: str | None, host: Host, bus:
 
 def test_another_run_that_does_not_end(host: Host, bus: VirtualBus, backend: VirtualBackend) -> None:
     bus.plug(mf691())
-    other = Guard(host, PORT)
+    other = PortState(host, PORT)
     other.lock(0)
     with pytest.raises(BusyError, match="port 1-1 is busy: another run"):
         rocket(host, timeout=3)

@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 import pymodeswitch
-from pymodeswitch import DeviceFile, GoneError, Port, Settings, Status, UnchangedError, switch
+from pymodeswitch import (
+    DeviceFile,
+    GoneError,
+    NotAttachedError,
+    Port,
+    Settings,
+    Status,
+    UnchangedError,
+    UsbId,
+    switch,
+)
 from pymodeswitch.catalog.catalog import default_catalog
 from pymodeswitch.command import cli
 from pymodeswitch.host import linux
@@ -18,7 +28,7 @@ from pymodeswitch.host.linux import LibusbHost
 from pymodeswitch.nouns.model import AttachedDevice
 from pymodeswitch.planning import settings as settings_module
 from pymodeswitch.switching.fleet import Fleet, scan, switcher
-from pymodeswitch.switching.port_state import Guard
+from pymodeswitch.switching.port_state import PortState
 from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 from tests.planning.test_policy import mbim_stick
 from tests.switching.test_port_state import Host
@@ -163,6 +173,21 @@ def test_an_unlisted_device_that_stays_is_taken_a_second_later(
     assert 3.0 <= bus.clock.now() < 3.4
 
 
+@pytest.mark.parametrize(("away", "unlisted"), [(4.7, False), (5.3, True)])
+def test_an_unlisted_device_that_leaves_is_followed_so_long(
+    away: float, unlisted: bool, bus: VirtualBus, backend: VirtualBackend
+) -> None:
+    """It shows itself for half a second, and leaves again: back in time, it counts as what it is then."""
+    stick = mf691(leave=Leave(1.0))
+    stick.modes.insert(1, modem_mode(0x05C6, 0x9008))
+    bus.plug(stick)
+    host = Eventful(backend, 1.5, lambda: stick.leave(Leave(away)))
+    result = switch(0x19D2, 0x1201, host=host, timeout=30)
+    assert result.after is not None
+    now = "05c6:9008" if unlisted else "19d2:1203"
+    assert (result.status, result.unlisted, str(result.after.id)) == (Status.SWITCHED, unlisted, now)
+
+
 def test_a_wait_for_events_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """In seconds: a wrong unit would be a busy loop, and nothing else would tell."""
     import socket
@@ -214,11 +239,11 @@ def test_who_waits_for_another_run_gets_its_exit_code(
 ) -> None:
     bus.plug(mf691(leave=None))
     host = Host(backend, tmp_path / "state")
-    other = Guard(host, Port("1-1"))
+    other = PortState(host, Port("1-1"))
     assert other.lock(0)
 
     def end() -> None:
-        other.say(code, "it said so")
+        other.write_verdict(code, "it said so")
         other.unlock()
 
     host.meanwhile = end
@@ -232,17 +257,17 @@ def test_who_waits_for_another_run_gets_its_exit_code(
 
 def test_a_shorter_state_leaves_nothing_of_the_longer_one(backend: VirtualBackend, tmp_path: Path) -> None:
     host = Host(backend, tmp_path)
-    guard = Guard(host, Port("1-1"))
-    guard.lock(0)
-    guard.say(11, "x" * 500)
-    guard.say(0, "y")
+    state = PortState(host, Port("1-1"))
+    state.lock(0)
+    state.write_verdict(11, "x" * 500)
+    state.write_verdict(0, "y")
     assert (tmp_path / "1-1").read_text() == "verdict 0.000 0 y\n"
-    guard.unlock()
+    state.unlock()
 
 
 def test_a_lock_that_is_not_had_leaves_no_file_open(backend: VirtualBackend, tmp_path: Path) -> None:
     host = Host(backend, tmp_path)
-    first, second = Guard(host, Port("1-1")), Guard(host, Port("1-1"))
+    first, second = PortState(host, Port("1-1")), PortState(host, Port("1-1"))
     first.lock(0)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
@@ -293,6 +318,18 @@ def test_settings_do_not_change_what_is_carried_out_as_written(
     assert caught.value.result is not None
     assert caught.value.result.plan is not None
     assert caught.value.result.plan.method == "HuaweiNewMode"
+
+
+def test_the_settled_mode_does_not_count_for_what_is_carried_out_as_written(
+    bus: VirtualBus, backend: VirtualBackend
+) -> None:
+    """The modem is the target of what is given, whatever mode the settings want."""
+    bus.plug(Stick([modem_mode(0x19D2, 0x1203)]))
+    settings = Settings(modes={UsbId(0x19D2, 0x1201): "mbim"})
+    options = {"backend": backend, "config": EJECT, "settings": settings}
+    assert switch(0x19D2, 0x1201, as_written=True, **options).status is Status.ALREADY
+    with pytest.raises(NotAttachedError, match="else than mode mbim"):
+        switch(0x19D2, 0x1201, **options)
 
 
 def test_a_stay_is_the_same_by_all_of_its_marks(bus: VirtualBus, backend: VirtualBackend) -> None:

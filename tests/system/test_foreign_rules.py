@@ -179,3 +179,18 @@ def test_scripts_and_units_are_followed(tmp_path: Path) -> None:
         'RUN+="/bin/systemctl start none"',
     ):
         assert starts(f"{V}, {P}, {action}\n", IDS, root) == []
+
+
+def test_of_two_units_of_a_name_the_one_that_systemd_takes_counts(tmp_path: Path) -> None:
+    """The folders in their order (systemd.unit(5)): /etc before /run, and these before packages."""
+    root = Root(str(tmp_path))
+    text = f'{V}, {P}, TAG+="systemd", ENV{{SYSTEMD_WANTS}}="x.service"\n'
+
+    def found() -> list[str]:
+        return [start.program for start in starts(text, IDS, root)]
+
+    folders = ("/usr/lib", "/usr/local/lib", "/run", "/etc")
+    for number, folder in enumerate(folders):
+        word = "usb_modeswitch" if number % 2 else "eject"
+        root.write(f"{folder}/systemd/system/x.service", f"[Service]\nExecStart=/usr/bin/{word}\n".encode())
+        assert found() == [f"{word} (by x.service)"], folder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import UsbId
-from pymodeswitch.system.inspection import Finding, inspect
+from pymodeswitch.system.inspection import InspectedFile, inspect
 from pymodeswitch.system.installation import Layout, SystemFile, install, layout, system_files, uninstall
 from pymodeswitch.system.root import Root
 from pymodeswitch.system.udev_rules import rules
@@ -47,14 +47,14 @@ def packaged(root: Root) -> list[SystemFile]:
     return [*files, SystemFile("/usr/share/man/man1/pymodeswitch.1", b"page")]
 
 
-def look(root: Root, places: Layout) -> dict[str, Finding]:
+def look(root: Root, places: Layout) -> dict[str, InspectedFile]:
     """Findings by the name of the file."""
     found = inspect(root, places, wanted(root, places), packaged(root), IDS)
     assert len({finding.path for finding in found}) == len(found)
     return {finding.path: finding for finding in found}
 
 
-def wrong(root: Root, places: Layout) -> list[Finding]:
+def wrong(root: Root, places: Layout) -> list[InspectedFile]:
     return [finding for finding in look(root, places).values() if finding.state != "ok"]
 
 
@@ -80,9 +80,11 @@ def test_all_is_there_and_after_uninstalling_nothing(installed: Root, places: La
 @pytest.mark.parametrize("path", [RULES, UNIT, WATCH, MAN])
 def test_stale(path: str, installed: Root, places: Layout) -> None:
     installed.write(path, b"older")
-    assert wrong(installed, places) == [Finding(path, "stale", "it is not what would be installed now")]
+    assert wrong(installed, places) == [
+        InspectedFile(path, "stale", "it is not what would be installed now")
+    ]
     installed.link(path, "/nowhere/at/all")
-    assert wrong(installed, places) == [Finding(path, "stale", "a link that leads nowhere")]
+    assert wrong(installed, places) == [InspectedFile(path, "stale", "a link that leads nowhere")]
 
 
 @pytest.mark.parametrize("path", [RULES, UNIT, MAN])
@@ -93,7 +95,7 @@ def test_masked_in_its_place(path: str, how: str, installed: Root, places: Layou
     else:
         installed.link(path, "/dev/null")
     detail = "an empty file" if how == "empty" else "a link to /dev/null"
-    assert wrong(installed, places) == [Finding(path, "masked", detail)]
+    assert wrong(installed, places) == [InspectedFile(path, "masked", detail)]
 
 
 @pytest.mark.parametrize("top", ["/etc", "/run"])
@@ -105,9 +107,11 @@ def test_masked_by_a_folder_of_higher_precedence(
 ) -> None:
     other = f"{top}/{folder}/{path.rpartition('/')[2]}"
     installed.link(other, "/dev/null")
-    assert wrong(installed, places) == [Finding(other, "masked", "a link to /dev/null")]
+    assert wrong(installed, places) == [InspectedFile(other, "masked", "a link to /dev/null")]
     installed.write(other, b"something else\n")
-    assert wrong(installed, places) == [Finding(other, "masked", f"another file in the place of {path}")]
+    assert wrong(installed, places) == [
+        InspectedFile(other, "masked", f"another file in the place of {path}")
+    ]
     content = installed.read(path)
     assert content is not None
     installed.write(other, content)
@@ -193,7 +197,7 @@ def test_zsh_of_debian_has_its_completions_elsewhere(root: Root, places: Layout)
     assert finding.state == "missing"
     root.write(f"/usr/share/zsh/vendor-completions/{name}", b"#compdef")
     (finding,) = inspect(root, places, [own], [], [])
-    assert finding == Finding(f"/usr/share/zsh/vendor-completions/{name}", "ok")
+    assert finding == InspectedFile(f"/usr/share/zsh/vendor-completions/{name}", "ok")
 
 
 def test_etc_comes_before_run(installed: Root, places: Layout) -> None:

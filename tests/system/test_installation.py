@@ -298,3 +298,8 @@ def test_a_command_that_lies_in_a_home_behind_a_link(
     for command in (str(program), str(link / "program")):
         text = {f.path: f.content.decode() for f in system_files(root, places, (command,))}[UNIT]
         assert "ProtectHome=read-only\n" in text, command
+    # Where /home itself is a link, as to /var/home.
+    (tmp_path / "homes").symlink_to(home)
+    monkeypatch.setattr(installation, "HOMES", (str(tmp_path / "homes"),))
+    text = {f.path: f.content.decode() for f in system_files(root, places, (str(program),))}[UNIT]
+    assert "ProtectHome=read-only\n" in text

@@ -13,7 +13,7 @@ import pytest
 
 from pymodeswitch.command.cli import VERBS
 from tools import completions
-from tools.grammar import Option, Positional, Verb, verbs
+from tools.command_line import CommandOption, Positional, Verb, verbs
 
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 
@@ -170,7 +170,7 @@ def test_the_grammar() -> None:
     assert list(by_name) == list(VERBS)
     switch = by_name["switch"]
     flags = {option.flags[-1]: option for option in switch.options}
-    assert flags["--port"] == Option(("--port",), flags["--port"].text, "PORT", "port", (), False)
+    assert flags["--port"] == CommandOption(("--port",), flags["--port"].text, "PORT", "port", (), False)
     assert flags["--data"][2:] == ("DIR", "folder", (), True)
     assert flags["--no-wait"][2:] == ("", "", (), False)
     assert switch.positionals == (Positional("ID", switch.positionals[0].text, "id", True, False),)

@@ -13,14 +13,13 @@ from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.catalog.sources import shipped_folder
 from tools import __main__ as tools
 from tools import data_date as date_tool
-from tools import demo_picture, devices_page, metainfo, project
+from tools import demo_picture, devices_page, metainfo, method_keys, project
 
 SHIPPED = Catalog((shipped_folder(),))
 
 
-def test_page_of_devices_date_and_picture() -> None:
-    generated = {**devices_page.generated(), **date_tool.generated(), **demo_picture.generated()}
-    for path, text in generated.items():
+def test_pages_date_and_picture() -> None:
+    for path, text in tools.generated().items():
         assert path.read_text("utf-8") == text, (
             f"{path} is not what is generated now: run `python -m tools`"
         )
@@ -63,7 +62,8 @@ def test_only_what_differs_is_written(tmp_path: Path, monkeypatch: pytest.Monkey
     before = same.stat().st_mtime_ns
     monkeypatch.setattr(devices_page, "generated", lambda: {page: "page", same: "same"})
     monkeypatch.setattr(date_tool, "generated", dict)
-    monkeypatch.setattr(demo_picture, "generated", dict)
+    for part in (demo_picture, method_keys):
+        monkeypatch.setattr(part, "generated", dict)
     tools.main()
     assert (page.read_text(), same.stat().st_mtime_ns) == ("page", before)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from usb.core import USBError, USBTimeoutError
@@ -20,11 +24,12 @@ from pymodeswitch import (
     UsbId,
 )
 from pymodeswitch.host import libusb_devices
+from pymodeswitch.nouns.model import MBIM
 from pymodeswitch.planning.plan import typical_device
 from pymodeswitch.transport import libusb as transport
 from pymodeswitch.transport.faults import Fault, UsbFault, error_for
 from pymodeswitch.transport.libusb import fault_of
-from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
+from pymodeswitch.virtual import Stick, VirtualBackend, VirtualBus, mbim_mode, mf691, modem_mode
 from tests.support.needs import needs
 
 DEVICE = typical_device(UsbId(0x19D2, 0x1201))
@@ -96,6 +101,24 @@ def test_snapshot_through_libusb() -> None:
     assert (interface.interface_class, interface.bulk_out, interface.bulk_in) == (8, 1, 0x81)
 
 
+def test_an_interrupt_endpoint_is_no_bulk_endpoint() -> None:
+    """Its two lowest bits of bmAttributes are 3, those of a bulk endpoint 2 (USB 2.0, table 9-13)."""
+    bus = VirtualBus()
+    bus.plug(Stick([modem_mode(0x19D2, 0x1203)]))
+    (device,) = libusb_devices.devices(VirtualBackend(bus))
+    ends = {i.interface_class: (i.bulk_out is not None, i.bulk_in is not None) for i in device.interfaces}
+    assert ends == {0x02: (False, False), 0x0A: (True, True)}
+
+
+def test_one_configuration_is_no_choice() -> None:
+    """Where MBIM is all there is, nothing has to be selected."""
+    bus = VirtualBus()
+    bus.plug(Stick([mbim_mode(0x12D1, 0x1F1E)]))
+    (device,) = libusb_devices.devices(VirtualBackend(bus))
+    assert any((i.interface_class, i.subclass) == MBIM for i in device.interfaces)
+    assert device.mbim_configuration is None
+
+
 def test_snapshot_of_a_device_that_may_not_be_opened() -> None:
     bus = VirtualBus()
     bus.plug(mf691(), permitted=False)
@@ -112,6 +135,67 @@ def test_opening_what_left() -> None:
     bus.unplug("1-1")
     with pytest.raises(GoneError, match="left, or libusb cannot see it"):
         transport.open_device(backend, device)
+
+
+class NodeBackend:
+    """libusb with libusb_wrap_sys_device, which returns a code. closed: handles that were closed."""
+
+    def __init__(self, code: int) -> None:
+        self.ctx = None
+        self.lib = SimpleNamespace(libusb_wrap_sys_device=lambda context, node, handle: code)
+        self.closed: list[object] = []
+
+    def close_device(self, handle: object) -> None:
+        self.closed.append(handle)
+
+
+def open_by_node(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[NodeBackend, int, Callable[[], transport.PyusbTransport]]:
+    node = os.open(os.devnull, os.O_RDWR)
+    monkeypatch.setattr(transport, "NODES_FOLDER", str(tmp_path))
+    monkeypatch.setattr(transport, "open_node", lambda device: node)
+    # Where this very stay of a device is shown, and whether it has a node, is this computer's.
+    monkeypatch.setattr("pymodeswitch.transport.faults._is_shown", lambda device: False)
+    backend = NodeBackend(code)
+    return backend, node, lambda: transport.open_device(backend, DEVICE)
+
+
+def is_open(file: int) -> bool:
+    try:
+        os.fstat(file)
+    except OSError:
+        return False
+    return True
+
+
+def test_a_node_is_open_as_long_as_its_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, node, open_ = open_by_node(0, tmp_path, monkeypatch)
+    opened = open_()
+    assert is_open(node)
+    opened.close()
+    opened.close()
+    assert (is_open(node), len(backend.closed)) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        (-1, GoneError, "left before a message was sent"),
+        (-3, AccessError, "no permission to open"),
+        (-4, GoneError, "left before a message was sent"),
+        (-5, TransferError, "open: not found; nothing was sent"),
+        (-6, BusyError, "is busy"),
+        (-99, TransferError, "open: error; nothing was sent"),
+    ],
+)
+def test_a_node_that_libusb_does_not_take_is_closed(
+    code: int, kind: type[ModeSwitchError], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, node, open_ = open_by_node(code, tmp_path, monkeypatch)
+    with pytest.raises(kind, match=words):
+        open_()
+    assert not is_open(node)
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:

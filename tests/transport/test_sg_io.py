@@ -15,7 +15,7 @@ from pymodeswitch import AttachedDevice, Port
 from pymodeswitch.host.linux import LibusbHost, LinuxHost
 from pymodeswitch.nouns.model import StorageUnit
 from pymodeswitch.transport.faults import Fault, UsbFault
-from pymodeswitch.transport.sg_io import SG_IO, open_unit, send
+from pymodeswitch.transport.sg_io import SG_IO, open_unit, send_command
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 from tests.host.test_sysfs import bind, put
 
@@ -54,7 +54,7 @@ def test_the_header(length: int, direction: int, monkeypatch: pytest.MonkeyPatch
         return 0
 
     answer(monkeypatch, ioctl)
-    send(7, EJECT, length, 3000)
+    send_command(7, EJECT, length, 3000)
     assert seen == [EJECT]
 
 
@@ -69,7 +69,7 @@ def test_host_status(host_status: int, fault: Fault, monkeypatch: pytest.MonkeyP
 
     answer(monkeypatch, ioctl)
     with pytest.raises(UsbFault, match=f"SG_IO, host status 0x0{host_status}") as caught:
-        send(7, EJECT, 0, 3000)
+        send_command(7, EJECT, 0, 3000)
     assert caught.value.fault is fault
 
 
@@ -79,7 +79,7 @@ def test_a_check_condition_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         return 0
 
     answer(monkeypatch, ioctl)
-    send(7, EJECT, 0, 3000)
+    send_command(7, EJECT, 0, 3000)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_errors_of_the_ioctl(number: int, fault: Fault, monkeypatch: pytest.Monk
 
     answer(monkeypatch, ioctl)
     with pytest.raises(UsbFault) as caught:
-        send(7, EJECT, 0, 3000)
+        send_command(7, EJECT, 0, 3000)
     assert caught.value.fault is fault
 
 
@@ -198,10 +198,13 @@ def test_nothing_is_sent_to_another_device(root: Path, monkeypatch: pytest.Monke
         return 0
 
     answer(monkeypatch, ioctl)
-    really = os.open
-    monkeypatch.setattr(
-        os, "open", lambda path, flags: really("/dev/null" if path == "/dev/sg0" else path, flags)
-    )
+    really, opened = os.open, []
+
+    def open_(path: str, flags: int) -> int:
+        opened.append(really("/dev/null" if path == "/dev/sg0" else path, flags))
+        return opened[-1]
+
+    monkeypatch.setattr(os, "open", open_)
     host = LinuxHost(str(root))
     device = device_of(host)
     first = host.storage_units(device)
@@ -222,6 +225,10 @@ def test_nothing_is_sent_to_another_device(root: Path, monkeypatch: pytest.Monke
         host.send_scsi(device, first[0], EJECT, 0, 3000)
     assert caught.value.fault is Fault.GONE
     assert len(sent) == 2
+    assert len(opened) == 4
+    for file in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(file)
 
 
 def test_a_host_without_storage_driver(bus: VirtualBus, backend: VirtualBackend) -> None:

@@ -14,9 +14,8 @@ import pytest
 from pymodeswitch import DeviceFile, DeviceFileError, UsageError, UsbId
 from pymodeswitch.host.linux import default_host
 from pymodeswitch.usb_modeswitch import front
-from pymodeswitch.usb_modeswitch.options import OPTIONS, BadOption, Request, read_request
-from pymodeswitch.usb_modeswitch.outcome import Outcome as Came
-from pymodeswitch.usb_modeswitch.outcome import report
+from pymodeswitch.usb_modeswitch.options import OPTIONS, BadOption, DropInRequest, read_request
+from pymodeswitch.usb_modeswitch.report_line import DropInResult, report
 from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 from tests.behaviour.test_recorded_traffic import LinuxBackend
 from tests.support.differences import expected
@@ -256,8 +255,8 @@ def test_syslog_notice(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 # The lines for scripts, where a stick is hard to get
 
 
-def came(**fields: Any) -> Came:
-    return Came(device(), watched=True, tried=True, **fields)
+def came(**fields: Any) -> DropInResult:
+    return DropInResult(device(), watched=True, tried=True, **fields)
 
 
 def device(product: int = 0x1201, number: int = 1) -> Any:
@@ -286,19 +285,19 @@ def device(product: int = 0x1201, number: int = 1) -> Any:
         ({"huawei_mode": True}, came(after=device(0x1203, 2), refused=True, switched=True), "ok:no_data"),
         ({"sierra_mode": True}, came(after=device(), refused=True), "fail:"),
         ({"standard_eject": True, "configuration": 1}, came(after=device(number=2), switched=True), ""),
-        ({}, Came(device(), device(0x1203, 2), watched=True, switched=True), ""),
+        ({}, DropInResult(device(), device(0x1203, 2), watched=True, switched=True), ""),
     ],
 )
-def test_lines(keys: dict[str, Any], outcome: Came, line: str) -> None:
+def test_lines(keys: dict[str, Any], outcome: DropInResult, line: str) -> None:
     device_file = DeviceFile(default_vendor=0x19D2, default_product=0x1201, **keys)
-    assert report(Request(device_file, sysmode=True), outcome) == line
-    assert report(Request(device_file), outcome) == ""
+    assert report(DropInRequest(device_file, sysmode=True), outcome) == line
+    assert report(DropInRequest(device_file), outcome) == ""
 
 
 # The options
 
 
-def read(*words: str, stdin: bytes = b"") -> Request:
+def read(*words: str, stdin: bytes = b"") -> DropInRequest:
     return read_request(words, lambda: stdin)
 
 
@@ -311,7 +310,7 @@ def test_every_option() -> None:
     short = read(*(word for o in taken for word in (f"-{o.letter}", values.get(o.value, "")) if word))
     long = read(*(f"--{o.name}" + (f"={values[o.value]}" if o.value else "") for o in taken))
     assert short == long
-    assert short._replace(device_file=DeviceFile()) == Request(
+    assert short._replace(device_file=DeviceFile()) == DropInRequest(
         DeviceFile(), 7, 7, 9, quiet=True, verbose=True, sysmode=True, find_mbim=True
     )
     device_file = short.device_file

@@ -6,9 +6,9 @@ import argparse
 import os
 from typing import Any
 
-from ...nouns.errors import DeviceFileError
+from ...nouns.errors import DeviceFileError, printable
 from ..arguments import add_actions, add_common, add_data, data_folders
-from ..console import complain, print_json, printable, show
+from ..console import complain, print_json, show
 
 FORMATS = ("classic", "openwrt")
 

@@ -10,7 +10,7 @@ from ...catalog.supported import HEAD, SupportedDevice, row, supported_devices, 
 from ...nouns.errors import NoEntryError
 from ..arguments import add_common, add_data, data_folders
 from ..console import note, print_json, show_table
-from ..report import entry_data
+from ..results import entry_data
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 from ...catalog.catalog import Catalog, default_catalog
 from ...doctor import Finding, Level, examine, has_problems
 from ...host.linux import default_host
-from ...nouns.errors import ModeSwitchError
+from ...nouns.errors import ModeSwitchError, printable
 from ...nouns.model import Port, UsbId, parse_port
 from ..arguments import add_common, add_data, data_folders
-from ..console import print_json, printable, say, show
+from ..console import print_json, say, show
 
 EXIT_PROBLEMS = 20
 CURE = " " * 11  # what stands before one, as wide as before the text of a finding

@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from ...catalog.catalog import default_catalog, entry_from_file, nothing_fits, read_entry
+from ...catalog.device_state import state_by, state_text
 from ...catalog.matching import Reason
-from ...catalog.state import state_by, state_text
 from ...host.linux import LinuxHost, default_host
 from ...nouns.errors import ModeSwitchError, NoLibusbError, NotAttachedError
 from ...nouns.model import AttachedDevice, DeviceFile, Entry, UsbId, parse_port
@@ -21,7 +21,7 @@ from ...switching.connector import device_at, ports_of
 from ...transport.inquiry import scsi_strings
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id
 from ..console import complain, print_json, say
-from ..report import device_data, entry_data
+from ..results import device_data, entry_data
 
 TEXT_HANG, STEP_HANG = 10, 5  # behind a heading; behind the number of a step
 COLOURS = {"warning:": "doubt"}

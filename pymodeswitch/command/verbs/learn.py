@@ -13,10 +13,10 @@ from ...learning.facts import of_capture
 from ...learning.known import Knowledge
 from ...learning.learn import Learned, learn
 from ...learning.recording import DEFAULT_S, MAX_S, UsbMonitor, record
-from ...nouns.errors import CaptureError, ModeSwitchError, UsageError
+from ...nouns.errors import CaptureError, ModeSwitchError, UsageError, printable
 from ...nouns.model import UsbId, parse_port
 from ..arguments import add_common, add_data, data_folders, seconds
-from ..console import complain, note, print_json, printable, show
+from ..console import complain, note, print_json, show
 
 EXIT_CODES = {"learned": 0, "candidates": 21, "nothing": 22, "incomplete": 23}
 NOTHING = (

@@ -7,15 +7,15 @@ import os
 
 from ...catalog.catalog import entry_from_file
 from ...catalog.sources import Folder
-from ...device_files.files import names_in, read_bytes
+from ...device_files.files import list_folder, read_bytes
 from ...device_files.names import fallback_vendor, looks_misnamed, name_problem, parse_name
-from ...device_files.syntax import MAX_BYTES, diagnose
-from ...nouns.errors import DeviceFileError, ModeSwitchError
+from ...device_files.syntax import MAX_DEVICE_FILE_BYTES, diagnose
+from ...nouns.errors import DeviceFileError, ModeSwitchError, printable
 from ...nouns.model import DeviceFile, Diagnostic, Severity, UsbId
 from ...planning.plan import make_plan, typical_device
 from ..arguments import add_common
-from ..console import print_json, printable, say, show
-from ..report import diagnostic_data
+from ..console import print_json, say, show
+from ..results import diagnostic_data
 
 COLOURS = {Severity.ERROR: "bad", Severity.WARNING: "doubt"}
 
@@ -52,7 +52,7 @@ def _device_files(path: str) -> list[str]:
     """A file as it is; of a folder all files that are named like device files, but for masks."""
     if not os.path.isdir(path):
         return [path]
-    names = [name for name in names_in(path) if parse_name(name) or fallback_vendor(name)]
+    names = [name for name in list_folder(path) if parse_name(name) or fallback_vendor(name)]
     if not names:
         raise DeviceFileError(f"{path}: no device file in this folder")
     folder = Folder(path)
@@ -64,7 +64,7 @@ def _misnamed(path: str) -> list[Diagnostic]:
     folder, name = os.path.split(path)
     names = [name]
     if os.path.isdir(path):
-        folder, names = path, names_in(path)
+        folder, names = path, list_folder(path)
     return [
         Diagnostic(Severity.WARNING, f"not looked at: {name_problem(name)}", os.path.join(folder, name))
         for name in names
@@ -75,7 +75,7 @@ def _misnamed(path: str) -> list[Diagnostic]:
 def lint_file(path: str) -> list[Diagnostic]:
     """All findings in one file, by line: what the parser says, and whether a plan can be made of it."""
     try:
-        data = read_bytes(path, MAX_BYTES)
+        data = read_bytes(path, MAX_DEVICE_FILE_BYTES)
     except DeviceFileError as error:
         return [_whole(path, error)]
     if data.lstrip().startswith(b"{"):

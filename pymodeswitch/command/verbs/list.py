@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any
 
 from ...catalog.catalog import Catalog, default_catalog
-from ...catalog.precedence import SurveyedFile, SurveyedSource, survey
-from ...catalog.state import DeviceState, State, state_of
+from ...catalog.device_state import DeviceState, State, state_of
+from ...catalog.precedence import ListedFile, ListedSource, sources_with_files
 from ...host.linux import default_host
 from ...nouns.errors import SettingsError
 from ...planning.policy import decider
 from ...planning.settings import Settings, read_settings
 from ..arguments import add_common, add_data, data_folders
 from ..console import complain, note, print_json, say, show_table
-from ..report import device_data, entry_data
+from ..results import device_data, entry_data
 
 SOURCES_HANG = 19  # behind the name of a file
 COLOURS = {
@@ -103,7 +103,7 @@ def _show_sources(catalog: Catalog, options: argparse.Namespace) -> int:
     from ...catalog.packs import installed_packs
     from ...catalog.sources import PACKS_INDEX
 
-    found = survey(catalog)
+    found = sources_with_files(catalog)
     indexed = {source.path for source in found if source.in_index}
     unknown = [pack for pack in installed_packs() if not indexed.issuperset(pack.folders) or pack.problem]
     if options.json:
@@ -128,7 +128,7 @@ def _data(found: Any) -> dict[str, Any]:
     return {key: None if value == "" else value for key, value in found._asdict().items()}
 
 
-def _about_source(source: SurveyedSource) -> str:
+def _about_source(source: ListedSource) -> str:
     if source.missing:
         stale = " (a pack that is gone: run `pymodeswitch data refresh`)" if source.in_index else ""
         return f"does not exist{stale}"
@@ -138,7 +138,7 @@ def _about_source(source: SurveyedSource) -> str:
     return source.problem or f"{len(source.files)} device files{hidden}"
 
 
-def _about_file(file: SurveyedFile) -> str:
+def _about_file(file: ListedFile) -> str:
     words = [f"a mask ({file.mask})"] if file.mask else []
     if file.by is not None:
         words.append(f"{file.state if file.state != 'mask' else 'hidden'} by {file.by}")

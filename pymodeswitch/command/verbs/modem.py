@@ -10,11 +10,11 @@ from ...catalog.catalog import Catalog, default_catalog, read_entry
 from ...host.linux import default_host
 from ...modem import KINDS, Report, configuration, examine, look_at
 from ...modem.port_link import ModemPort
-from ...nouns.errors import DeviceFileError, NotAttachedError, UsageError
+from ...nouns.errors import DeviceFileError, NotAttachedError, UsageError, printable
 from ...nouns.model import AttachedDevice, UsbId, parse_port
 from ...switching.connector import ports_of
 from ..arguments import add_common, add_data, data_folders
-from ..console import complain, note, print_json, printable, say, show
+from ..console import complain, note, print_json, say, show
 
 TTY = "tty"
 CURE = " " * 4  # what stands before one

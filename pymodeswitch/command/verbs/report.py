@@ -9,12 +9,12 @@ from ...host.linux import default_host
 from ...learning.checks import choose
 from ...learning.drive import descriptors, look
 from ...learning.facts import of_device
-from ...nouns.errors import DeviceFileError, ModeSwitchError
+from ...nouns.errors import DeviceFileError, ModeSwitchError, printable
 from ...nouns.model import AttachedDevice, Entry, UsbId, parse_port
 from ...nouns.protocols import Host
 from ...transport.inquiry import scsi_strings
 from ..arguments import add_common, add_data, add_place, data_folders, on_port
-from ..console import print_json, printable, show
+from ..console import print_json, show
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

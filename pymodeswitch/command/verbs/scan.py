@@ -6,8 +6,8 @@ from ...host.malloc import share_one_heap
 from ...nouns.errors import ModeSwitchError
 from ...switching.fleet import FleetObserver, Outcome, scan
 from ..arguments import add_common, add_data, data_folders, seconds, settings_for
-from ..console import Progress, complain, print_json, tell, terminating, verdict, warn
-from ..report import error_data, result_data, result_line
+from ..console import ProgressLine, complain, print_json, tell, terminating, verdict, warn
+from ..results import error_data, result_data, result_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """Switch; a line for each stick. The exit code is that of the first one that failed."""
 
     settings = settings_for(options)
-    progress = Progress(options)
+    progress = ProgressLine(options)
 
     def report(outcome: Outcome) -> None:
         progress.clear()

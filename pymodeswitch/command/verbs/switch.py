@@ -13,7 +13,7 @@ from ..arguments import (
     seconds,
     settings_for,
 )
-from ..console import Progress, print_json, show, terminating, verdict, warn
+from ..console import ProgressLine, print_json, show, terminating, verdict, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     usb_id = None if by_port else initial_id(options)
     folders = data_folders(options)
     settings = settings_for(options)
-    progress = Progress(options)
+    progress = ProgressLine(options)
 
     def act(port: str | None) -> SwitchResult:
         return switch(
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     finally:
         progress.clear()
     if options.json:
-        from ..report import result_data
+        from ..results import result_data
 
         data = result_data(result)
         if options.dry_run:
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         print_json(data)
         return 0
     if not options.quiet:
-        from ..report import result_line
+        from ..results import result_line
 
         verdict(result_line(result), result)
         if options.dry_run and result.plan is not None:

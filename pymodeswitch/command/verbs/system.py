@@ -9,7 +9,7 @@ from typing import Any
 from ...device_files.writing import remove
 from ...early import sender
 from ...early.table import write_table
-from ...nouns.errors import DeviceFileError, InstallationError, SettingsError, UsageError
+from ...nouns.errors import DeviceFileError, InstallationError, SettingsError, UsageError, printable
 from ...system import daemons
 from ...system.inspection import inspect
 from ...system.installation import (
@@ -28,7 +28,7 @@ from ...system.root import Root
 from ...system.udev_rules import own_command
 from ...system.units import PATH_UNIT
 from ..arguments import add_actions, add_common
-from ..console import complain, note, print_json, printable, show, show_table, warn
+from ..console import complain, note, print_json, show, show_table, warn
 
 COLOURS = {
     **{"ok": "good", "written": "good", "removed": "good", "kept": "doubt"},

@@ -14,18 +14,18 @@ from ...learning.checks import check, choose
 from ...learning.drive import configurations, descriptors
 from ...learning.facts import of_device
 from ...learning.known import Knowledge
-from ...learning.ladder import OF_OTHERS, Step, Stick, ladder
-from ...learning.trying import Outcome, Trial
+from ...learning.ladder import OF_OTHERS, Rung, UnknownStick, ladder
+from ...learning.trying import Trial, TrialOutcome
 from ...learning.trying import run as climb
-from ...nouns.errors import GoneError, UnchangedError, UnexpectedDeviceError, UsageError
+from ...nouns.errors import GoneError, UnchangedError, UnexpectedDeviceError, UsageError, printable
 from ...nouns.model import AttachedDevice, UsbId, parse_port
 from ...nouns.record import replace
 from ...planning.description import plan_lines
 from ...planning.plan import make_plan
 from ...transport.inquiry import scsi_strings
 from ..arguments import add_common, add_data, add_place, data_folders, on_port
-from ..console import complain, note, print_json, printable, show, terminating
-from ..report import device_data
+from ..console import complain, note, print_json, show, terminating
+from ..results import device_data
 
 MAX_ANSWER = 16  # characters
 ANSWERS = "yes, no (skip it), quit"
@@ -96,7 +96,7 @@ def _exit_code(trial: Trial) -> int:
         return 0
     if trial.after is not None:
         return UnexpectedDeviceError.exit_code
-    is_gone = bool(trial.tried) and trial.tried[-1].outcome is Outcome.GONE
+    is_gone = bool(trial.tried) and trial.tried[-1].outcome is TrialOutcome.GONE
     return GoneError.exit_code if is_gone else UnchangedError.exit_code
 
 
@@ -106,8 +106,8 @@ def _ladder(
     trial: Trial,
     raw: bytes,
     scsi: tuple[str, str, str] | None,
-) -> list[Step]:
-    stick = Stick(
+) -> list[Rung]:
+    stick = UnknownStick(
         device.id,
         (device.manufacturer, device.product, *(scsi or ())),
         scsi[0] if scsi else "",
@@ -130,7 +130,7 @@ class Terminal:
         if not self._quiet:
             note(printable(f"   {text}"))
 
-    def allows(self, number: int, step: Step) -> bool | None:
+    def allows(self, number: int, step: Rung) -> bool | None:
         """Ask for a step; the harmless ones, and those of the vendor, are answered by --yes."""
         text = f"{number:2}. [{step.harm}] {step.name} ({step.why})"
         if self._yes and step.harm != OF_OTHERS:
@@ -158,7 +158,7 @@ class Terminal:
         return line[:MAX_ANSWER].strip().lower() if line else "quit"
 
 
-def _introduce(dialogue: Terminal, trial: Trial, steps: list[Step]) -> None:
+def _introduce(dialogue: Terminal, trial: Trial, steps: list[Rung]) -> None:
     device = trial.device
     name = " ".join(filter(None, (device.describe(), device.manufacturer, device.product)))
     dialogue.tell(f"{name}: {len(steps)} steps, the harmless ones first")
@@ -166,7 +166,7 @@ def _introduce(dialogue: Terminal, trial: Trial, steps: list[Step]) -> None:
         dialogue.tell(f"note: {text}")
 
 
-def _show_ladder(options: argparse.Namespace, trial: Trial, steps: list[Step]) -> None:
+def _show_ladder(options: argparse.Namespace, trial: Trial, steps: list[Rung]) -> None:
     if options.json:
         data = [{"harm": step.harm, "name": step.name, "why": step.why} for step in steps]
         print_json({"device": device_data(trial.device), "notes": trial.notes, "steps": data})

@@ -14,7 +14,7 @@ from ...nouns.model import Status
 from ...switching.fleet import Fleet, Outcome, put_off_storage_scan, switcher
 from ...switching.switch import check_timeout
 from ..arguments import add_common, add_data, data_folders, seconds, settings_for
-from ..console import flush, note, print_json_line, tell_unheard
+from ..console import flush, note, print_json_line, tell_warnings
 from .scan import observer, outcome_data, tell_outcome
 
 
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     gc.enable()  # which a start leaves off; this one may run for months
     check_timeout(options.timeout)
     settings = settings_for(options)
-    tell_unheard(options)
+    tell_warnings(options)
     settings.require_switching()
     folders = data_folders(options)
     share_one_heap()

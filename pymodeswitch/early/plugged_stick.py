@@ -23,7 +23,7 @@ class Interface:
         self.bulk_in: int | None = None
 
 
-class Stick:
+class PluggedStick:
     """The device on a port. OSError when there is none, ValueError when it cannot be read.
 
     sysfs: its root. has_mbim: whether one of several configurations has an MBIM interface.

@@ -23,17 +23,16 @@ class Unit(NamedTuple):
     """A logical unit of the stick's storage, as the storage driver shows it.
 
     type: the peripheral device type, as sysfs has it. disks: its block devices with their partitions, by
-    name, with their numbers (`11:0`). nodes: all its device nodes. under_way: SCSI commands without an end.
+    name, with their numbers (`11:0`). nodes: all its device nodes.
     """
 
     type: str
     disks: dict[str, str]
     nodes: tuple[str, ...]
-    under_way: int
 
 
 @dataclass(frozen=True, slots=True)
-class Stick:
+class ExaminedStick:
     """An attached device with what the catalogue says to it.
 
     entry: the device file that is for it as it stands, or None; complaint: why that file cannot be used.
@@ -90,7 +89,7 @@ def targets_of(usb_id: UsbId, catalog: Catalog) -> set[UsbId]:
     return found
 
 
-def look_at(device: AttachedDevice, catalog: Catalog, computer: Computer) -> Stick:
+def look_at(device: AttachedDevice, catalog: Catalog, computer: Computer) -> ExaminedStick:
     """Put together what is known of a device. Nothing is sent to it."""
     choice = catalog.choose(device, lambda: Sysfs(computer.path("/sys")).scsi_strings(device))
     entry, complaint = None, ""
@@ -102,20 +101,18 @@ def look_at(device: AttachedDevice, catalog: Catalog, computer: Computer) -> Sti
     # That takes reading all device files, and tells nothing of a stick that has its own.
     leading = catalog.origins(device) if entry is None else ()
     hosts, units = storage(device, computer)
-    return Stick(device, choice, entry, complaint, leading, hosts, units)
+    return ExaminedStick(device, choice, entry, complaint, leading, hosts, units)
 
 
 def storage(device: AttachedDevice, computer: Computer) -> tuple[tuple[str, ...], tuple[Unit, ...]]:
     """SCSI hosts and logical units that a storage driver has made of a device; none while none is bound."""
-    hosts, units = [], []
+    sysfs = Sysfs(computer.path("/sys"))
+    hosts: list[str] = []
+    units: list[Unit] = []
     for interface in device.interfaces:
-        top = f"{DEVICES}/{device.port}:{device.configuration}.{interface.number}"
-        for host in _named(computer, top, "host"):
-            hosts.append(host)
-            for target in _named(computer, f"{top}/{host}", "target"):
-                folder = f"{top}/{host}/{target}"
-                names = [name for name in computer.names(folder) if name.count(":") == 3]
-                units += [_unit(f"{folder}/{name}", computer) for name in names]
+        hosts += map(os.path.basename, sysfs.scsi_hosts(device, interface.number))
+        for folder in sysfs.scsi_units(device, interface.number):
+            units.append(_unit(f"/sys/{os.path.relpath(folder, sysfs.root)}", computer))
     return tuple(hosts), tuple(units)
 
 
@@ -129,19 +126,4 @@ def _unit(folder: str, computer: Computer) -> Unit:
                 disks[part] = computer.read(f"{at}/{part}/dev")
     generic = computer.names(f"{folder}/scsi_generic")
     nodes = tuple(os.path.join("/dev", name.replace("!", "/")) for name in (*disks, *generic))
-    begun, ended, late = (
-        _counter(f"{folder}/io{name}_cnt", computer) for name in ("request", "done", "tmo")
-    )
-    return Unit(computer.read(f"{folder}/type"), disks, nodes, begun - ended - late)
-
-
-def _counter(path: str, computer: Computer) -> int:
-    """A counter of a SCSI device, as 0x1f; 0 where this kernel has none."""
-    try:
-        return int(computer.read(path, 64), 16)
-    except ValueError:
-        return 0
-
-
-def _named(computer: Computer, folder: str, prefix: str) -> list[str]:
-    return [name for name in computer.names(folder) if name.startswith(prefix)]
+    return Unit(computer.read(f"{folder}/type"), disks, nodes)

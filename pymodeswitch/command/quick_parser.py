@@ -1,6 +1,6 @@
-"""The usual command lines without argparse, which takes 5 ms to load and to set up.
+"""Reads the usual command lines without argparse, which takes 5 ms to load and to set up.
 
-A verb declares its options once, to whatever has `add_argument`. `Quick` takes the declarations and reads
+A verb declares its options once, to whatever has `add_argument`. `QuickParser` takes the declarations and reads
 lines of plain words and whole options with it; for anything else (help, abbreviations, mistakes) it says
 None, and argparse has the same declarations and the last word.
 """
@@ -18,11 +18,11 @@ else:
     SimpleNamespace = type(sys.implementation)  # the same, without loading `types`
 
 
-class _TooMuchForThis(Exception):
+class _NeedsArgparse(Exception):
     """A declaration or a line that argparse has to see."""
 
 
-class _Option:
+class _Declared:
     """What one add_argument declares."""
 
     def __init__(
@@ -35,28 +35,28 @@ class _Option:
         help: str = "",
     ) -> None:
         if action not in ("store", "store_true", "append") or nargs not in (None, "?"):
-            raise _TooMuchForThis
+            raise _NeedsArgparse
         self.action = action
         self.default = False if action == "store_true" else default
         self.type = type
         self.needed = nargs is None
 
 
-class Quick:
+class QuickParser:
     """Stands for an ArgumentParser while a verb declares its options."""
 
     def __init__(self) -> None:
         self._options: dict[
-            str, tuple[str, _Option]
+            str, tuple[str, _Declared]
         ] = {}  # by `--name` and `-n`: the attribute, the option
-        self._places: list[tuple[str, _Option]] = []
+        self._places: list[tuple[str, _Declared]] = []
 
     def add_argument(self, *names: str, **declared: Any) -> None:
         """As argparse has it, as far as this reader goes."""
         try:
-            option = _Option(**declared)
+            option = _Declared(**declared)
         except TypeError:  # a keyword that this reader does not know
-            raise _TooMuchForThis from None
+            raise _NeedsArgparse from None
         if not names[0].startswith("-"):
             self._places.append((names[0], option))
             return
@@ -65,7 +65,7 @@ class Quick:
             self._options[name] = (long[2:].replace("-", "_"), option)
 
     def __getattr__(self, name: str) -> Any:
-        raise _TooMuchForThis  # subparsers, groups
+        raise _NeedsArgparse  # subparsers, groups
 
     def read(self, words: Sequence[str]) -> SimpleNamespace | None:
         """The options of a line; None when argparse has to read it."""
@@ -96,9 +96,9 @@ class Quick:
 
 def read_quickly(declare: Callable[[Any], None], words: Sequence[str]) -> SimpleNamespace | None:
     """The options of a line by a verb's declarations, None when argparse has to read it."""
-    quick = Quick()
+    quick = QuickParser()
     try:
         declare(quick)
-    except _TooMuchForThis:
+    except _NeedsArgparse:
         return None
     return quick.read(words)

@@ -1,4 +1,4 @@
-"""What an attached device is to us: switched, in which mode, switchable, or nothing of ours. Sends nothing.
+"""The state of an attached device: switched, in which mode, switchable, or nothing of ours. Sends nothing.
 
 The verbs, the doctor and `switch()` itself ask here, so that none of them says what another one denies.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from ..nouns.errors import DeviceFileError, ModeSwitchError
 from ..nouns.model import MBIM_MODE, AttachedDevice, DeviceFile, Entry
-from ..nouns.record import Choice, Record
+from ..nouns.record import Record, TextEnum
 from ..planning.modes import is_in_mode_of, way_of
 from ..planning.plan import make_plan
 from .catalog import Catalog, read_entry
-from .matching import Choice as FileChoice
+from .matching import Choice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Decide = Callable[[DeviceFile, AttachedDevice], DeviceFile]
 
 
-class State(Choice):
+class State(TextEnum):
     """What a device is to us, in the words of `list`."""
 
     SWITCHED = "already switched"
@@ -49,7 +49,7 @@ class DeviceState(Record):
 
     device: AttachedDevice
     state: State
-    choice: FileChoice
+    choice: Choice
     entry: Entry | None = None
     way: DeviceFile | None = None
     complaint: str = ""

@@ -12,7 +12,7 @@ from pymodeswitch.command.cli import VERBS, parser_for
 KINDS = {"FILE": "file", "SOURCE": "file", "DIR": "folder", "PORT": "port", "ID": "id"}
 
 
-class Option(NamedTuple):
+class CommandOption(NamedTuple):
     """An option. value: its name, empty if it takes none. kind: file, folder, port, id, choice, or none."""
 
     flags: tuple[str, ...]
@@ -24,7 +24,7 @@ class Option(NamedTuple):
 
 
 class Positional(NamedTuple):
-    """An argument that is no option; kind as in `Option`."""
+    """An argument that is no option; kind as in `CommandOption`."""
 
     name: str
     text: str
@@ -38,7 +38,7 @@ class Verb(NamedTuple):
 
     words: tuple[str, ...]
     text: str
-    options: tuple[Option, ...]
+    options: tuple[CommandOption, ...]
     positionals: tuple[Positional, ...]
     actions: tuple[Verb, ...]
 
@@ -77,13 +77,13 @@ def _nested(words: tuple[str, ...], action: argparse.Action) -> Iterator[Verb]:
             yield _verb((*words, name), texts[name], parser)
 
 
-def _option(action: argparse.Action) -> Option:
+def _option(action: argparse.Action) -> CommandOption:
     takes = action.nargs != 0
     value = ("|".join(action.choices) if action.choices else _name(action)) if takes else ""
     kind = "choice" if action.choices else KINDS.get(value, "")
     repeats = isinstance(action, argparse._AppendAction)
     choices = tuple(map(str, action.choices or ()))
-    return Option(tuple(action.option_strings), action.help or "", value, kind, choices, repeats)
+    return CommandOption(tuple(action.option_strings), action.help or "", value, kind, choices, repeats)
 
 
 def _positional(action: argparse.Action) -> Positional:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymodeswitch.command.cli import VERBS, parser_for
-from pymodeswitch.command.quick import read_quickly
+from pymodeswitch.command.quick_parser import read_quickly
 from pymodeswitch.command.verbs import switch
 from pymodeswitch.nouns.errors import UsageError
 from tests.behaviour.test_hot_path import loaded_by_pyusb

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 
 from ..host.sysfs import Sysfs
 from ..nouns.errors import ModeSwitchError
-from ..nouns.run_folder import FOLDER
-from ..switching import port_state as guard
+from ..nouns.run_folder import RUN_FOLDER
 from ..switching.connector import name_of
-from ..system.inspection import Finding as Inspected
-from ..system.inspection import inspect, stop_command
+from ..switching.port_state import MAX_STATE_BYTES, WINDOW_S, switches_in, verdict_in
+from ..system.inspection import InspectedFile, inspect, stop_command
 from ..system.installation import (
     PACKAGE_PREFIX,
     PREFIX,
@@ -30,8 +29,8 @@ from ..system.root import Root
 from ..system.udev_rules import own_command
 from ..system.units import JUDGE_UNIT, PATH_UNIT
 from .computer import Computer
+from .examined_stick import ExaminedStick
 from .findings import Finding
-from .stick import Stick
 
 INSTALL = "pymodeswitch system install"
 
@@ -59,7 +58,7 @@ def check_system(computer: Computer) -> Iterator[Finding]:
             yield from _units(found)
 
 
-def _inspected(root: Root) -> list[Inspected]:
+def _inspected(root: Root) -> list[InspectedFile]:
     """What is installed, compared with what would be."""
     known, places, usr = system_catalog(root), layout(root, PREFIX), layout(root, PACKAGE_PREFIX)
     files = starting_files(known, places, own_command())
@@ -69,7 +68,7 @@ def _inspected(root: Root) -> list[Inspected]:
     return inspect(root, places, files, packaged, known.initial_ids())
 
 
-def _rules(rules: Inspected, fighting: list[Inspected]) -> Finding:
+def _rules(rules: InspectedFile, fighting: list[InspectedFile]) -> Finding:
     if rules.state == "ok":
         return Finding("rules", f"{rules.path} is active")
     if rules.state == "masked":
@@ -83,7 +82,7 @@ def _rules(rules: Inspected, fighting: list[Inspected]) -> Finding:
     return Finding("no-rules", text, INSTALL)
 
 
-def _units(found: list[Inspected]) -> Iterator[Finding]:
+def _units(found: list[InspectedFile]) -> Iterator[Finding]:
     for file in found:
         name = os.path.basename(file.path)
         if file.state == "ok" or name not in (JUDGE_UNIT, PATH_UNIT):
@@ -96,21 +95,21 @@ def _units(found: list[Inspected]) -> Iterator[Finding]:
             yield Finding("unit-missing", f"{text}; without it nobody sees what comes of a message", cure)
 
 
-def check(stick: Stick, computer: Computer, *, limit: int) -> Iterator[Finding]:
+def check(stick: ExaminedStick, computer: Computer, *, limit: int) -> Iterator[Finding]:
     """What the last runs on the port of a stick said. limit: switches per minute."""
     port, now = stick.device.port, time.monotonic()
     connector = name_of(Sysfs(computer.path("/sys")), port)
-    lines = computer.read(f"{FOLDER}/{connector}", guard.MAX_BYTES).splitlines()
-    times = [t for t in guard.switches_in(lines) if now - guard.WINDOW_S < t <= now]
+    lines = computer.read(f"{RUN_FOLDER}/{connector}", MAX_STATE_BYTES).splitlines()
+    times = [t for t in switches_in(lines) if now - WINDOW_S < t <= now]
     if len(times) >= limit:
-        seconds = times[-limit] + guard.WINDOW_S - now
+        seconds = times[-limit] + WINDOW_S - now
         text = f"it was switched {len(times)} times within a minute: not again for {seconds:.0f} s"
         cure = "switches_per_minute in /etc/pymodeswitch.conf"
         yield stick.finding("switched-too-often", text, cure)
-    said = guard.said_in(lines)
-    if said is not None:
-        if said.code != 0 and said.seconds >= _attached_since(stick, computer, now):
-            text = f"the last run on this port said (exit code {said.code}): {said.text}"
+    last = verdict_in(lines)
+    if last is not None:
+        if last.code != 0 and last.seconds >= _attached_since(stick, computer, now):
+            text = f"the last run on this port said (exit code {last.code}): {last.text}"
             yield stick.finding("last-run-failed", text, f"pymodeswitch --port {port} -v")
         return
     state = computer.run(("systemctl", "is-failed", JUDGE_UNIT)) if computer.has_systemd else None
@@ -119,7 +118,7 @@ def check(stick: Stick, computer: Computer, *, limit: int) -> Iterator[Finding]:
         yield stick.finding("last-run-failed", f"{JUDGE_UNIT} has failed", cure)
 
 
-def _attached_since(stick: Stick, computer: Computer, now: float) -> float:
+def _attached_since(stick: ExaminedStick, computer: Computer, now: float) -> float:
     """When it was plugged in, on the monotonic clock; long ago where the kernel does not tell."""
     duration = computer.read(f"{stick.folder()}/power/connected_duration", 64)
     return now - int(duration) / 1000 if duration.isascii() and duration.isdigit() else 0.0

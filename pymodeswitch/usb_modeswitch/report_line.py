@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..nouns.model import AttachedDevice, DeviceFile, UsbId
 from ..nouns.steps import AwaitReturn, Control, Step
-from .options import Request
+from .options import DropInRequest
 
 SENT, SWITCHED, SWITCHED_WITHOUT_DRIVER, FAILED = "ok:busdev", "ok:no_data", "ok:", "fail:"
 
@@ -22,7 +22,7 @@ GIVING_UP = (
 )
 
 
-class Outcome(NamedTuple):
+class DropInResult(NamedTuple):
     """What came of it.
 
     before, after: what was on the port, and what is there now. watched: whether the port was watched.
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
     refused: bool = False
 
 
-def is_watched(request: Request) -> bool:
+def is_watched(request: DropInRequest) -> bool:
     """Whether the port is watched: not when a script with -D names the device by its number."""
     return request.check_s > 0 and not (request.sysmode and request.number is not None)
 
@@ -48,7 +48,7 @@ def refusal(step: Step | None, fault: str, before: bool) -> bool:
     return fault != "ok" if isinstance(step, Control | AwaitReturn) else before
 
 
-def report(request: Request, outcome: Outcome) -> str:
+def report(request: DropInRequest, outcome: DropInResult) -> str:
     """The line for scripts; empty where there is none."""
     if not request.sysmode or not outcome.tried:
         return ""
@@ -64,7 +64,7 @@ def report(request: Request, outcome: Outcome) -> str:
     return SWITCHED_WITHOUT_DRIVER if request.device_file.no_driver_loading else SWITCHED
 
 
-def _is_wanted(request: Request, outcome: Outcome) -> bool:
+def _is_wanted(request: DropInRequest, outcome: DropInResult) -> bool:
     """What the reference takes for a success.
 
     With a target: a new device with a target ID, and with the target class if that is given (alone it
