@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from pymodeswitch.early.stick import Stick
 
 from pymodeswitch import Node, Port, UsbId
+from pymodeswitch.early.plugged_stick import PluggedStick
 from pymodeswitch.host import linux
 from pymodeswitch.host.linux import LinuxHost
 from pymodeswitch.host.sysfs import Sysfs, configuration_values, mbim_configuration, parse_interfaces
@@ -75,7 +75,11 @@ def test_the_peer_of_a_port(port: str, place: str, link: str, peer: str | None, 
     assert Sysfs(str(root)).peer(Port(port)) == peer
     (put(root, port, mf691().modes[0].identity) / "port").symlink_to(f"../{place}")
     if peer is not None:
-        assert Stick(str(root), port).connector == name_of(Sysfs(str(root)), Port(port)) == min(port, peer)
+        assert (
+            PluggedStick(str(root), port).connector
+            == name_of(Sysfs(str(root)), Port(port))
+            == min(port, peer)
+        )
 
 
 def test_nothing_is_asked_of_a_hub_that_may_be_at_work(root: Path) -> None:
