@@ -92,6 +92,20 @@ class JsonEntries(NamedTuple):
 # From usb-mode.json
 
 
+def _what_is_wrong(error: json.JSONDecodeError) -> str:
+    """Line, column, and the reason; people leave commas before a closing bracket."""
+    text = error.doc
+    comma = text.rfind(",", 0, error.pos + 1)
+    if (
+        comma >= 0
+        and text[comma + 1 :].lstrip()[:1] in ("]", "}")
+        and not text[comma + 1 : error.pos].strip()
+    ):
+        line, column = text.count("\n", 0, comma) + 1, comma - text.rfind("\n", 0, comma)
+        return f"{line}:{column}: a comma with nothing behind it: delete it"
+    return f"{error.lineno}:{error.colno}: {error.msg}"
+
+
 class _Bad(Exception):
     """An entry that cannot be read, and why."""
 
@@ -103,7 +117,7 @@ def read_json(data: bytes, path: str) -> JsonEntries:
     try:
         table = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_members)
     except json.JSONDecodeError as error:
-        raise DeviceFileError(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from error
+        raise DeviceFileError(f"{path}:{_what_is_wrong(error)}") from error
     except (
         ValueError,
         RecursionError,

@@ -155,12 +155,8 @@ def _check_verb(words: Sequence[str]) -> None:
         rest.pop(0)
     if words[0] != "switch" or not rest or rest[0].startswith("-") or ":" in rest[0]:
         return
-    import difflib
-
-    close = difflib.get_close_matches(rest[0], VERBS, n=1)
-    hint = f"did you mean {close[0]}?" if close else "see --help"
     raise UsageError(
-        f"bad ID {rest[0]!r}: expected VENDOR:PRODUCT in hex, such as 19d2:1201, or a verb: {hint}"
+        f"bad ID {rest[0]!r}: expected VENDOR:PRODUCT in hex, such as 19d2:1201, or a verb: see --help"
     )
 
 

@@ -13,6 +13,7 @@ from ..nouns.errors import (
     SeveralDevicesError,
 )
 from ..nouns.model import MASS_STORAGE_CLASS
+from ..switching.connector import ports_of
 from .drive import look
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def choose(host: Host, catalog: Catalog, usb_id: UsbId | None, port: Port | None
 
     NotAttachedError, SeveralDevicesError.
     """
-    devices = [d for d in host.devices() if port in (None, d.port) and usb_id in (None, d.id)]
+    ports = () if port is None else ports_of(host, port)
+    devices = [d for d in host.devices() if (not ports or d.port in ports) and usb_id in (None, d.id)]
     if usb_id is None and port is None:
         devices = [d for d in devices if d.interface_class == MASS_STORAGE_CLASS]
         unknown = [d for d in devices if catalog.choose(d).candidate is None]
@@ -41,10 +43,10 @@ def choose(host: Host, catalog: Catalog, usb_id: UsbId | None, port: Port | None
         what = " ".join([str(usb_id or "a storage device"), *([f"on port {port}"] if port else [])])
         raise NotAttachedError(f"{what} is not attached")
     if len(devices) > 1:
-        ports = tuple(str(device.port) for device in devices)
         names = ", ".join(device.describe() for device in devices)
         raise SeveralDevicesError(
-            f"several devices may be meant ({names}): choose with --port", ports=ports
+            f"several devices may be meant ({names}): choose with --port",
+            ports=tuple(str(device.port) for device in devices),
         )
     return devices[0]
 

@@ -166,6 +166,8 @@ def _doubt_leave(lesson: Lesson, nearest: SuspectedCommands, bus: Bus) -> None:
     is_kin = before.id is None or after.id is None or before.id.vendor == after.id.vendor
     if not is_kin and (gap > BY_HAND_S or (ejected_only and away > BY_HAND_S)):
         lesson.doubt("low", "what came back has another vendor: plugged in by hand, perhaps")
+    elif not is_kin and away > BY_HAND_S:
+        lesson.doubt("medium", "what came back has another vendor, and a hand would have had the time")
     if ejected_only and after.interface_class() == MASS_STORAGE_CLASS:
         lesson.doubt("low", "an eject, and then other storage: plugged in by hand, perhaps")
 

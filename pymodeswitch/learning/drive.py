@@ -173,24 +173,6 @@ def _command(
     return data, status[12] if len(status) == CSW_LENGTH else None
 
 
-def peer(port: str) -> str | None:
-    """The port of the other speed in the same socket (USB 3 has two); None where there is none."""
-    hub, dot, number = port.rpartition(".")
-    if not dot:
-        bus, _, number = port.partition("-")
-        place = f"usb{bus}/{bus}-0:1.0/usb{bus}-port{number}"
-    else:
-        place = f"{hub}/{hub}:1.0/{hub}-port{number}"
-    try:
-        name = os.path.basename(os.readlink(os.path.join(DEVICES, place, "peer")))
-    except OSError:
-        return None
-    hub, found, number = name.rpartition("-port")
-    if not found:
-        return None
-    return f"{hub[3:]}-{number}" if hub.startswith("usb") else f"{hub}.{number}"
-
-
 def descriptors(host: Host, device: AttachedDevice, *, ask: bool = True) -> bytes:
     """Device and configuration descriptors as the device sent them; empty where nobody can tell.
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..nouns.errors import AccessError, CaptureError
 from ..nouns.model import HUB_CLASS, MASS_STORAGE_CLASS
+from ..switching.connector import device_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,7 @@ class UsbMonitor:
 
 
 class Recorded(NamedTuple):
-    """What became of a recording. ended: why. switched: what is on the port now, if something else is."""
+    """What became of a recording. ended: why. switched: what is in the connector now, if something else is."""
 
     packets: int
     ended: str
@@ -131,7 +132,7 @@ class _Recorder:
         self._write(
             struct.pack("IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, HEADER + MAX_DATA, LINKTYPE_USB_LINUX_MMAPPED)
         )
-        before = self.host.at(self.port)
+        before = device_at(self.host, self.port)
         where = before.describe() if before is not None else f"port {self.port}, which is empty"
         tell(f"recording {where}, for {seconds:.0f} s at most: switch the stick now (Ctrl-C ends it)")
         deadline = self.host.now() + seconds
@@ -146,7 +147,7 @@ class _Recorder:
                 if self.host.now() < look_at:
                     continue
                 look_at = self.host.now() + LOOK_S
-                now = self.host.at(self.port)
+                now = device_at(self.host, self.port)
                 if before is None and now is not None and now.interfaces:
                     before = now
                     tell(f"{now.describe()} was plugged in")

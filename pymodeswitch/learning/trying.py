@@ -22,8 +22,8 @@ from ..nouns.errors import (
 from ..nouns.model import MASS_STORAGE_CLASS, Status
 from ..nouns.record import TextEnum, replace
 from ..planning.settings import Settings
+from ..switching.connector import device_at
 from ..switching.switch import switch
-from .drive import peer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,7 +199,7 @@ class _Climb:
 
     def _settled(self, before: AttachedDevice) -> tuple[TrialOutcome, str]:
         """Unchanged, says the port; whether it left and came back meanwhile shows in its number."""
-        now = self.host.at(before.port)
+        now = device_at(self.host, before.port)
         if now is None or now.same_stay(before):
             return TrialOutcome.UNCHANGED, ""
         self.device = now
@@ -208,11 +208,11 @@ class _Climb:
     def _watch(
         self, before: AttachedDevice, seconds: float, others: set[tuple[Port, int]]
     ) -> tuple[TrialOutcome, str]:
-        """Look at the port, and at what comes elsewhere, until something else is there; not for ever."""
+        """Look at the connector, and at what comes elsewhere, until something else is there; not for ever."""
         deadline = self.host.now() + seconds
         has_left = False
         while True:
-            now = self.host.at(before.port)
+            now = device_at(self.host, before.port)
             if now is None and not has_left:  # it gets the time to come back
                 deadline, has_left = max(deadline, self.host.now() + RETURN_S), True
             is_over = self.host.now() >= deadline
@@ -236,13 +236,12 @@ class _Climb:
     def _newcomer(
         self, before: AttachedDevice, now: AttachedDevice | None, others: set[tuple[Port, int]]
     ) -> AttachedDevice | None:
-        """What came on another port while ours is empty: a stick may come back at the port's USB 3 twin."""
+        """The one of its vendor that came elsewhere while its connector is empty: plugged in there."""
         if now is not None:
             return None
         come = [d for d in self.host.devices() if (d.port, d.device_number) not in others]
-        twin = peer(before.port)
         kin = [d for d in come if d.id.vendor == before.id.vendor]
-        return next((d for d in come if d.port == twin), kin[0] if len(kin) == 1 else None)
+        return kin[0] if len(kin) == 1 else None
 
     def _confirm(self, before: AttachedDevice, others: set[tuple[Port, int]]) -> tuple[TrialOutcome, str]:
         """Whether what came is still there a moment later; it may have gone on to something else."""
@@ -256,7 +255,7 @@ class _Climb:
         if now is None:  # on its way to something else, or back
             self.trial.after = None
             self._watch(before, RETURN_S, others)
-            now = self.host.at(before.port if self.trial.after is None else self.trial.after.port)
+            now = device_at(self.host, before.port if self.trial.after is None else self.trial.after.port)
         if now is not None and now.interfaces and _is_other(before, now):
             self.trial.after = now
             where = "" if now.port == before.port else f" on port {now.port}"
@@ -269,7 +268,7 @@ class _Climb:
 
     def _replugged(self, why: str) -> bool:
         """Have the user plug it in again; True when it is there again, as it was at first."""
-        gone = self.host.at(self.device.port) is None
+        gone = device_at(self.host, self.device.port) is None
         if not self.dialogue.replugs(why):
             return False
         deadline = self.host.now() + REPLUG_S

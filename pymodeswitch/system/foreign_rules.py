@@ -17,18 +17,29 @@ from ..nouns.model import UsbId
 from .root import Root
 
 # What switches a stick: the programs by their names, in whatever folder.
-SWITCHERS = ("usb_modeswitch", "usb_modeswitch_dispatcher", "pymodeswitch", "eject", "sg_raw", "sg_start")
+SWITCHERS = (
+    *("usb_modeswitch", "usb_modeswitch_dispatcher", "simple_usbmodeswitch", "pymodeswitch"),
+    *("eject", "sg_raw", "sg_start"),
+)
 SWITCHING = re.compile(
     rf"(?<![\w.-])(?:[\w./@-]*/)?({'|'.join(sorted(SWITCHERS, key=len, reverse=True))})(?![\w-])(?!\.\w)"
 )
+STARTED_UNIT = re.compile(r"(?<![\w.-])systemctl\s+(?:-\S+\s+)*(?:re)?start\s+(?:-\S+\s+)*([\w@%$.\\:-]+)")
 UNIT_FOLDERS = tuple(
     f"{folder}/systemd/system" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 )
 MAX_SCRIPT = 65_536
 
 ITEM = re.compile(r'([A-Z_]+)(?:\{([^}]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"((?:[^"\\]|\\.)*)"')
-VENDOR_KEYS = {("ATTR", "idVendor"), ("ATTRS", "idVendor"), ("ENV", "ID_VENDOR_ID")}
-PRODUCT_KEYS = {("ATTR", "idProduct"), ("ATTRS", "idProduct"), ("ENV", "ID_MODEL_ID")}
+# ID_USB_*: systemd's own names since 250, beside the old ones.
+VENDOR_KEYS = {
+    *(("ATTR", "idVendor"), ("ATTRS", "idVendor")),
+    *(("ENV", "ID_VENDOR_ID"), ("ENV", "ID_USB_VENDOR_ID")),
+}
+PRODUCT_KEYS = {
+    *(("ATTR", "idProduct"), ("ATTRS", "idProduct")),
+    *(("ENV", "ID_MODEL_ID"), ("ENV", "ID_USB_MODEL_ID")),
+}
 NUMBERS = ("ENV", "PRODUCT")  # the kernel's: hex without leading zeros, vendor/product/release
 
 
@@ -168,6 +179,8 @@ def _programs(rule: Iterable[Item], root: Root | None) -> set[str]:
             found |= _switchers(value)
             if not found and root is not None and key == "RUN":
                 found |= _of_script(value, root)
+                for unit in STARTED_UNIT.findall(value):
+                    found |= _of_unit(unit if unit.endswith(".service") else f"{unit}.service", root)
         elif key == "ENV" and name in ("SYSTEMD_WANTS", "SYSTEMD_USER_WANTS") and root is not None:
             for unit in value.split():
                 found |= _of_unit(unit, root)

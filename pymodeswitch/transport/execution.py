@@ -359,10 +359,14 @@ class _Run:
             self.transport.control_out(*head, step.data, step.timeout_ms)
 
     def _await_return(self, step: AwaitReturn) -> None:
-        """Open the device in its next stay; without one the rest of the plan has no addressee."""
+        """Open the device in its next stay; without one the rest of the plan has no addressee.
+
+        It may come back on the SuperSpeed peer of its port.
+        """
         device, start = self._taken.device, self._host.now()
+        peer = self._host.peer(device.port)
         while True:
-            now = self._host.at(device.port)
+            now = self._host.at(device.port) or (None if peer is None else self._host.at(peer))
             if now is not None and now.id != device.id:
                 # It has switched, or is on its way: that is for the watcher to tell.
                 raise UsbFault(Fault.GONE, f"{device.describe()} is {now.id} now")

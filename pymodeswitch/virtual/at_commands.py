@@ -41,7 +41,7 @@ KEPT = {
     "+FCLASS": ("(0)", ["0"]),
     "+IFC": ("(0-2),(0-2)", ["2", "2"]),
     "+IPR": ("(0-921600)", ["0"]),
-    "+ICF": ("(3),(0-1)", ["3", "3"]),
+    "+ICF": ("(3),(0-3)", ["3", "3"]),
     "+CRC": ("(0,1)", ["0"]),
     "+CLIP": ("(0,1)", ["0", "1"]),
     "+CCWA": ("(0,1)", ["0"]),
@@ -90,7 +90,7 @@ def _keeps(name: str, range_text: str, default: list[str]) -> None:
             return [f"{name}: {range_text}"]
         if kind == "set":
             for value, allowed in zip(values, ranges, strict=False):
-                if value and (not value.isdigit() or int(value) not in allowed):
+                if value and not (value.isdigit() and any(int(value) in numbers for numbers in allowed)):
                     raise CommandError(BAD_PARAMETER)
             if len(values) > len(ranges):
                 raise CommandError(BAD_PARAMETER)
@@ -105,13 +105,10 @@ def _keeps(name: str, range_text: str, default: list[str]) -> None:
     _command(name)(handler)
 
 
-def _numbers(text: str) -> set[int]:
-    """`(0-2)` or `(0,1)` as numbers."""
-    numbers: set[int] = set()
-    for part in text.strip("()").split(","):
-        first, _, last = part.partition("-")
-        numbers.update(range(int(first), int(last or first) + 1))
-    return numbers
+def _numbers(text: str) -> list[range]:
+    """`(0-2)` or `(0,1)` as ranges of numbers."""
+    parts = (part.partition("-") for part in text.strip("()").split(","))
+    return [range(int(first), int(last or first) + 1) for first, _, last in parts]
 
 
 for _name, (_range, _default) in KEPT.items():

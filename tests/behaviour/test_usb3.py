@@ -44,7 +44,8 @@ from pymodeswitch.virtual import (
     modem_mode,
     storage_mode,
 )
-from pymodeswitch.virtual.descriptors import SUPER_SPEED
+from pymodeswitch.virtual.descriptors import HIGH_SPEED, SUPER_SPEED
+from tests.support.method_sticks import PRODUCT, TARGET, VENDOR, sony
 from tests.support.storage_host import StorageHost
 
 PROBE_S = 1.0  # until a card has its node
@@ -207,6 +208,23 @@ def test_a_cd_that_moves_to_the_peer_is_tried_again_there(bus: VirtualBus, host:
     bus.plug(made, "5-1")
     result = run(host)
     assert (result.status, result.port, result.tries) == (Status.SWITCHED, "6-1", 2)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_stick_of_two_requests_may_take_the_second_one_on_the_peer(
+    back: bool, bus: VirtualBus, backend: VirtualBackend, host: Kernel
+) -> None:
+    """SonyMode: it comes back as it was in between, here at SuperSpeed."""
+    made = sony(Leave(0.5))
+    _, second, last = made.modes
+    second.speed, last.speed = SUPER_SPEED, HIGH_SPEED if back else SUPER_SPEED
+    bus.plug(made, "5-1")
+    device_file = DeviceFile(sony_mode=True, target_vendor=VENDOR, target_product=TARGET)
+    result = switch(VENDOR, PRODUCT, host=host, config=device_file, settings=Settings())
+    assert (result.status, result.tries) == (Status.SWITCHED, 1)
+    assert result.port == ("5-1" if back else "6-1")
+    requests = [setup for kind, setup, _ in backend.transfers if kind == "control"]
+    assert requests == [bytes.fromhex("c011020000000300")] * 2
 
 
 def replace_storage(made: Stick) -> Mode:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from pymodeswitch import Node, Port, UsbId
+from pymodeswitch.early.plugged_stick import PluggedStick
 from pymodeswitch.host import linux
 from pymodeswitch.host.linux import LinuxHost
 from pymodeswitch.host.sysfs import Sysfs, configuration_values, mbim_configuration, parse_interfaces
+from pymodeswitch.switching.connector import name_of
 from pymodeswitch.virtual import mf691
 from pymodeswitch.virtual.descriptors import INTERRUPT, Configuration, Endpoint, Identity, Interface
 from tests.support.bounds import within_bounds
@@ -52,6 +54,32 @@ def root(tmp_path: Path) -> Path:
     put(tmp_path, "1-2", Identity(1, 2, (Configuration(()),), device_class=9))
     put(tmp_path, "usb1", Identity(1, 2, (Configuration(()),), device_class=9))
     return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("port", "place", "link", "peer"),
+    [
+        ("1-3", "usb1/1-0:1.0/usb1-port3", "../../../usb2/2-0:1.0/usb2-port1", "2-1"),
+        ("1-4.3", "1-4/1-4:1.0/1-4-port3", "../../../2-1/2-1:1.0/2-1-port3", "2-1.3"),
+        ("1-4.3.2", "1-4.3/1-4.3:1.0/1-4.3-port2", "../../../2-1.4/2-1.4:1.0/2-1.4-port1", "2-1.4.1"),
+        ("2-1.3", "2-1/2-1:1.0/2-1-port3", "../../../1-4/1-4:1.0/1-4-port3", "1-4.3"),
+        ("1-3", "usb1/1-0:1.0/usb1-port4", "../../../usb2/2-0:1.0/usb2-port1", None),
+        ("1-3", "usb1/1-0:1.0/usb1-port3", "../../../usb1/1-0:1.0/usb1-port2", None),  # a hub is there
+    ],
+)
+def test_the_peer_of_a_port(port: str, place: str, link: str, peer: str | None, root: Path) -> None:
+    """Also behind external hubs; the sender, which reads it by itself, gives a connector the same name."""
+    devices = root / "bus/usb/devices"
+    (devices / place).mkdir(parents=True)
+    (devices / place / "peer").symlink_to(link)
+    assert Sysfs(str(root)).peer(Port(port)) == peer
+    (put(root, port, mf691().modes[0].identity) / "port").symlink_to(f"../{place}")
+    if peer is not None:
+        assert (
+            PluggedStick(str(root), port).connector
+            == name_of(Sysfs(str(root)), Port(port))
+            == min(port, peer)
+        )
 
 
 def test_nothing_is_asked_of_a_hub_that_may_be_at_work(root: Path) -> None:

@@ -22,6 +22,7 @@ from pymodeswitch.virtual import (
     Setup,
     Stall,
     Stick,
+    message_stick,
     modem_mode,
     storage_interface,
     storage_mode,
@@ -301,6 +302,22 @@ def test_another_device_is_plugged_in_by_hand(seconds: float, noting: NotingBus,
     noting.plug(Stick([modem_mode(0x4321, 1)]), "1-1")
     for content in (pcap(noting), windows(noting)):
         assert not only(capture(content)).is_learned
+
+
+@pytest.mark.parametrize(
+    ("away_s", "vendor", "level"), [(0.5, 0x4321, "high"), (4.0, 0x4321, "medium"), (4.0, 0x1C9E, "high")]
+)
+def test_another_vendor_comes_late(
+    away_s: float, vendor: int, level: str, noting: NotingBus, capture: Write
+) -> None:
+    """After a vendor's command: a slow stick, or somebody's other one in the same port."""
+    noting.plug(message_stick(0x1C9E, 1, [VENDOR_CDB], modem_mode(vendor, 2), Leave(away_s)), "1-1")
+    noting.clock.sleep(3)
+    send(noting, cbw(VENDOR_CDB))
+    noting.clock.sleep(away_s + 1)
+    noting.attached()
+    lesson = only(capture(pcap(noting)))
+    assert (lesson.is_learned, lesson.confidence.value) == (True, level)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from pymodeswitch.learning.learn import learn
 from pymodeswitch.learning.recording import UsbMonitor, record
 from pymodeswitch.nouns.errors import CaptureError
 from pymodeswitch.nouns.model import Port
-from pymodeswitch.virtual import Leave, Stick, VirtualBackend, modem_mode
+from pymodeswitch.virtual import Attached, Leave, Stick, VirtualBackend, modem_mode
+from pymodeswitch.virtual.descriptors import SUPER_SPEED
 from tests.learning import traffic
 from tests.learning.traffic import Event, NotingBus
 from tests.support.method_sticks import METHODS, PRODUCT, VENDOR
@@ -76,6 +77,36 @@ def test_from_plugging_in_to_the_switch(noting: NotingBus, tmp_path: Path) -> No
     assert learned.packets == done.packets
     assert [lesson.is_learned for lesson in learned.lessons] == [True]
     assert noting.clock.now() < 20
+
+
+class OneBus(NotingBus):
+    """usbmon of bus 1; what a stick says on its peer, at SuperSpeed, is not in it."""
+
+    def _enumerate(self, stick: Stick, port: str, permitted: bool) -> Attached:
+        known = len(self.events)
+        attached = super()._enumerate(stick, port, permitted)
+        if not port.startswith("1-"):
+            del self.events[known:]
+        return attached
+
+
+def test_one_that_comes_back_on_another_bus(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """USB 3: its ID is the kernel's to tell, as the recording is of one bus."""
+    bus = OneBus(super_speed=2)
+    stick = HUAWEI.build(Leave(0.5))
+    stick.modes[1].speed = SUPER_SPEED
+    script = Script(bus, [(2.0, lambda: bus.plug(stick, "1-1")), (6.0, lambda: switch(bus))])
+    host = LibusbHost(VirtualBackend(bus), bus.clock)
+    monkeypatch.setattr(verb, "default_host", lambda: host)
+    monkeypatch.setattr(verb, "UsbMonitor", lambda number: script)
+    assert cli.main(["learn", "--record", "1-1", "--to", str(tmp_path / "capture")]) == 0
+    out, err = capsys.readouterr()
+    assert out.endswith("TargetVendor=0x1111\nTargetProduct=0x3333\nHuaweiNewMode=1\n")
+    assert "# confidence: medium" in out
+    assert "question" not in out
+    assert "it has switched" in err
 
 
 def test_others_are_left_out(noting: NotingBus) -> None:

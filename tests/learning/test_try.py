@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,6 @@ import pytest
 import pymodeswitch
 from pymodeswitch.command import cli
 from pymodeswitch.device_files.syntax import parse
-from pymodeswitch.learning import drive, trying
 from pymodeswitch.learning.ladder import NEVER
 from pymodeswitch.virtual import (
     Command,
@@ -29,6 +31,7 @@ from pymodeswitch.virtual import (
     storage_mode,
     two_configurations,
 )
+from pymodeswitch.virtual.descriptors import HIGH_SPEED, SUPER_SPEED
 from pymodeswitch.virtual.sticks import answer_and_leave
 from tests.learning.conftest import try_
 
@@ -174,6 +177,34 @@ def test_each_step_is_asked_for(
     assert "2. A eject: skipped" in out
     assert " 2. [A] eject (" in err
     assert {cdb[0] for cdb in sent(backend)} == {0x12, 0x11}
+
+
+def test_the_example_in_the_docs(
+    bus: VirtualBus, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """A stick that needs the third step, as a terminal shows it; `...` stands for what changes."""
+    page = (Path(pymodeswitch.__file__).parent.parent / "docs/unknown-stick.md").read_text()
+    shown = page.partition("    # pymodeswitch try\n       1410:99f0")[2].partition("\n\n## ")[0]
+    assert shown.count("quit? y") == 3
+    plugged = two_configurations(0x1410, 0x99F0, modem_mode(0x1410, 0x99F0))
+    first = plugged.modes[0]
+    names = {"manufacturer": "Novatel Wireless", "product_name": "Merlin X99"}
+    first.identity = replace(first.identity, **names)
+    bus.plug(plugged)
+
+    class Echo(Keyboard):
+        def readline(self, size: int | None = -1, /) -> str:
+            line = super().readline(-1 if size is None else size)
+            sys.stderr.write(line)
+            return line
+
+    monkeypatch.setattr("sys.stdin", Echo("y", "y", "y"))
+    assert cli.main(["try"]) == 0
+    out, err = capsys.readouterr()
+    seen = err.rpartition("The lines above")[0] + out
+    expected = "   1410:99f0" + shown.replace("\n    ", "\n")
+    pattern = ".*".join(map(re.escape, expected.split("...")))
+    assert re.fullmatch(pattern, seen.rstrip("\n"), re.DOTALL), seen
 
 
 @pytest.mark.parametrize("answers", [("n", "quit"), ("n",)])
@@ -333,43 +364,57 @@ def test_one_that_switches_by_itself(bus: VirtualBus, capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize("vendor", [0x12D1, 0x4321])
-def test_it_comes_back_on_the_ports_twin(
-    vendor: int, bus: VirtualBus, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """USB 3: the socket has another port, too; what comes there may have another vendor even."""
-    if vendor != 0x12D1:
-        monkeypatch.setattr(trying, "peer", lambda port: "1-7" if port == "1-1" else None)
-    plugged = stick(0x12D1, HUAWEI, Leave(None))
+def test_it_comes_back_on_the_peer(vendor: int, bus: VirtualBus, capsys: Captured) -> None:
+    """USB 3: the connector has another port, too; what comes there may have another vendor even."""
+    bus.super_speed = 2
+    target = modem_mode(vendor, 0x9991)
+    target.speed = SUPER_SPEED
+    bus.plug(stick(0x12D1, HUAWEI, target=target))
+    assert cli.main(["try", "--yes"]) == 0
+    out, err = capsys.readouterr()
+    assert f"became: {vendor:04x}:9991, class 02, on another port" in out
+    assert f"switched: {vendor:04x}:9991, class 02 on port 2-1" in err
+
+
+def test_either_port_of_the_connector_may_be_given(bus: VirtualBus, capsys: Captured) -> None:
+    bus.super_speed = 2
+    plugged = stick(0x19D2, EJECT)
+    plugged.modes[0].speed = SUPER_SPEED
     bus.plug(plugged)
+    for words in (("report", "--port", "1-1"), ("try", "--dry-run", "--port", "1-1")):
+        assert cli.main([*words]) == 0
+    assert cli.main(["report", "--port", "1-2"]) == 3
+    assert "a storage device on port 1-2 is not attached" in capsys.readouterr().err
+
+
+def test_it_bounces_to_the_peer_and_back(bus: VirtualBus, capsys: Captured) -> None:
+    """The same CD at SuperSpeed is no other storage device."""
+    bus.super_speed = 2
+    storage = MassStorage()
+    plugged = Stick([storage_mode(0x12D1, 0x9990, storage) for _ in range(9)])
+    for number, mode in enumerate(plugged.modes):
+        mode.speed = (HIGH_SPEED, SUPER_SPEED)[number % 2]
+    acting = (0x1B, 0x11, 0x01)
+    storage.hook = lambda c: Reply(after_status=lambda: plugged.leave(SOON)) if c.cdb[0] in acting else None
+    bus.plug(plugged)
+    assert cli.main(["try", "--yes"]) == 11
+    out = capsys.readouterr().out
+    assert out.count("left and came back as it was") == 3
+
+
+def test_one_of_its_vendor_comes_up_elsewhere(bus: VirtualBus, capsys: Captured) -> None:
+    """Where nobody knows of peers: the port beside, as long as ours is empty."""
+    bus.plug(stick(0x12D1, HUAWEI, Leave(None)))
     away = VirtualBus._drop
 
     def drop(self: VirtualBus, attached: object, leave: Leave, now: float) -> None:
         away(self, attached, leave, now)  # type: ignore[arg-type]
-        self.plug(Stick([modem_mode(vendor, 0x9991)]), "1-7")
+        self.plug(Stick([modem_mode(0x12D1, 0x9991)]), "1-7")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VirtualBus, "_drop", drop)
         assert cli.main(["try", "--yes"]) == 0
-    out = capsys.readouterr().out
-    assert f"became: {vendor:04x}:9991, class 02, on another port" in out
-
-
-@pytest.mark.parametrize(
-    ("port", "place", "link", "twin"),
-    [
-        ("1-2", "usb1/1-0:1.0/usb1-port2", "../../../usb2/2-0:1.0/usb2-port1", "2-1"),
-        ("1-2.3", "1-2/1-2:1.0/1-2-port3", "../../../2-1/2-1:1.0/2-1-port3", "2-1.3"),
-        ("1-2", "usb1/1-0:1.0/usb1-port2", "odd", None),
-        ("1-3", "usb1/1-0:1.0/usb1-port2", "../../../usb2/2-0:1.0/usb2-port1", None),
-    ],
-)
-def test_the_twin_of_a_port(
-    port: str, place: str, link: str, twin: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / place).mkdir(parents=True)
-    (tmp_path / place / "peer").symlink_to(link)
-    monkeypatch.setattr(drive, "DEVICES", str(tmp_path))
-    assert drive.peer(port) == twin
+    assert "became: 12d1:9991, class 02, on another port" in capsys.readouterr().out
 
 
 def test_json(bus: VirtualBus, capsys: Captured) -> None:

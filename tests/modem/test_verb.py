@@ -46,6 +46,22 @@ def test_which_device_is_meant(which: tuple[str, ...], modem: Tree, run: Any, li
     assert line.opened == ["/dev/ttyACM0"]
 
 
+def test_the_old_port_means_the_modem_on_its_peer(modem: Tree, run: Any) -> None:
+    """A stick of USB 3 was plugged into 2-1, says its owner, and is at 1-1 now."""
+    hubs = "/sys/bus/usb/devices"
+    modem.link(f"{hubs}/usb2/2-0:1.0/usb2-port1/peer", "../../../usb1/1-0:1.0/usb1-port1")
+    code, out, _ = run("2-1")
+    assert (code, out.splitlines()[0]) == (0, "19d2:1203 on port 1-1 (/dev/ttyACM0)")
+    assert run("2-2")[0] == 3
+
+
+def test_a_target_of_another_mode_is_meant_by_the_initial_id(tree: Tree, run: Any) -> None:
+    tree.plug(modem_mode(0x12D1, 0x155E).identity)
+    code, out, _ = run("12d1:1f01")
+    assert code != 3
+    assert out.startswith("12d1:155e on port 1-1")
+
+
 def test_a_tty_by_name(modem: Tree, run: Any, line: Direct) -> None:
     modem.folder("/sys/class/tty")
     place = "/sys/bus/usb/devices/1-1/1-1:1.2/tty/ttyACM1"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pymodeswitch import DeviceFile, DeviceFileError, GoneError, Settings, UsbId, switch
-from pymodeswitch.catalog.catalog import entry_from_file
+from pymodeswitch.catalog.catalog import Catalog, entry_from_file
 from pymodeswitch.command import cli
 from pymodeswitch.device_files.syntax import parse
 from pymodeswitch.host.linux import LibusbHost
@@ -154,8 +154,8 @@ def test_explain_needs_no_construct() -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["explian", "19d2:1201"], "did you mean explain?"),
-        (["-v", "lst"], "did you mean list?"),
+        (["explian", "19d2:1201"], "see --help (did you mean `pymodeswitch explain`?)"),
+        (["-v", "lst"], "see --help (did you mean `pymodeswitch list`?)"),
         (["nonsense", "--help"], "see --help"),
         (["nonsense"], "see --help"),
         (["19d21201"], "expected VENDOR:PRODUCT"),
@@ -165,6 +165,44 @@ def test_a_misspelt_verb(words: list[str], text: str, capsys: pytest.CaptureFixt
     """E7."""
     assert cli.main(words) == 2
     assert text in capsys.readouterr().err
+
+
+E3533 = bytes.fromhex("55534243123456780000000000000011063000000100010000000000000000")
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "expected"),
+    [
+        (
+            "30-usb-mode-e3533.json",
+            "12d1-157d",
+            DeviceFile(
+                target_vendor=0x12D1, target_product_list=(0x14DB, 0x14DC, 0x1001), message_content=E3533
+            ),
+        ),
+        ("34-brovi.json", "3566-2001", DeviceFile(target_class=0xE0, huawei_mode=True)),
+    ],
+)
+def test_an_openwrt_table(table: str, name: str, expected: DeviceFile, tmp_path: Path) -> None:
+    """Somebody's own usb-mode.json."""
+    assert cli.main(["data", "import", str(FILES / table), "--to", str(tmp_path)]) == 0
+    entries = {entry.name: entry.device_file for entry in Catalog([str(tmp_path)]).entries()}
+    assert entries[name] == expected
+
+
+def test_a_comma_too_much(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A forum's table: what is wrong is told by its place, and nothing is written."""
+    path = FILES / "31-usb-mode-trailing-comma.json"
+    assert cli.main(["data", "import", str(path), "--to", str(tmp_path)]) == 6
+    assert f"{path}:4:67: a comma with nothing behind it: delete it\n" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", sorted(FILES.glob("*.json")), ids=lambda path: path.name)
+def test_lint_of_such_a_table(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = lint(capsys, path)
+    assert code == 6
+    assert "it looks like OpenWrt's usb-mode.json: `pymodeswitch data import` reads that" in out
 
 
 @pytest.mark.parametrize("is_virtual", [False, True])

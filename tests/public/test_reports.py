@@ -292,6 +292,13 @@ NIX = "/nix/store/0c0ffee0c0ffee0c0ffee0c0ffee0c0f-usb-modeswitch-2.6.1/bin/usb_
             "usb_modeswitch",
             UsbId(0x12D1, 0x1F01),
         ),
+        (  # R34
+            'ACTION=="add", SUBSYSTEM=="usb", ATTRS{idVendor}=="12d1", ATTRS{idProduct}=="1f01", '
+            'RUN+="/opt/xcsoar/bin/simple_usbmodeswitch"\n'
+            'ACTION=="add", SUBSYSTEM=="net", KERNEL=="eth*", SUBSYSTEMS=="usb", RUN+="/opt/ifrename.sh"\n',
+            "simple_usbmodeswitch",
+            UsbId(0x12D1, 0x1F01),
+        ),
         (  # R33
             'ACTION=="add", SUBSYSTEM=="usb", ATTRS{idVendor}=="1c9e", ATTRS{idProduct}=="6061", '
             'RUN+="/usr/sbin/usb_modeswitch -v 1c9e -p 6061 -I -M 55534243"\n'

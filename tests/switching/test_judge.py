@@ -20,6 +20,7 @@ from pymodeswitch.switching.fleet import Outcome
 from pymodeswitch.switching.judge import LINGER_S, Judge
 from pymodeswitch.switching.marks import read_marks
 from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
+from pymodeswitch.virtual.descriptors import SUPER_SPEED
 from tests.support.method_sticks import METHODS, Method
 from tests.support.virtual_kernel import VirtualKernel
 from tests.switching.test_fleet import summary
@@ -96,6 +97,22 @@ def test_it_has_left_before_the_judge_comes(computer: Computer, bus: VirtualBus)
     assert bus.at("1-1") is None
     computer.judge()
     assert summary(computer.outcomes) == [("1-1", "switched")]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 5.0])
+def test_it_comes_back_on_the_peer(seconds: float, computer: Computer, bus: VirtualBus) -> None:
+    """Before the judge comes, or after it has: at SuperSpeed, on the other port of the connector."""
+    bus.super_speed = 2
+    stick = mf691(leave=Leave(0.4))
+    stick.modes[1].speed = SUPER_SPEED
+    assert computer.plug(stick) == "sent"
+    bus.clock.sleep(seconds)
+    computer.judge()
+    assert summary(computer.outcomes) == [("1-1", "switched")]
+    (outcome,) = computer.outcomes
+    assert outcome.result is not None
+    assert outcome.result.port == "2-1"
+    assert computer.marks == []
 
 
 def test_it_has_switched_before_the_judge_comes(computer: Computer, bus: VirtualBus) -> None:

@@ -84,6 +84,11 @@ RUN = 'RUN+="/usr/sbin/usb_modeswitch -K"'
             "eject",
             [REALTEK],
         ),
+        (
+            'ENV{ID_USB_VENDOR_ID}=="0bda", ENV{ID_USB_MODEL_ID}=="1a2b", RUN+="/usr/bin/eject %N"',
+            "eject",
+            [REALTEK],
+        ),
         ('ENV{PRODUCT}=="bda/1a2b/*", RUN+="/usr/bin/eject -s /dev/sr0"', "eject", [REALTEK]),
         ('ENV{PRODUCT}=="12d1/1f01/102", RUN+="usb_modeswitch"', "usb_modeswitch", [E353]),
         (f"{V}, {P}, RUN+=\"/bin/sh -c 'sleep 3; usb_modeswitch -W || true'\"", "usb_modeswitch", [MF691]),
@@ -159,10 +164,20 @@ def test_scripts_and_units_are_followed(tmp_path: Path) -> None:
             "usb_modeswitch (by /usr/local/sbin/setup.sh) (by modem@.service)"
         ),
         'TAG+="systemd", ENV{SYSTEMD_WANTS}+="direct.service"': "usb_modeswitch (by direct.service)",
+        'RUN+="/bin/systemctl --no-block start direct"': "usb_modeswitch (by direct.service)",
+        "RUN+=\"/bin/sh -c 'systemctl restart --no-block modem@%k.service &'\"": (
+            "usb_modeswitch (by /usr/local/sbin/setup.sh) (by modem@.service)"
+        ),
     }
     for action, program in wanted.items():
         assert starts(f"{V}, {P}, {action}\n", IDS, root) == [Start(program, frozenset([MF691]))], action
-    for action in ('RUN+="/usr/bin/binary"', 'RUN+="/none"', 'ENV{SYSTEMD_WANTS}="none.service"'):
+    for action in (
+        'RUN+="/usr/bin/binary"',
+        'RUN+="/none"',
+        'ENV{SYSTEMD_WANTS}="none.service"',
+        'RUN+="/bin/systemctl stop direct.service"',
+        'RUN+="/bin/systemctl start none"',
+    ):
         assert starts(f"{V}, {P}, {action}\n", IDS, root) == []
 
 

@@ -21,11 +21,13 @@ from pymodeswitch import (
 from pymodeswitch.nouns.model import DeviceFile
 from pymodeswitch.nouns.protocols import Transport
 from pymodeswitch.nouns.record import replace
-from pymodeswitch.transport.hanging_driver import HANGS_S, QUIET_S, RETURN_S, SCAN_S, SWITCH_S, hangs
+from pymodeswitch.transport.hanging_driver import hangs
 from pymodeswitch.virtual import MassStorage, Stick, VirtualBackend, VirtualBus, is_eject, mf691
 from pymodeswitch.virtual.sticks import answer_and_leave
 from tests.support.storage_host import STORAGE, StorageHost
 
+# Given here once more: another time is another behaviour (docs/storage-driver.md).
+HANGS_S, QUIET_S, RETURN_S, SCAN_S, SWITCH_S = 3.0, 0.1, 10.0, 6.0, 5.0
 EJECTS = DeviceFile(target_vendor=0x19D2, target_product=0x1203, standard_eject=True)
 Look = Callable[[float], tuple[str, ...] | None]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from pymodeswitch.virtual import AcmPort, Call, Radio, SimulatedClock
-from pymodeswitch.virtual.at_commands import COMMANDS
+from pymodeswitch.virtual.at_commands import COMMANDS, KEPT
 from pymodeswitch.virtual.at_lines import values_of
 
 
@@ -38,6 +41,28 @@ class Host:
 @pytest.fixture
 def host() -> Host:
     return Host()
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_a_command_tells_can_be_set(name: str, host: Host) -> None:
+    """As programs do that put back what they found."""
+    *_, told, ok = host.ask(f"AT{name}?")
+    assert ok == "OK"
+    values = told.removeprefix(f"{name}: ")
+    if name in ("+CREG", "+CGREG", "+CEREG", "+CLIP"):
+        values = values.partition(",")[0]  # the second number is the network's
+    assert host.ask(f"AT{name}={values}")[-1] == "OK"
+    assert host.ask(f"AT{name}?")[-2] == told
+    assert host.ask(f"AT{name}=9999999")[-1] == "ERROR"
+
+
+def test_virtual_sticks_are_small() -> None:
+    """Who learns, or tests a device file, loads all of them."""
+    words = (
+        "import tracemalloc as t; t.start(); import pymodeswitch.virtual; print(t.get_traced_memory()[1])"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 16 << 20
 
 
 def test_echo_and_the_formats_of_answers(host: Host) -> None:

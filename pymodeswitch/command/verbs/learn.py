@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
     if options.record is not None:
         if options.captures:
             raise UsageError("--record takes a new capture: give no other")
-        options.captures = [_record(options)]
+        path, target = _record(options)
+        options.captures, options.target = [path], options.target or target
     elif not options.captures:
         raise UsageError("learn from what? give a capture, or record one (--record PORT)")
     given = [None if text is None else UsbId.parse(text) for text in (options.id, options.target)]
@@ -73,8 +74,11 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-def _record(options: argparse.Namespace) -> str:
-    """Record; returns the path. CaptureError, AccessError."""
+def _record(options: argparse.Namespace) -> tuple[str, str | None]:
+    """Record; returns the path, and the ID of what came back, which may be on another bus (USB 3).
+
+    CaptureError, AccessError.
+    """
     if not 0 < options.seconds <= MAX_S:
         raise UsageError(f"--seconds {options.seconds:g}: expected over 0 to {MAX_S:.0f}")
     port = parse_port(options.record)
@@ -96,7 +100,7 @@ def _record(options: argparse.Namespace) -> str:
         monitor.close()
         host.close()
     _say(options, f"{done.packets} packets are in {path}: {done.ended}")
-    return path
+    return path, None if done.switched is None else str(done.switched.id)
 
 
 def _say(options: argparse.Namespace, text: str) -> None:

@@ -74,6 +74,9 @@ def lint_file(path: str) -> list[Diagnostic]:
         data = read_bytes(path, MAX_DEVICE_FILE_BYTES)
     except DeviceFileError as error:
         return [_whole(path, error)]
+    if data.lstrip().startswith(b"{"):
+        text = "it looks like OpenWrt's usb-mode.json: `pymodeswitch data import` reads that"
+        return [Diagnostic(Severity.ERROR, f"not a device file: {text}", path)]
     device_file, diagnostics = diagnose(data, path, strict=True)
     findings = list(diagnostics)
     if not any(finding.severity is Severity.ERROR for finding in findings):

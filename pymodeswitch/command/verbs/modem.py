@@ -12,6 +12,7 @@ from ...modem import KINDS, Report, configuration, examine, look_at
 from ...modem.port_link import ModemPort
 from ...nouns.errors import DeviceFileError, NotAttachedError, UsageError, printable
 from ...nouns.model import AttachedDevice, UsbId, parse_port
+from ...switching.connector import ports_of
 from ..arguments import add_common, add_data, data_folders
 from ..console import complain, note, print_json, show
 
@@ -70,7 +71,8 @@ def _meant(which: str | None, catalog: Catalog) -> tuple[list[AttachedDevice], s
     if name.startswith(TTY):
         port = ModemPort(name)
         return [port.device], port.tty
-    attached = default_host().devices()
+    host = default_host()
+    attached = host.devices()
     if which is None:
         found = [device for device in attached if not device.is_storage and _is_ours(device, catalog)]
         what = "no modem is attached"
@@ -81,7 +83,8 @@ def _meant(which: str | None, catalog: Catalog) -> tuple[list[AttachedDevice], s
         what = f"neither {usb_id} nor one of its targets is attached"
     else:
         place = parse_port(which)
-        found = [device for device in attached if device.port == place]
+        places = ports_of(host, place)
+        found = [device for device in attached if device.port in places]
         what = f"nothing is attached to port {place}"
     if not found:
         raise NotAttachedError(f"{what}{_hint(attached, catalog)}")
@@ -97,7 +100,7 @@ def _targets(usb_id: UsbId, catalog: Catalog) -> set[UsbId]:
     found: set[UsbId] = set()
     for candidate in catalog.candidates(usb_id):
         try:
-            found.update(read_entry(candidate).targets)
+            found.update(read_entry(candidate).all_targets)
         except DeviceFileError as error:
             complain(str(error))
     return found

@@ -158,8 +158,8 @@ class Terminal:
 
 def _introduce(dialogue: Terminal, trial: Trial, steps: list[Rung]) -> None:
     device = trial.device
-    name = f"{device.manufacturer} {device.product}".strip()
-    dialogue.tell(f"{device.describe()} {name}: {len(steps)} steps, the harmless ones first")
+    name = " ".join(filter(None, (device.describe(), device.manufacturer, device.product)))
+    dialogue.tell(f"{name}: {len(steps)} steps, the harmless ones first")
     for text in trial.notes:
         dialogue.tell(f"note: {text}")
 

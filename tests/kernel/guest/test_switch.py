@@ -156,6 +156,8 @@ def test_a_stick_that_ignores_the_message(csw_status: int, plug: Plug) -> None:
 def test_unplugged_midway(plug: Plug, usb: UsbipServer) -> None:
     """Pulled out after the message: gone, exit code 12."""
     stick = plug(mf691(leave=None))
+    # On a busy host a command of the scan may take seconds: that is a stick that hangs, and a line more.
+    linux.storage_nodes(stick.port)
     with started("19d2:1201", "--timeout", "15") as process:
         linux.wait_for("the message", lambda: EJECT in stick.written(0x01))
         usb.unplug(stick.slot)

@@ -114,7 +114,8 @@ def test_unplugged_midway(plug: Plug, usb: UsbipServer, journal: Journal) -> Non
     stick = plug(mf691(leave=None), bound=False)
     linux.wait_for("the message", lambda: EJECT in stick.written(0x01))
     usb.unplug(stick.slot)
-    linux.wait_for("the judge's end", ended)
+    # The judge may end before journald has taken down what it said.
+    linux.wait_for("the verdict", lambda: journal.verdicts(stick.port) and ended())
     (verdict,) = journal.verdicts(stick.port)
     assert (verdict["PYMODESWITCH_OUTCOME"], verdict["PYMODESWITCH_EXIT_CODE"]) == ("GoneError", "12")
     assert verdict["PRIORITY"] == "3"
