@@ -22,7 +22,7 @@ tier() { # PYTHON: all but the kernel tier, from the tree
 installed() { # PYTHON: what does not compare the tree with what is generated or built
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
-    cp -r tests bench tools data docs pyproject.toml "$folder"
+    cp -r tests bench tools data docs ./*.md pyproject.toml "$folder"
     cd "$folder"
     # For tests that start a Python without its site-packages.
     PYTHONPATH=$("$1" -c 'import os, pymodeswitch; print(os.path.dirname(os.path.dirname(pymodeswitch.__file__)))')
@@ -62,7 +62,7 @@ in_debian() { # SUITE [ARCHITECTURE]: with its own Python and libraries, as a pa
     mount -t proc proc "$folder/proc"
     mount -t devpts -o newinstance,ptmxmode=0666 devpts "$folder/dev/pts"
     mkdir "$folder/src"
-    git archive HEAD | tar -x -C "$folder/src"
+    git -c tar.umask=0022 archive HEAD | tar -x -C "$folder/src"
     echo "== Debian $1: $(chroot "$folder" python3 --version)"
     chroot "$folder" env PYTEST_ARGUMENTS="${PYTEST_ARGUMENTS:-}" sh /src/tests/versions.sh --distribution python3
 }

@@ -1,4 +1,4 @@
-"""`python -m tools.release VERSION`: set the version, date the changelog's section; RELEASING.md."""
+"""`python -m tools.release VERSION`: set the version, here and in recipes, date its section; RELEASING.md."""
 
 from __future__ import annotations
 
@@ -10,29 +10,49 @@ from tools.data_date import today
 from tools.project import ROOT
 
 UNRELEASED = "## Unreleased\n"
+VERSION = r"\d+\.\d+\.\d+(?:rc\d+)?"
+# The one place of the version, and recipes of distributions, which cannot read it there. What `{}` stands for:
+PLACES = {
+    "pymodeswitch/__init__.py": '__version__ = "{}"\n',
+    "packaging/alpine/APKBUILD": "pkgver={}\n",
+    "packaging/openwrt/Makefile": "PKG_VERSION:={}\n",
+    "packaging/debian/changelog": "pymodeswitch ({}-1) UNRELEASED;",
+}
 
 
 def prepare(version: str, root: Path = ROOT) -> None:
-    """Write the version to its one place, and give what is unreleased its number and the day of today.
+    """Write the version to its places, and give what is unreleased its number and the day of today.
 
-    ValueError: no such version (`1.2.3`, `1.2.3rc1`), nothing to release, or released before.
+    A section that was prepared for the version gets the day of today, if nothing came after it. ValueError:
+    no such version (`1.2.3`, `1.2.3rc1`), nothing to release, or released before.
     """
-    if not re.fullmatch(r"\d+\.\d+\.\d+(rc\d+)?", version):
+    if not re.fullmatch(VERSION, version):
         raise ValueError(f"bad version {version!r}: expected such as 1.2.3 or 1.2.3rc1")
-    changelog, module = root / "CHANGELOG.md", root / "pymodeswitch/__init__.py"
-    text = changelog.read_text("utf-8")
-    before, found, after = text.partition(UNRELEASED)
-    if not found or not after.partition("\n## ")[0].strip():
+    written = {root / "CHANGELOG.md": _dated((root / "CHANGELOG.md").read_text("utf-8"), version)}
+    for name, line in PLACES.items():
+        pattern = "(?m)^" + VERSION.join(map(re.escape, line.split("{}")))
+        text, count = re.subn(pattern, line.format(version), (root / name).read_text("utf-8"), count=1)
+        if count != 1:
+            raise ValueError(f"{name}: no line such as {line.format('1.2.3').strip()!r}")
+        if name.endswith("__init__.py") and text == (root / name).read_text("utf-8"):
+            raise ValueError(f"{name}: it is {version} already")
+        written[root / name] = text
+    for path, text in written.items():
+        path.write_text(text, "utf-8")
+
+
+def _dated(changelog: str, version: str) -> str:
+    """The changelog with the version's section, of today."""
+    before, found, after = changelog.partition(UNRELEASED)
+    news, _, older = after.partition("\n## ")
+    head = f"## {version} - {today()}\n"
+    if found and not news.strip() and older.startswith(f"{version} - "):
+        return f"{before}{UNRELEASED}\n{head}{older.partition(chr(10))[2]}"
+    if not found or not news.strip():
         raise ValueError("CHANGELOG.md: nothing below '## Unreleased'")
-    if f"\n## {version} " in text:
-        raise ValueError(f"CHANGELOG.md: {version} is there already")
-    code, count = re.subn(
-        r'(?m)^__version__ = ".*"$', f'__version__ = "{version}"', module.read_text("utf-8")
-    )
-    if count != 1:
-        raise ValueError(f"{module}: no line with __version__")
-    module.write_text(code, "utf-8")
-    changelog.write_text(f"{before}{UNRELEASED}\n## {version} - {today()}\n{after}", "utf-8")
+    if f"\n## {version} " in changelog:
+        raise ValueError(f"CHANGELOG.md: {version} is there already, with news above it")
+    return f"{before}{UNRELEASED}\n{head}{after}"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 }:
 let
   inherit (pkgs) lib python3Packages;
+  python = python3Packages.python.interpreter;
   source = lib.cleanSource ../..;
   module = builtins.readFile ../../pymodeswitch/__init__.py;
 in
@@ -34,9 +35,12 @@ python3Packages.buildPythonApplication {
     runHook postCheck
   '';
 
-  # The wheel's rules and units name /usr/bin/pymodeswitch and /usr/lib/udev.
+  # The wheel's rules and units name /usr/bin/pymodeswitch and /usr/lib/udev. The sender, which needs no libusb, is
+  # started by its own file: that is quicker than the wrapper.
   postInstall = ''
     substituteInPlace $out/lib/udev/rules.d/*.rules $out/lib/systemd/system/*.service \
+      --replace-quiet '/usr/bin/pymodeswitch early' \
+        "${python} -I -S $out/${python3Packages.python.sitePackages}/pymodeswitch/early/__main__.py" \
       --replace-quiet /usr/bin/pymodeswitch $out/bin/pymodeswitch \
       --replace-quiet /usr/lib/udev/ $out/lib/udev/
   '';

@@ -65,11 +65,18 @@ def _method(entry: Entry) -> str:
         return ""
 
 
+HEAD = ("ID", "MAKER", "METHOD", "PRODUCT")
+
+
+def row(device: SupportedDevice) -> tuple[str, str, str, str]:
+    """What a table says of a device, by HEAD."""
+    return str(device.entry.id), device.maker or "-", device.method or "-", device.product or "-"
+
+
 def table(devices: Sequence[SupportedDevice]) -> list[str]:
     """Lines with a header; the columns are as wide as their longest text."""
-    head = ("ID", "MAKER", "METHOD", "PRODUCT")
-    rows = [head, *((str(d.entry.id), d.maker or "-", d.method or "-", d.product or "-") for d in devices)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
+    rows = [HEAD, *map(row, devices)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD) - 1)]
     return [
         "  ".join([*(f"{text:<{width}}" for text, width in zip(row, widths, strict=False)), row[-1]])
         for row in rows

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 
-from ..nouns.errors import UsageError
+from ..nouns.errors import SeveralDevicesError, UsageError
 from ..nouns.model import UsbId
 from ..planning.settings import Settings, read_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +34,39 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 def add_entry(parser: argparse.ArgumentParser) -> None:
     """Which stick, and which way of switching it."""
     parser.add_argument("id", nargs="?", metavar="ID", help="initial ID, such as 19d2:1201")
-    parser.add_argument("--port", help="the stick on this port, such as 1-1.2")
+    add_place(parser)
     parser.add_argument("--mode", help="the way of switching, where there are several (see explain)")
     parser.add_argument("--no-mbim", action="store_true", help="do not prefer MBIM configurations")
     parser.add_argument("--config", metavar="FILE", help="use this device file")
+
+
+def add_place(parser: argparse.ArgumentParser, port: str = "the stick on this port, such as 1-1.2") -> None:
+    """--port and --serial: which of several. port: the help for a port."""
+    parser.add_argument("--port", help=port)
+    parser.add_argument(
+        "--serial", metavar="NUMBER", help="the stick with this serial number (see list -v)"
+    )
+
+
+def on_port(options: argparse.Namespace, act: Callable[[str | None], T]) -> T:
+    """Do something with the port that the options say; asks a person at a terminal where several may be meant.
+
+    act: gets the port, None where none is given. UsageError, NotAttachedError, SeveralDevicesError, and what
+    `act` raises.
+    """
+    try:
+        if options.serial is not None:
+            from .choosing import port_of_serial
+
+            return act(port_of_serial(options))
+        return act(options.port)
+    except SeveralDevicesError as error:
+        from .choosing import asked_port
+
+        chosen = asked_port(error, options)
+        if chosen is None:
+            raise
+    return act(chosen)
 
 
 def add_actions(parser: argparse.ArgumentParser) -> Any:

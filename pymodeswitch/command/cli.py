@@ -19,6 +19,7 @@ from .console import (
     complain,
     guarded,
     print_json,
+    say,
     show,
     tell_warnings,
     verdict,
@@ -163,7 +164,8 @@ def _check_verb(words: Sequence[str]) -> None:
 def _dispatch(words: list[str], warnings: Warnings) -> int:
     _check_verb(words)
     if words[0] in ("-h", "--help"):
-        show(overview())
+        for line in overview().splitlines():
+            say(line, hang=14)
         return 0
     if words[0] == "--version":
         from .. import __version__

@@ -10,11 +10,12 @@ from ..nouns.errors import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, TextIO
 
     from ..nouns.errors import ModeSwitchError
     from ..nouns.model import AttachedDevice, SwitchResult
+    from .terminal import Spinner
 
 
 EXIT_INTERNAL = 1
@@ -97,6 +98,45 @@ def show(text: str = "", end: str = "\n") -> None:
         raise OutputError(error.strerror) from error
 
 
+def is_for_a_person(stream: TextIO) -> bool:
+    """Whether terminal.py has anything to add: on a terminal, or where colour is asked for."""
+    return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def say(text: str, part: str = "", colour: str = "", hang: int = 4) -> None:
+    """Print a line to stdout, control characters as escapes; for a person folded, and a part in colour.
+
+    colour: `good`, `doubt`, `bad` or `head`. hang: how far further lines are indented.
+    """
+    text = printable(text)
+    if is_for_a_person(sys.stdout):
+        from .terminal import dressed
+
+        text = dressed(text, sys.stdout, printable(part), colour, hang)
+    show(text)
+
+
+def show_table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    plain: Iterable[str],
+    colours: Sequence[str] = (),
+    column: int = 0,
+) -> None:
+    """Print a table to stdout: with a header where a person reads; elsewhere the lines of `plain`.
+
+    colours: for each row that of what it has in `column`. Control characters are shown as escapes.
+    """
+    lines: Iterable[str] = map(printable, plain)
+    if rows and is_for_a_person(sys.stdout):
+        from .terminal import table
+
+        texts = [[printable(text) for text in row] for row in rows]
+        lines = table(head, texts, colours or [""] * len(rows), column, sys.stdout)
+    for line in lines:
+        show(line)
+
+
 def flush() -> None:
     """Have all of stdout written: what fails, fails now."""
     try:
@@ -141,7 +181,13 @@ def drop(stream: TextIO) -> None:
 
 def complain(text: str) -> None:
     """One line of complaint, whatever is in it."""
-    note(f"pymodeswitch: {printable(' '.join(text.splitlines()))}")
+    line = f"pymodeswitch: {printable(' '.join(text.splitlines()))}"
+    if is_for_a_person(sys.stderr):
+        from .terminal import dressed
+
+        marked = ("warning:", "doubt") if "warning: " in line else ("pymodeswitch:", "bad")
+        line = dressed(line, sys.stderr, *marked)
+    note(line)
 
 
 def print_json_line(data: dict[str, Any]) -> None:
@@ -173,7 +219,7 @@ def verdict(
         if journal.is_reading(1 if error is None else 2) and journal.send_entry(line, priority, fields):
             return
     if error is None:
-        show(printable(line))
+        say(line, "switched", "good")
     else:
         complain(line)
 
@@ -217,7 +263,8 @@ class ProgressLine:
     def __init__(self, options: argparse.Namespace) -> None:
         self.verbose: bool = options.verbose
         self.live = not (options.quiet or options.json or self.verbose) and sys.stderr.isatty()
-        self.shown = ""
+        self._spinner: Spinner | None = None
+        self._shown = 0  # characters of the line before it turns
 
     @property
     def wanted(self) -> bool:
@@ -227,15 +274,23 @@ class ProgressLine:
     def observe(self, event: Any) -> None:
         """The observer for `switch()`."""
         if self.live and event.kind in ("waiting", "try"):
-            text = f"{event.text} ... {event.seconds:.0f} s"
-            if text != self.shown:
-                note(f"\r{text:<{len(self.shown)}}", end="")
-                self.shown = text
+            if self._spinner is None and event.kind == "try":  # loading the spinner would delay the message
+                text = f"{event.text} ..."
+                note(f"\r{text:<{self._shown}}", end="")
+                self._shown = len(text)
+                return
+            if self._spinner is None:
+                from .terminal import Spinner
+
+                self._spinner = Spinner(sys.stderr, self._shown)
+            self._spinner.show(event.text, event.seconds)
         elif self.verbose:
             tell(event)
 
     def clear(self) -> None:
         """Wipe the waiting line."""
-        if self.shown:
-            note(f"\r{'':<{len(self.shown)}}\r", end="")
-            self.shown = ""
+        if self._spinner is not None:
+            self._spinner.clear()
+        elif self._shown:
+            note(f"\r{'':<{self._shown}}\r", end="")
+            self._shown = 0

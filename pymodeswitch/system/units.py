@@ -102,8 +102,8 @@ DeviceAllow=block-8 rw
 
 # Read-only but for attributes of sticks (avoid_reset_quirk) and ports (disable), and usb-storage's delay.
 # Not ProtectKernelModules=: which drivers this system has decides on the mode, and it would hide the list.
-# ProtectKernelTunables= would make twenty mounts for what /sys is here and /proc by ProcSubset=, which cost as
-# much as a tenth of a switch.
+# ProtectKernelTunables= would make twenty mounts for what /sys is here and /proc by ProcSubset=; they cost
+# a tenth of a switch.
 ProtectSystem=strict
 ReadOnlyPaths=/run /sys
 ReadWritePaths=/sys/devices -/sys/module/usb_storage/parameters

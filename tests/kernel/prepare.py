@@ -143,7 +143,7 @@ def newest_public_data(cache: Path) -> Path:
             (folder / part).mkdir(parents=True)
         (folder / "status").touch()
         key = "/usr/share/keyrings/debian-archive-keyring.gpg"
-        (folder / "list").write_text(f"deb [signed-by={key}] http://deb.debian.org/debian sid main\n")
+        (folder / "list").write_text(f"deb [signed-by={key}] {_archive()} sid main\n")
         options = {
             "Dir::State": folder,
             "Dir::State::status": folder / "status",
@@ -167,6 +167,16 @@ def newest_public_data(cache: Path) -> Path:
         target.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder / "tree", tree, symlinks=True)
     return tree
+
+
+def _archive() -> str:
+    """The address of the archive that this Debian's own packages come from; RigError without one."""
+    # One line for each index that apt is told to fetch; the archive of security updates has another label.
+    words = ["--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"]
+    found = output([_tool("apt-get"), "indextargets", *words]).split()
+    if not found:
+        raise RigError("apt has no archive of Debian among its sources (is apt-get update recent?)")
+    return found[0]
 
 
 def initramfs(kit: Kit, init: Path, target: Path) -> None:

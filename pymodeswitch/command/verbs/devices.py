@@ -6,10 +6,10 @@ import argparse
 from typing import Any
 
 from ...catalog.catalog import default_catalog
-from ...catalog.supported import SupportedDevice, supported_devices, table
-from ...nouns.errors import NoEntryError, printable
+from ...catalog.supported import HEAD, SupportedDevice, row, supported_devices, table
+from ...nouns.errors import NoEntryError
 from ..arguments import add_common, add_data, data_folders
-from ..console import note, print_json, show
+from ..console import note, print_json, show_table
 from ..results import entry_data
 
 
@@ -39,8 +39,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"devices": [_data(device) for device in found]})
         return 0
-    for line in table(found):
-        show(printable(line))
+    show_table(HEAD, list(map(row, found)), table(found))
     if not options.quiet:
         note(f"{len(found)} of {len(known)} device files; `pymodeswitch explain ID` shows one")
     return 0

@@ -13,9 +13,11 @@ from ...host.linux import default_host
 from ...nouns.errors import ModeSwitchError, printable
 from ...nouns.model import Port, UsbId, parse_port
 from ..arguments import add_common, add_data, data_folders
-from ..console import print_json, show
+from ..console import print_json, say, show
 
 EXIT_PROBLEMS = 20
+CURE = " " * 11  # what stands before one, as wide as before the text of a finding
+COLOURS = {Level.PROBLEM: "bad", Level.HINT: "doubt", Level.OK: "good"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,13 +46,18 @@ def run(options: argparse.Namespace) -> int:
     hidden = {Level.OK} if not options.verbose else set()
     if options.quiet:
         hidden = {Level.OK, Level.HINT}
-    for line in lines([finding for finding in findings if finding.level not in hidden]):
-        show(printable(line))
+    for line, level in lines([finding for finding in findings if finding.level not in hidden]):
+        if level is None:
+            say(line, line, "head")
+        elif line.startswith(CURE):
+            show(printable(line))  # a command stays whole, to be copied
+        else:
+            say(line, f"{level.value}:", COLOURS[level], len(CURE))
     if not options.quiet:
-        show(_summary(findings))
+        say(_summary(findings))
         for finding in findings:
             if finding.name == "modem":  # the next question, which only the modem can answer
-                show(printable(f"next: {finding.text}"))
+                say(f"next: {finding.text}", "next:", "head")
     if report is not None:
         show()
         for line in report.splitlines():
@@ -72,14 +79,14 @@ def _report(catalog: Catalog, usb_id: UsbId | None, port: Port | None) -> str:
         host.close()
 
 
-def lines(findings: Sequence[Finding]) -> Iterable[str]:
-    """Findings as text, grouped by what they are about."""
+def lines(findings: Sequence[Finding]) -> Iterable[tuple[str, Level | None]]:
+    """Findings as text, grouped by what they are about; with their level, None for what they are about."""
     for subject, group in groupby(findings, key=lambda finding: finding.subject):
-        yield subject
+        yield subject, None
         for finding in group:
-            yield f"  {finding.level.value + ':':<9}{finding.text}"
+            yield f"  {finding.level.value + ':':<9}{finding.text}", finding.level
             if finding.cure is not None:
-                yield f"           {finding.cure}"
+                yield f"{CURE}{finding.cure}", finding.level
 
 
 def _summary(findings: Sequence[Finding]) -> str:

@@ -9,7 +9,7 @@ from ...catalog.catalog import default_catalog, entry_from_file, nothing_fits, r
 from ...catalog.device_state import state_by, state_text
 from ...catalog.matching import Reason
 from ...host.linux import LinuxHost, default_host
-from ...nouns.errors import ModeSwitchError, NoLibusbError, NotAttachedError, printable
+from ...nouns.errors import ModeSwitchError, NoLibusbError, NotAttachedError
 from ...nouns.model import AttachedDevice, DeviceFile, Entry, UsbId, parse_port
 from ...nouns.protocols import Host
 from ...nouns.record import Record, replace
@@ -20,8 +20,11 @@ from ...planning.settings import Settings, read_settings
 from ...switching.connector import device_at, ports_of
 from ...transport.inquiry import scsi_strings
 from ..arguments import add_common, add_data, add_entry, data_folders, initial_id
-from ..console import complain, print_json, show
+from ..console import complain, print_json, say
 from ..results import device_data, entry_data
+
+TEXT_HANG, STEP_HANG = 10, 5  # behind a heading; behind the number of a step
+COLOURS = {"warning:": "doubt"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +49,10 @@ class Explanation(Record):
 
 def run(options: argparse.Namespace) -> int:
     """The entry of an ID, where it is from, why it was chosen, and its plan in words."""
+    if options.serial is not None:
+        from ..choosing import port_of_serial
+
+        options.port = port_of_serial(options)
     host = _host()
     usb_id = _asked_for(options, host)
     catalog = default_catalog(data_folders(options))
@@ -81,17 +88,26 @@ def run(options: argparse.Namespace) -> int:
         )
         return 0
     where = device.describe() if device else f"{usb_id}, not attached: endpoints are assumed"
-    show(f"device:   {where}")
+    _say(f"device:   {where}")
     for port in beside:
-        show(f"          another one is on port {port}: choose with --port")
+        _say(f"          another one is on port {port}: choose with --port")
     if not settings.switching:
-        show(printable(f"setting:  not switched by itself, by {settings.source('switching')}"))
+        _say(f"setting:  not switched by itself, by {settings.source('switching')}")
     for reason in reasons:
-        show(printable(f"file:     {reason}"))
+        _say(f"file:     {reason}")
     for explanation in found:
         for line in _explanation_lines(explanation, device):
-            show(printable(line))
+            _say(line)
     return 0
+
+
+def _say(line: str) -> None:
+    """A line; its heading is made to stand out."""
+    heading = line.partition(" ")[0]
+    if not heading.endswith(":"):
+        say(line, hang=STEP_HANG)  # of a plan
+    else:
+        say(line, heading, COLOURS.get(heading, "head"), TEXT_HANG)
 
 
 def _asked_for(options: argparse.Namespace, host: Host) -> UsbId:

@@ -14,8 +14,10 @@ from ...nouns.errors import DeviceFileError, ModeSwitchError, printable
 from ...nouns.model import DeviceFile, Diagnostic, Severity, UsbId
 from ...planning.plan import make_plan, typical_device
 from ..arguments import add_common
-from ..console import print_json, show
+from ..console import print_json, say, show
 from ..results import diagnostic_data
+
+COLOURS = {Severity.ERROR: "bad", Severity.WARNING: "doubt"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +38,9 @@ def run(options: argparse.Namespace) -> int:
         print_json({"files": len(paths), "findings": data, "exit_code": code})
         return code
     for finding in findings:
-        for line in finding.with_caret().splitlines():
+        first, *place = finding.with_caret().splitlines()
+        say(first, f"{finding.severity.value}:", COLOURS[finding.severity])
+        for line in place:
             show("\t".join(map(printable, line.split("\t"))))  # tabs keep the caret in its place
     if not options.quiet:
         counts = (len(paths), "file"), (len(errors), "error"), (len(findings) - len(errors), "warning")

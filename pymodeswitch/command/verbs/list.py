@@ -7,15 +7,25 @@ from functools import partial
 from typing import Any
 
 from ...catalog.catalog import Catalog, default_catalog
-from ...catalog.device_state import state_of
+from ...catalog.device_state import DeviceState, State, state_of
 from ...catalog.precedence import ListedFile, ListedSource, sources_with_files
 from ...host.linux import default_host
-from ...nouns.errors import SettingsError, printable
+from ...nouns.errors import SettingsError
 from ...planning.policy import decider
 from ...planning.settings import Settings, read_settings
 from ..arguments import add_common, add_data, data_folders
-from ..console import complain, note, print_json, show
+from ..console import complain, note, print_json, say, show_table
 from ..results import device_data, entry_data
+
+SOURCES_HANG = 19  # behind the name of a file
+COLOURS = {
+    State.SWITCHED: "good",
+    State.SWITCHED_ELSE: "good",
+    State.SWITCHABLE: "doubt",
+    State.UNDECIDED: "doubt",
+    State.STORAGE: "doubt",
+    State.BAD_FILE: "bad",
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,18 +63,30 @@ def run(options: argparse.Namespace) -> int:
         print_json({"devices": devices})
         return 0
     for row in rows:
-        device, entry = row.device, row.entry
         if row.complaint:
             complain(row.complaint)
-        name = f"{device.manufacturer} {device.product}".strip()
-        if not name and entry is not None:
-            name = entry.device_file.product_name
-        if entry is not None and entry.device_file.shared:
-            name = f"{name} (the ID is also that of {entry.device_file.shared})".strip()
-        show(printable(f"{device.port:<10} {device.id}  {row.text:<20} {name}").rstrip())
+    texts = [(row.device.port, str(row.device.id), row.text, _name(row, options.verbose)) for row in rows]
+    show_table(
+        ("PORT", "ID", "STATE", "NAME"),
+        texts,
+        [f"{port:<10} {usb_id}  {state:<20} {name}".rstrip() for port, usb_id, state, name in texts],
+        [COLOURS.get(row.state, "") for row in rows],
+        2,
+    )
     if not rows and not options.quiet:
         note("no USB device is attached")
     return 0
+
+
+def _name(row: DeviceState, verbose: bool) -> str:
+    """What it calls itself, or its device file does; with -v the serial number, too."""
+    device, entry = row.device, row.entry
+    name = f"{device.manufacturer} {device.product}".strip()
+    if not name and entry is not None:
+        name = entry.device_file.product_name
+    if entry is not None and entry.device_file.shared:
+        name = f"{name} (the ID is also that of {entry.device_file.shared})".strip()
+    return f"{name} serial {device.serial}".strip() if verbose and device.serial else name
 
 
 def _settings() -> Settings:
@@ -92,13 +114,13 @@ def _show_sources(catalog: Catalog, options: argparse.Namespace) -> int:
     # That ours come before what a distribution has for usb_modeswitch is no news, for hundreds of files.
     last = {file.path for source in found if source.is_last for file in source.files}
     for source in found:
-        show(printable(f"{source.path}: {_about_source(source)}"))
+        say(f"{source.path}: {_about_source(source)}", source.path, "head")
         for file in source.files:
             if options.verbose or file.mask or file.problem or not last.issuperset(file.hides):
-                show(printable(f"  {_about_file(file)}"))
+                say(f"  {_about_file(file)}", file.problem or "", "bad", SOURCES_HANG)
     for pack in unknown:
         what = pack.problem or "not in the index of packs: run `pymodeswitch data refresh`"
-        show(printable(f"{pack.distribution}: {what}"))
+        say(f"{pack.distribution}: {what}", what, "doubt")
     return 0
 
 

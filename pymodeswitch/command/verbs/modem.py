@@ -14,9 +14,10 @@ from ...nouns.errors import DeviceFileError, NotAttachedError, UsageError, print
 from ...nouns.model import AttachedDevice, UsbId, parse_port
 from ...switching.connector import ports_of
 from ..arguments import add_common, add_data, data_folders
-from ..console import complain, note, print_json, show
+from ..console import complain, note, print_json, say, show
 
 TTY = "tty"
+CURE = " " * 4  # what stands before one
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +45,13 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"modems": list(map(report_data, reports)), "exit_code": code})
         return code
-    for line in lines(reports, verbose=options.verbose):
-        if not options.quiet:
-            show(printable(line))
+    for line, colour in lines(reports, verbose=options.verbose):
+        if options.quiet:
+            break
+        if line.startswith(CURE):
+            show(printable(line))  # a command stays whole, to be copied
+        else:
+            say(line, line.strip(), colour)
     return code
 
 
@@ -114,18 +119,18 @@ def _hint(attached: Iterable[AttachedDevice], catalog: Catalog) -> str:
     return ""
 
 
-def lines(reports: Iterable[Report], *, verbose: bool = False) -> Iterable[str]:
-    """Reports as text: a headline each, then findings with their cures; with -v all answers."""
+def lines(reports: Iterable[Report], *, verbose: bool = False) -> Iterable[tuple[str, str]]:
+    """Reports as text: a headline each, then findings with their cures; with -v all answers. And colours."""
     for report in reports:
         link = f", {report.link}" if report.link else ""
         where = f" ({report.tty}{link})" if report.tty else ""
-        yield f"{report.device.describe()}{where}"
+        yield f"{report.device.describe()}{where}", "head"
         for finding in report.findings:
-            yield f"  {finding.text}"
-            yield from (f"    {cure}" for cure in finding.cures)
+            yield f"  {finding.text}", "bad" if finding.exit_code else "good"
+            yield from ((f"{CURE}{cure}", "") for cure in finding.cures)
         if verbose and report.state is not None:
             for question, answer in report.state.raw.items():
-                yield f"  {question}: {' | '.join(answer)}"
+                yield f"  {question}: {' | '.join(answer)}", ""
 
 
 def report_data(report: Report) -> dict[str, Any]:

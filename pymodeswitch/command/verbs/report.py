@@ -13,14 +13,14 @@ from ...nouns.errors import DeviceFileError, ModeSwitchError, printable
 from ...nouns.model import AttachedDevice, Entry, UsbId, parse_port
 from ...nouns.protocols import Host
 from ...transport.inquiry import scsi_strings
-from ..arguments import add_common, add_data, data_folders
+from ..arguments import add_common, add_data, add_place, data_folders, on_port
 from ..console import print_json, show
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
     parser.add_argument("id", nargs="?", metavar="ID", help="the stick's ID, such as 19d2:1201")
-    parser.add_argument("--port", help="the device on this port, such as 1-1.2")
+    add_place(parser, "the device on this port, such as 1-1.2")
     add_data(parser)
     add_common(parser)
 
@@ -31,7 +31,9 @@ def run(options: argparse.Namespace) -> int:
     host = default_host()
     try:
         usb_id = None if options.id is None else UsbId.parse(options.id)
-        device = choose(host, catalog, usb_id, None if options.port is None else parse_port(options.port))
+        device = on_port(
+            options, lambda port: choose(host, catalog, usb_id, None if port is None else parse_port(port))
+        )
         text = report(host, catalog, device)
     finally:
         host.close()

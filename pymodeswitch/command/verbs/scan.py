@@ -6,7 +6,7 @@ from ...host.malloc import share_one_heap
 from ...nouns.errors import ModeSwitchError
 from ...switching.fleet import FleetObserver, Outcome, scan
 from ..arguments import add_common, add_data, data_folders, seconds, settings_for
-from ..console import complain, print_json, tell, terminating, verdict, warn
+from ..console import ProgressLine, complain, print_json, tell, terminating, verdict, warn
 from ..results import error_data, result_data, result_line
 
 TYPE_CHECKING = False
@@ -25,21 +25,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Switch; a line for each stick. The exit code is that of the first one that failed."""
 
+    settings = settings_for(options)
+    progress = ProgressLine(options)
+
     def report(outcome: Outcome) -> None:
+        progress.clear()
         if not options.json:
             tell_outcome(outcome, quiet=options.quiet, verbose=options.verbose)
 
-    settings = settings_for(options)
     share_one_heap()
-    with terminating():
-        outcomes = scan(
-            timeout=options.timeout,
-            dry_run=options.dry_run,
-            settings=settings,
-            data=data_folders(options),
-            report=report,
-            observer=observer(options),
-        )
+    try:
+        with terminating():
+            outcomes = scan(
+                timeout=options.timeout,
+                dry_run=options.dry_run,
+                settings=settings,
+                data=data_folders(options),
+                report=report,
+                observer=(lambda device, event: progress.observe(event))
+                if progress.live
+                else observer(options),
+            )
+    finally:
+        progress.clear()
     code = next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
     if options.json:
         print_json({"sticks": [outcome_data(outcome) for outcome in outcomes], "exit_code": code})

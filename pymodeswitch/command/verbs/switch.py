@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from ...switching.switch import switch
-from ..arguments import add_common, add_data, add_entry, data_folders, initial_id, seconds, settings_for
+from ..arguments import (
+    add_common,
+    add_data,
+    add_entry,
+    data_folders,
+    initial_id,
+    on_port,
+    seconds,
+    settings_for,
+)
 from ..console import ProgressLine, print_json, show, terminating, verdict, warn
 
 TYPE_CHECKING = False
@@ -26,27 +35,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Switch one stick; errors are raised."""
-    by_port = options.id is None and options.config is None and options.port is not None
+    by_port = options.id is None and options.config is None and bool(options.port or options.serial)
     usb_id = None if by_port else initial_id(options)
     folders = data_folders(options)
     settings = settings_for(options)
     progress = ProgressLine(options)
+
+    def act(port: str | None) -> SwitchResult:
+        return switch(
+            usb_id.vendor if usb_id else None,
+            usb_id.product if usb_id else None,
+            port=port,
+            config=options.config,
+            timeout=options.timeout,
+            wait=not options.no_wait,
+            dry_run=options.dry_run,
+            mode=options.mode,
+            mbim=False if options.no_mbim else None,
+            settings=settings,
+            data=folders,
+            observer=progress.observe if progress.wanted else None,
+        )
+
     try:
         with terminating():
-            result = switch(
-                usb_id.vendor if usb_id else None,
-                usb_id.product if usb_id else None,
-                port=options.port,
-                config=options.config,
-                timeout=options.timeout,
-                wait=not options.no_wait,
-                dry_run=options.dry_run,
-                mode=options.mode,
-                mbim=False if options.no_mbim else None,
-                settings=settings,
-                data=folders,
-                observer=progress.observe if progress.wanted else None,
-            )
+            result = on_port(options, act)
     finally:
         progress.clear()
     if options.json:

@@ -28,7 +28,12 @@ from ...system.root import Root
 from ...system.udev_rules import own_command
 from ...system.units import PATH_UNIT
 from ..arguments import add_actions, add_common
-from ..console import complain, note, print_json, show, warn
+from ..console import complain, note, print_json, show, show_table, warn
+
+COLOURS = {
+    **{"ok": "good", "written": "good", "removed": "good", "kept": "doubt"},
+    **{"missing": "bad", "stale": "bad", "masked": "doubt", "fighting": "bad"},
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,13 +157,18 @@ def _report(
         print_json(data)
         return
     if not options.quiet:
-        for change in changes:
-            show(printable(f"{change.what:<10} {root.at(change.path)}"))
+        _show_files("CHANGE", [(change.what, root.at(change.path)) for change in changes])
         if options.dry_run:
             show("dry run, nothing was changed")
         elif not changes:
             show("nothing was installed")
     warn(warnings)
+
+
+def _show_files(what: str, rows: list[tuple[str, str]]) -> None:
+    """A line for each file, with a word for it."""
+    plain = [f"{word:<10} {text}" for word, text in rows]
+    show_table((what, "FILE"), rows, plain, [COLOURS.get(word, "") for word, _ in rows])
 
 
 def _check(options: argparse.Namespace, root: Root, places: Layout, command: tuple[str, ...]) -> int:
@@ -172,9 +182,11 @@ def _check(options: argparse.Namespace, root: Root, places: Layout, command: tup
         data = [{**finding._asdict(), "path": root.at(finding.path)} for finding in findings]
         print_json({"files": data, "warnings": warnings, "exit_code": code})
         return code
+    rows = []
     for finding in wrong if options.quiet else findings:
         detail = f": {finding.detail}" if finding.detail else ""
-        show(printable(f"{finding.state:<10} {root.at(finding.path)}{detail}"))
+        rows.append((finding.state, f"{root.at(finding.path)}{detail}"))
+    _show_files("STATE", rows)
     if any(finding.state in ("missing", "stale") for finding in wrong) and not options.quiet:
         words = ["pymodeswitch", "system", "install"]
         if options.root != "/":

@@ -23,7 +23,7 @@ from ...nouns.record import replace
 from ...planning.description import plan_lines
 from ...planning.plan import make_plan
 from ...transport.inquiry import scsi_strings
-from ..arguments import add_common, add_data, data_folders
+from ..arguments import add_common, add_data, add_place, data_folders, on_port
 from ..console import complain, note, print_json, show, terminating
 from ..results import device_data
 
@@ -41,7 +41,7 @@ SEND = "please send us both."
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
     parser.add_argument("id", nargs="?", metavar="ID", help="the stick's ID, such as 19d2:1201")
-    parser.add_argument("--port", help="the stick on this port, such as 1-1.2")
+    add_place(parser)
     parser.add_argument("--yes", action="store_true", help="do the harmless steps without a question")
     parser.add_argument(
         "--yes-really", action="store_true", help="go on though it looks like a drive that holds data"
@@ -60,7 +60,9 @@ def run(options: argparse.Namespace) -> int:
     host = default_host()
     try:
         usb_id = None if options.id is None else UsbId.parse(options.id)
-        device = choose(host, catalog, usb_id, None if options.port is None else parse_port(options.port))
+        device = on_port(
+            options, lambda port: choose(host, catalog, usb_id, None if port is None else parse_port(port))
+        )
         ask = not options.dry_run
         drive, notes = check(host, catalog, device, really=options.yes_really, ask=ask)
         device = host.at(device.port) or device
