@@ -21,11 +21,13 @@ from pymodeswitch import (
 from pymodeswitch.nouns.model import DeviceFile
 from pymodeswitch.nouns.protocols import Transport
 from pymodeswitch.nouns.record import replace
-from pymodeswitch.transport.hanging_driver import HANGS_S, QUIET_S, RETURN_S, SCAN_S, SWITCH_S, hangs
+from pymodeswitch.transport.hanging_driver import hangs
 from pymodeswitch.virtual import MassStorage, Stick, VirtualBackend, VirtualBus, is_eject, mf691
 from pymodeswitch.virtual.sticks import answer_and_leave
 from tests.support.storage_host import STORAGE, StorageHost
 
+# Given here once more: another time is another behaviour (docs/storage-driver.md).
+HANGS_S, QUIET_S, RETURN_S, SCAN_S, SWITCH_S = 3.0, 0.1, 10.0, 6.0, 5.0
 EJECTS = DeviceFile(target_vendor=0x19D2, target_product=0x1203, standard_eject=True)
 Look = Callable[[float], tuple[str, ...] | None]
 
@@ -201,12 +203,12 @@ def test_cut_off_once_a_call() -> None:
 def test_it_takes_time_to_come_back(lingers: bool) -> None:
     """The port shows nothing for a while, or still what was there before."""
     host = LateHost(for_ever)
-    host.lag_s, host.lingers = 4.0, lingers
+    host.lag_s, host.lingers = RETURN_S - 0.5, lingers
     seen: list[str] = []
     assert switched(host, observer=lambda progress: seen.append(progress.text)).status is Status.SWITCHED
     assert not [text for text in seen if "did not come back" in text]
     assert len(host.opened) == 2
-    assert host.opened[1] >= HANGS_S + 2.0 + 4.0
+    assert host.opened[1] >= HANGS_S + 2.0 + host.lag_s
 
 
 def test_it_does_not_come_back() -> None:
@@ -218,7 +220,7 @@ def test_it_does_not_come_back() -> None:
         str(error) == "19d2:1201 on port 1-1 did not come back when its port was on again: plug it in again"
     )
     assert not host.storage.commands
-    assert host.now() >= RETURN_S
+    assert HANGS_S + 2.0 + RETURN_S <= host.now() < HANGS_S + 2.0 + RETURN_S + 0.5
 
 
 def test_it_comes_back_switched() -> None:
