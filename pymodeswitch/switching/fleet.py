@@ -48,8 +48,6 @@ CREW = 32  # sticks that are switched at the same time; the others wait for thei
 POLL_S, HEARING_POLL_S = 1.0, 5.0
 # So does each thread that waits for its port. When events are known to be lost, all are woken.
 MEMBER_POLL_S, HEARING_MEMBER_POLL_S = 1.0, 5.0
-# A stick brings twenty events within a few milliseconds; a thread looks once at what they tell of.
-BURST_S = 0.05
 STOP_S = 10.0  # what a thread may need to end: the transfers under way have their own bounds (3 s each)
 
 
@@ -106,8 +104,7 @@ class _Member:
             raise _Stopped
 
     def wait(self, seconds: float, port: Port | None = None) -> None:
-        if self.bell.wait(min(seconds, self._poll_s)):
-            self._stopping.wait(BURST_S)
+        self.bell.wait(min(seconds, self._poll_s))
         self.bell.clear()
         if self._stopping.is_set():
             raise _Stopped
@@ -150,11 +147,14 @@ class Fleet:
         self._stopping.set()
         self._wake()
 
-    def run(self, *, forever: bool, linger_s: float = 0.0, poll_s: float | None = None) -> None:
+    def run(
+        self, *, forever: bool, linger_s: float = 0.0, poll_s: float | None = None, gather_s: float = 0.0
+    ) -> None:
         """Switch everything that wants it; `forever`: and everything that comes, until `stop`.
 
         linger_s: else, what comes within that time of the last one's end, too. poll_s: how often everything
-        is looked at; by default as the events that come allow it.
+        is looked at; by default as the events that come allow it. gather_s: how long events are gathered
+        before they are looked at; a stick brings forty.
         """
         events = KernelEvents() if isinstance(self.host, LinuxHost) else None
         self._last = self.host.now()
@@ -165,7 +165,7 @@ class Fleet:
                 ends_at = float("inf") if is_busy else self._last + linger_s
                 if self.host.now() >= ends_at:
                     break
-                self._hear(events, ends_at, poll_s)
+                self._hear(events, ends_at, poll_s, gather_s)
                 self._collect()
         finally:
             self._end()
@@ -176,7 +176,9 @@ class Fleet:
                 alarm, self._alarm = self._alarm, None
                 os.close(alarm)
 
-    def _hear(self, events: KernelEvents | None, until: float, poll_s: float | None) -> None:
+    def _hear(
+        self, events: KernelEvents | None, until: float, poll_s: float | None, gather_s: float
+    ) -> None:
         """Wait for events, until then at the latest, and look at what they tell of."""
         due = min(self._looked + self._every(poll_s), until)
         for port, later in list(self._later.items()):
@@ -191,6 +193,7 @@ class Fleet:
             self.host.wait(seconds)
             self._look(None)
             return
+        self._stopping.wait(gather_s)
         ports = events.changed(seconds, also=self._alarm)
         self._hears = self._hears or bool(ports)
         for member in self._members.values():

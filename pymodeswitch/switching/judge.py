@@ -35,6 +35,7 @@ logger = Logger(__name__)
 # than having one wait.
 LINGER_S = 3.0
 POLL_S = 0.25  # a mark comes a moment after the kernel's event, and tells none of its own
+GATHER_S = 0.1  # nothing is urgent any more
 
 
 class Marked(AttachedSticks):
@@ -52,7 +53,9 @@ class Marked(AttachedSticks):
         self.marks: dict[Port, Mark] = {}
 
     def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
-        """The marks are few: all are looked at, whatever the port."""
+        """Those that are not busy; at marks as at all else, not at an event (see POLL_S)."""
+        if ports is not None:
+            return []
         found = {}
         for mark in read_marks(self._folder, busy):
             port = mark.device.port
@@ -150,11 +153,11 @@ class Judge:
 
         self._fleet = Fleet(self._host, found, judge_one, self._report)
         # First what was there when it came, and then the table, which takes longer.
-        self._fleet.run(forever=False, linger_s=0.0, poll_s=POLL_S)
+        self._fleet.run(forever=False, linger_s=0.0, poll_s=POLL_S, gather_s=GATHER_S)
         if not self._is_stopped:
             self._refresh()
             self._fleet = Fleet(self._host, found, judge_one, self._report)
-            self._fleet.run(forever=False, linger_s=self._linger_s, poll_s=POLL_S)
+            self._fleet.run(forever=False, linger_s=self._linger_s, poll_s=POLL_S, gather_s=GATHER_S)
 
     def _judge(self, mark: Mark | None, device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
         observer = None if self._observer is None else partial(self._observer, device)
