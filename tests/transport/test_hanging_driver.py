@@ -203,12 +203,12 @@ def test_cut_off_once_a_call() -> None:
 def test_it_takes_time_to_come_back(lingers: bool) -> None:
     """The port shows nothing for a while, or still what was there before."""
     host = LateHost(for_ever)
-    host.lag_s, host.lingers = 4.0, lingers
+    host.lag_s, host.lingers = RETURN_S - 0.5, lingers
     seen: list[str] = []
     assert switched(host, observer=lambda progress: seen.append(progress.text)).status is Status.SWITCHED
     assert not [text for text in seen if "did not come back" in text]
     assert len(host.opened) == 2
-    assert host.opened[1] >= HANGS_S + 2.0 + 4.0
+    assert host.opened[1] >= HANGS_S + 2.0 + host.lag_s
 
 
 def test_it_does_not_come_back() -> None:
@@ -220,7 +220,7 @@ def test_it_does_not_come_back() -> None:
         str(error) == "19d2:1201 on port 1-1 did not come back when its port was on again: plug it in again"
     )
     assert not host.storage.commands
-    assert host.now() >= RETURN_S
+    assert HANGS_S + 2.0 + RETURN_S <= host.now() < 20.5, "its port is watched to the end of the time"
 
 
 def test_it_comes_back_switched() -> None:
