@@ -52,7 +52,7 @@ def examine(
 
     usb_id: sticks with that ID, or with a target of its entries. port: the device on that port, whatever
     it is. computer: the system to look at, this one by default. catalog: the device files. load: loads
-    libusb (`transport.load_backend`).
+    libusb; NoLibusbError when there is none.
     """
     computer = Computer() if computer is None else computer
     catalog = default_catalog() if catalog is None else catalog

@@ -220,7 +220,7 @@ def test_it_does_not_come_back() -> None:
         str(error) == "19d2:1201 on port 1-1 did not come back when its port was on again: plug it in again"
     )
     assert not host.storage.commands
-    assert HANGS_S + 2.0 + RETURN_S <= host.now() < HANGS_S + 2.0 + RETURN_S + 0.5
+    assert HANGS_S + 2.0 + RETURN_S <= host.now() < 20.5, "its port is watched to the end of the time"
 
 
 def test_it_comes_back_switched() -> None:

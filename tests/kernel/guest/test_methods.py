@@ -37,14 +37,11 @@ def by_real_reset(leave: Leave) -> Stick:
     return Stick([mode, modem_mode(VENDOR, TARGET)])
 
 
-@pytest.fixture(params=["libusb", "past libusb"])
-def host(request: pytest.FixtureRequest) -> Iterator[LinuxHost]:
-    """As programs have it, and as udev starts it."""
-    host = LinuxHost(direct=request.param == "past libusb")
+@pytest.fixture
+def host() -> Iterator[LinuxHost]:
+    host = LinuxHost()
     yield host
     host.close()
-    if host._direct:
-        assert host._backend is None, "libusb was loaded"
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
