@@ -254,23 +254,7 @@ class Attempts:
         self.tell("step", "ok" if fault is None else fault.value, step)
 
     def _give_back(self) -> None:
-        """A stick that stayed gets its configuration and its kernel drivers back, whatever happened."""
-        execution = self._execution
-        if not execution.detached and not execution.unconfigured:
-            return
-        now = self.host.at(execution.device.port)
-        if now is None or not now.same_stay(execution.device):
-            return
-        try:
-            transport = self.host.open(now)
-        except ModeSwitchError as error:
-            self.warn(f"the kernel drivers of {now.describe()} stay detached: {error}")
-            return
-        try:
-            for fault in give_back(now, transport, execution):
-                self.warn(f"a kernel driver of {now.describe()} stays detached: {fault.value}")
-        finally:
-            transport.close()
+        give_back_drivers(self.host, self._execution, self.warn)
 
     def _undelivered(self) -> str:
         faults = sorted({fault.value for _, fault in self._execution.faults})
@@ -299,3 +283,22 @@ class Attempts:
                 f"{error}; a virtual machine has to be given its port, not its ID, which changes"
             )
         return error
+
+
+def give_back_drivers(host: Host, execution: Execution, warn: Callable[[str], object]) -> None:
+    """A stick that stayed gets its configuration and its kernel drivers back, whatever happened."""
+    if not execution.detached and not execution.unconfigured:
+        return
+    now = host.at(execution.device.port)
+    if now is None or not now.same_stay(execution.device):
+        return
+    try:
+        transport = host.open(now)
+    except ModeSwitchError as error:
+        warn(f"the kernel drivers of {now.describe()} stay detached: {error}")
+        return
+    try:
+        for fault in give_back(now, transport, execution):
+            warn(f"a kernel driver of {now.describe()} stays detached: {fault.value}")
+    finally:
+        transport.close()

@@ -6,13 +6,14 @@ import os
 
 from ..catalog.catalog import default_catalog
 from ..host.linux import default_host
-from ..nouns.errors import ModeSwitchError, UsageError
+from ..nouns.errors import AnotherRunError, ModeSwitchError, UsageError
 from ..nouns.model import DeviceFile, Status, SwitchResult, UsbId, parse_hex, parse_port
 from ..nouns.protocols import Host
 from ..nouns.record import replace
 from ..planning.plan import make_plan
 from ..planning.settings import Settings, read_settings
-from .attempts import MAX_TRIES
+from ..transport.execution import Execution
+from .attempts import MAX_TRIES, give_back_drivers
 from .operation import Operation
 from .operation import Progress as Progress
 
@@ -164,6 +165,11 @@ def judge_mark(
         tries = 1 if entry.device_file.shared else MAX_TRIES
         return operation.carry_out(device, entry, plan, seconds, tries, mark)
     except ModeSwitchError as error:
+        if not isinstance(error, AnotherRunError):  # else that one does
+            # Also where no try has begun, as with a device file that cannot be read just now.
+            execution = Execution(device)
+            execution.detached = set(mark.drivers)
+            give_back_drivers(host, execution, operation.warn)
         operation.leave_word(error)
         raise
     finally:
