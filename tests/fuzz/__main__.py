@@ -1,8 +1,9 @@
 """`python -m tests.fuzz TARGET ... [--runs N] [--seconds S]`: fuzz these targets, one after the other, or all.
 
-Guided by coverage where atheris is installed, each target in a process of its own; else with inputs from
-generate.py. New inputs that reach something new go into --work; `--merge` puts the few that matter into the
-corpus. A finding ends the run with exit code 1 and leaves its input there, too.
+Guided by coverage where atheris is installed, each target in a process of its own; else, or with --unguided
+(several times faster), with inputs from generate.py. New inputs that reach something new go into --work;
+`--merge` puts the few that matter into the corpus. A finding ends the run of its target with exit code 1 and
+leaves its input there, too.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=900, help="for each target at most")
     parser.add_argument("--work", type=Path, help="a folder for new inputs and findings")
     parser.add_argument("--merge", action="store_true", help="take what reaches more into the corpus")
+    parser.add_argument(
+        "--unguided", action="store_true", help="without atheris, also where it is installed"
+    )
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
@@ -55,6 +59,7 @@ def main() -> int:
             str(work / name),
         ]
         words += ["--merge"] if options.merge else []
+        words += ["--unguided"] if options.unguided else []
         begin = time.monotonic()
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             done = subprocess.run(
@@ -82,7 +87,7 @@ def _inputs(log: str) -> int:
 
 def _fuzz_here(options: argparse.Namespace) -> None:
     name, runs, work = options.targets[0], options.runs, options.work
-    if importlib.util.find_spec("atheris") is None:
+    if options.unguided or importlib.util.find_spec("atheris") is None:
         from tests.fuzz.generate import generated
         from tests.fuzz.targets import CORPUS, clean_up, run
 
