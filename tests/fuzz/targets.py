@@ -333,7 +333,7 @@ def modem_port(data: bytes) -> None:
 @target
 def udev_rules(data: bytes) -> None:
     """Rules of others that are looked through."""
-    for start in starts(data.decode("utf-8", "replace"), [STICK]):
+    for start in starts(data.decode("utf-8", "replace"), [STICK], Root(folder())):
         assert start.ids <= {STICK}
 
 

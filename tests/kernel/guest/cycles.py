@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pymodeswitch.nouns.errors import UnchangedError
+from pymodeswitch.nouns.run_folder import JUDGE
 from pymodeswitch.switching.port_state import Said, said_in
 from pymodeswitch.virtual import mf691
 from tests.kernel.guest import linux
@@ -125,6 +126,19 @@ def verdict(port: str, since: float) -> Said | None:
     return told if told is not None and told.seconds >= since else None
 
 
+def judge_at_work() -> int | None:
+    """The process that holds the judge's lock (proc(5): /proc/locks); each of several senders may start one."""
+    try:
+        wanted = f":{(linux.STATE / JUDGE).stat().st_ino}"
+    except OSError:
+        return None
+    for line in Path("/proc/locks").read_text().splitlines():
+        words = line.split()
+        if words[1] == "FLOCK" and words[5].endswith(wanted):
+            return int(words[4])
+    return None
+
+
 def held(judge: int) -> Held:
     """Now. OSError when the judge has ended."""
     status = dict(
@@ -176,23 +190,25 @@ def _go_on(usb: UsbipServer, seconds: float, tell: Callable[[str], object]) -> S
     sampled, told = begin + seconds / 10, begin
     samples: list[Held] = []
     judges: set[int] = set()
-    there: set[int] = set()
+    before: int | None = None
+    is_on = True
     # Of each kind one at least, however slow the machine is.
-    while sum(place.go_on(plugs=now - begin < seconds or not place.done) for place in places):
+    while sum(place.go_on(plugs=is_on or not place.done) for place in places):
         usb.check()
-        if now - sampled >= SAMPLE_S and now - begin < seconds:
-            sampled = now
-            before, there = there, set(linux.judges())
-            for number in before & there:  # two senders may start one each, of which one ends at once
-                judges.add(number)
+        if is_on and now - sampled >= SAMPLE_S:
+            sampled, judge = now, judge_at_work()
+            if judge is not None and judge == before:  # and not a sender that looks whether there is one
+                judges.add(judge)
                 with contextlib.suppress(OSError, KeyError):  # it has ended just now
-                    samples.append(held(number))
+                    samples.append(held(judge))
+            before = judge
         if samples and now - told >= 60:
             told = now
             count = sum(place.done for place in places)
             tell(f"{now - begin:.0f} s, {count} sticks: {samples[-1]}")
         time.sleep(LOOK_S)
         now = time.monotonic()
+        is_on = now - begin < seconds or len(samples) < 3
     done = [place.done for place in places]
     return Soak(sum(done[:STICKS]), sum(done[STICKS:]), len(judges), samples)
 
