@@ -43,7 +43,7 @@ LAST_FOLDERS = ("/usr/local/share/usb_modeswitch", "/usr/share/usb_modeswitch")
 # environment that those packages are in, as they do.
 PACKS_INDEX = os.path.join(sys.prefix, "share", "pymodeswitch", "packs")
 
-MAX_INDEX = 65_536  # bytes
+MAX_INDEX = 16_384  # bytes: some 200 folders
 
 ARCHIVE = "configPack.tar.gz"
 # A folder that was changed a moment ago may be changed again at the same time, as file systems count it.
@@ -216,4 +216,5 @@ def default_folders(extra: Iterable[str] = ()) -> tuple[str, ...]:
 
 def pack_folders() -> tuple[str, ...]:
     """The folders in the index of packs, in its order; none without an index."""
-    return tuple(line for line in index_lines(PACKS_INDEX, MAX_INDEX) if line.startswith("/"))
+    lines = dict.fromkeys(index_lines(PACKS_INDEX, MAX_INDEX))
+    return tuple(line for line in lines if line.startswith("/"))

@@ -8,6 +8,7 @@ more than messages, a device that somebody holds. When in doubt it does not send
 
 import os
 import sys
+from errno import ENOSPC
 from fcntl import LOCK_EX, LOCK_NB, flock, ioctl
 from time import monotonic
 
@@ -86,11 +87,17 @@ class Port:
         ]
         part = f"{self._state}/.{self._port}.{os.getpid()}"
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
         try:
-            os.write(file, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
-        finally:
-            os.close(file)
-        os.rename(part, f"{self._state}/{MARKS}/{self._port}")
+            try:
+                if os.write(file, data) < len(data):
+                    raise OSError(ENOSPC, "the mark was not written whole")
+            finally:
+                os.close(file)
+            os.rename(part, f"{self._state}/{MARKS}/{self._port}")
+        except OSError:
+            os.unlink(part)
+            raise
 
 
 def _name(stick: PluggedStick) -> str:
@@ -210,7 +217,10 @@ def _log(line: str) -> None:
     """One line to the system's log (syslog(3): facility daemon, warning)."""
     from _socket import AF_UNIX, SOCK_DGRAM, socket
 
-    log = socket(AF_UNIX, SOCK_DGRAM)
+    try:
+        log = socket(AF_UNIX, SOCK_DGRAM)
+    except OSError:  # too many open files
+        return
     try:
         log.connect("/dev/log")
         log.send(f"<28>pymodeswitch: {line}".encode())

@@ -76,7 +76,13 @@ def make_table(catalog: Catalog, settings: Settings) -> bytes:
 
 def write_table() -> None:
     """Make the table of this system, and put it into its place. DeviceFileError, SettingsError."""
-    write_bytes(sender.TABLE, make_table(default_catalog(), read_settings()))
+    try:
+        text = make_table(default_catalog(), read_settings())
+    except OSError as error:
+        raise DeviceFileError(
+            f"{error.filename or sender.TABLE}: cannot be read: {error.strerror}"
+        ) from error
+    write_bytes(sender.TABLE, text)
 
 
 def has_place() -> bool:

@@ -51,6 +51,11 @@ def cut_off(sysfs: str, port: str, *, off_s: int = OFF_S, limit_s: float = CUT_O
     try:
         code = child.wait(limit_s)
     except subprocess.TimeoutExpired:
-        threading.Thread(target=child.wait, daemon=True).start()  # its end is seen to, whenever it comes
+        try:
+            threading.Thread(
+                target=child.wait, daemon=True
+            ).start()  # its end is seen to, whenever it comes
+        except RuntimeError:  # no thread can be started: init sees to it once we have ended
+            pass
         return f"{path}: not done within {limit_s:g} s"
     return f"{path} cannot be written" if code else None

@@ -20,6 +20,7 @@ TEXTS = ("manufacturer", "product", "serial")
 DEVICE, CONFIGURATION, INTERFACE, ENDPOINT = 1, 2, 4, 5
 BULK = 2
 MAX_CONFIGURATIONS = 8  # the kernel reads no more of a device (USB_MAXCONFIG of drivers/usb/core/config.c)
+MAX_INTERFACES = 32  # nor of a configuration (USB_MAXINTERFACES)
 
 # What a SCSI host shows while nothing is under way, or when it has just left (drivers/scsi/scsi_sysfs.c).
 NOT_BUSY = ("0", "")
@@ -235,8 +236,8 @@ def parse_interfaces(
 ) -> list[tuple[int, int, int, int, int | None, int | None]]:
     """Interfaces of one configuration, alternate setting 0, from raw descriptors.
 
-    Each as (number, class, subclass, protocol, first bulk OUT, first bulk IN). A descriptor with a
-    length below 2, or a cut one, ends the walk.
+    Each as (number, class, subclass, protocol, first bulk OUT, first bulk IN), as many as the kernel
+    reads. A descriptor with a length below 2, or a cut one, ends the walk.
     """
     found: list[list[int | None]] = []
     active = inside = False
@@ -249,7 +250,7 @@ def parse_interfaces(
         if kind == CONFIGURATION and length >= 9:
             active, inside = body[5] == configuration, False
         elif kind == INTERFACE and length >= 9 and active:
-            inside = body[3] == 0
+            inside = body[3] == 0 and len(found) < MAX_INTERFACES
             if inside:
                 found.append([body[2], body[5], body[6], body[7], None, None])
         elif kind == ENDPOINT and length >= 7 and inside and body[3] & 3 == BULK:

@@ -8,7 +8,18 @@ from ..nouns.model import UsbId
 from ..nouns.steps import CBW_LENGTH, CBW_SIGNATURE, CSW_SIGNATURE
 from .commands import ORDINARY, is_ordinary, is_ordinary_request
 from .packets import CONTROL, DONE, GONE, OTHER, SETUP_BYTES
-from .stays import COMMAND, CONFIGURATION, KEPT_CONFIGURATIONS, RAW, REQUEST, Sent, Stay, strings_of
+from .stays import (
+    COMMAND,
+    CONFIGURATION,
+    KEPT,
+    KEPT_CONFIGURATIONS,
+    KEPT_MESSAGES,
+    RAW,
+    REQUEST,
+    Sent,
+    Stay,
+    strings_of,
+)
 
 if TYPE_CHECKING:
     from .packets import CaptureInfo, Packet
@@ -17,6 +28,8 @@ if TYPE_CHECKING:
 MAX_STAYS = 2_000  # of one capture: a bus has 127 addresses, and a bad contact may use many
 MAX_PENDING = 4_096  # requests without an answer
 MAX_DATA = 4_096  # bytes of a message that are kept
+MAX_KEPT = 24 << 20  # bytes of all messages and descriptors that are kept
+EACH_KEPT = 512  # bytes that one costs besides its own
 RESET_S = 10.0  # a device is enumerated that soon after its port was reset
 UNKNOWN_ADDRESS = 255  # USBPcap's, for a pipe that it does not know
 GET_DEVICE_DESCRIPTOR = bytes.fromhex("80060001")
@@ -43,6 +56,7 @@ class Bus:
         self._reset: dict[int, tuple[float, PortKey]] = {}
         self._pending: dict[tuple[int, int | str], bytes] = {}
         self._by_tags = info.system == "Linux"
+        self._left = MAX_KEPT
 
     def see(self, packet: Packet) -> None:
         """Take the next packet."""
@@ -102,10 +116,11 @@ class Bus:
             there = self._ports.get(port)
             if there is not None and there.lost_at is None:
                 there.lost_at = seconds
-            self._ports[port] = stay
-        self._open[bus, address] = stay
         if len(self.stays) < MAX_STAYS:
             self.stays.append(stay)
+            self._open[bus, address] = stay
+            if port is not None:
+                self._ports[port] = stay
         return stay
 
     def _unaddressed(self, packet: Packet) -> None:
@@ -147,6 +162,26 @@ class Bus:
         elif len(self.lost) < MAX_STAYS:
             self.lost.append((seconds, port))
 
+    # What is kept
+
+    def _affords(self, size: int) -> bool:
+        """Whether there is room for it; then it is taken. No capture that is meant well needs so much."""
+        self._left -= size + EACH_KEPT
+        if self._left < 0:
+            self._left += size + EACH_KEPT
+            return False
+        return True
+
+    def _note(self, stay: Stay, sent: Sent) -> None:
+        """Note what was sent to a device, as far as there is room."""
+        if len(stay.sent) == KEPT:  # the oldest goes
+            self._left += len(stay.sent[0].message) + EACH_KEPT
+        size = len(sent.message)
+        if len(stay.messages) < KEPT_MESSAGES and sent.essence not in stay.messages:
+            size *= 2
+        if self._affords(size):
+            stay.note(sent)
+
     # Control transfers
 
     def _control(self, packet: Packet, stay: Stay) -> None:
@@ -164,7 +199,7 @@ class Bus:
                 # USBPcap before 1.5: the data of a request come in a packet of their own.
                 last = stay.sent.pop()
                 message = last.message + packet.data[:MAX_DATA]
-                stay.note(last._replace(message=message, is_cut=len(packet.data) < packet.length))
+                self._note(stay, last._replace(message=message, is_cut=len(packet.data) < packet.length))
             return
         asked = self._pending.get(key, setup)
         if len(asked) != SETUP_BYTES:
@@ -187,7 +222,7 @@ class Bus:
             if not value:
                 return
             if before is not None and before != value:
-                stay.note(Sent(packet.seconds, CONFIGURATION, 0, setup))
+                self._note(stay, Sent(packet.seconds, CONFIGURATION, 0, setup))
             if before != value and len(stay.selected) < KEPT_CONFIGURATIONS:
                 stay.selected.append((packet.seconds, value))
             return
@@ -198,14 +233,16 @@ class Bus:
         wanted = int.from_bytes(setup[6:8], "little") if is_out else 0
         # USBPcap before 1.5 brings the data later.
         is_cut = len(data) < wanted
-        stay.note(Sent(packet.seconds, REQUEST, 0, setup + data, is_cut))
+        self._note(stay, Sent(packet.seconds, REQUEST, 0, setup + data, is_cut))
 
     def _descriptor(self, packet: Packet, asked: bytes, stay: Stay) -> None:
         kind, index, data = asked[3], asked[2], packet.data
         if kind == 1 and len(data) >= 12:
             self._device_descriptor(packet, stay)
-        elif kind == 2 and len(data) >= 9 and len(data) > len(stay.descriptors.get(data[5], b"")):
-            stay.descriptors[data[5]] = data
+        elif kind == 2 and len(data) >= 9:
+            data = data[:MAX_DATA]
+            if len(data) > len(stay.descriptors.get(data[5], b"")) and self._affords(len(data)):
+                stay.note_descriptor(data)
         elif kind == 3 and index:
             what = stay.string_indices.get(index)
             if what == "manufacturer":
@@ -248,7 +285,7 @@ class Bus:
             shown = stay.interface_class()
             if shown is None or shown in STORAGE_OR_HID:
                 is_cut = len(data) < length or length > MAX_DATA
-                stay.note(Sent(packet.seconds, RAW, endpoint, data[:MAX_DATA], is_cut))
+                self._note(stay, Sent(packet.seconds, RAW, endpoint, data[:MAX_DATA], is_cut))
 
     def _command(self, packet: Packet, stay: Stay) -> None:
         cbw, seconds = packet.data, packet.seconds
@@ -256,7 +293,7 @@ class Bus:
         stay.data_left[packet.endpoint] = 0
         if len(cbw) < CBW_LENGTH:
             if cbw[15:16] not in CUT_ORDINARY:
-                stay.note(Sent(seconds, COMMAND, packet.endpoint, cbw, is_cut=True))
+                self._note(stay, Sent(seconds, COMMAND, packet.endpoint, cbw, is_cut=True))
             return
         length = int.from_bytes(cbw[8:12], "little")
         if length and not cbw[12] & 0x80:
@@ -267,7 +304,7 @@ class Bus:
         by_driver = self._is_by_driver(packet, stay, ordinary)
         if ordinary and by_driver is not False:
             return
-        stay.note(Sent(seconds, COMMAND, packet.endpoint, cbw, False, ordinary, by_driver))
+        self._note(stay, Sent(seconds, COMMAND, packet.endpoint, cbw, False, ordinary, by_driver))
 
     def _is_by_driver(self, packet: Packet, stay: Stay, ordinary: bool) -> bool | None:
         """On Linux: by the transfer's flags, or as the storage driver numbers its commands 1, 2, 3 ..."""

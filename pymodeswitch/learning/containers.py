@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_RECORD = 1 << 20  # bytes; libpcap's own bound is a quarter of it
 MAX_CAPTURE_BYTES = 256 << 20  # of a capture, decompressed
 MAX_PACKETS = 4_000_000  # twice what 100 MB of the shortest ones are
+MAX_INTERFACES = 4_096  # of a section
 BUFFER = 1 << 20
 HEAD = 1 << 16  # bytes that tell what a file is; a mail has its own head before a quoted capture
 
@@ -186,7 +187,7 @@ def read_pcapng(file: Bounded) -> Iterator[Frame]:
         if len(body) < size - 8:
             file.note(CUT)
             return
-        if kind == 1 and len(body) >= 12:
+        if kind == 1 and len(body) >= 12 and len(interfaces) < MAX_INTERFACES:
             interfaces.append(_interface(body[:-4], order))
         elif kind in (2, 3, 6):
             frame = _packet(kind, body, order, interfaces)

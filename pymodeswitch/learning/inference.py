@@ -134,19 +134,22 @@ def _by_leave(bus: Bus, stay: Stay, returns: dict[int, Return]) -> Lesson | None
     only_ejected = all(sent.is_eject or sent.is_ordinary for group in groups for sent in group)
     if come is None and stay.scsi_type == 0 and only_ejected:
         return None  # an ordinary drive, ejected and unplugged
-    after = None if come is None else _settled(bus, come.stay, returns)
+    after = None if come is None else _settled(bus, stay, come.stay, returns)
     lesson = Lesson(stay, after, left, [_candidate(stay, group, left[0]) for group in groups], come)
     if in_vain:
         lesson.notes.append("left out: commands that had been sent before without effect")
     return lesson
 
 
-def _settled(bus: Bus, after: Stay, returns: dict[int, Return]) -> Stay:
-    """What came back in the end: some sticks pass through another ID on their way."""
+def _settled(bus: Bus, before: Stay, after: Stay, returns: dict[int, Return]) -> Stay:
+    """What came back in the end: some sticks pass through another ID on their way.
+
+    In a capture with wrong times that may be the one that left: then it is what came first.
+    """
     for _ in range(2):
         left, further = leave_of(bus, after), returns.get(id(after))
         passes = left is not None and left[0] - after.first <= SERIES_S and not after.may_be_disguised
-        if not passes or further is None or further.how != "port":
+        if not passes or further is None or further.how != "port" or further.stay is before:
             break
         after = further.stay
     return after

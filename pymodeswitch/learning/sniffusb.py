@@ -18,6 +18,7 @@ DUMP = re.compile(r"\s{0,32}[0-9a-fA-F]{8}:((?: [0-9a-fA-F]{2}){1,16})\s{0,8}$")
 PAIR = re.compile(r"\s{0,32}([\w.\[\]]{1,80})\s{0,40}= ?(.*)$")
 REMOVED = "IRP_MN_SURPRISE_REMOVAL"
 MAX_DATA = 1 << 16  # bytes of one transfer that are kept
+MAX_VALUES = 1_024  # lines `NAME = VALUE` of one
 
 VENDOR = {"VENDOR_DEVICE": 0x40, "VENDOR_INTERFACE": 0x41, "VENDOR_ENDPOINT": 0x42, "VENDOR_OTHER": 0x43}
 CLASS = {"CLASS_DEVICE": 0x20, "CLASS_INTERFACE": 0x21, "CLASS_ENDPOINT": 0x22, "CLASS_OTHER": 0x23}
@@ -80,7 +81,7 @@ class _Reader:
             into = block.setup if self.into_setup else block.data
             if len(into) < MAX_DATA:
                 into += bytes.fromhex(dump[1])
-        elif (pair := PAIR.match(line)) is not None:
+        elif len(block.values) < MAX_VALUES and (pair := PAIR.match(line)) is not None:
             self.into_setup = pair[1] == "SetupPacket"
             block.values[pair[1]] = pair[2].strip()
             self._note_pipe(block, pair[1], pair[2].strip())

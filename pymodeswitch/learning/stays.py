@@ -105,6 +105,12 @@ class Stay:
         if count or len(self.messages) < KEPT_MESSAGES:
             self.messages[sent.essence] = first, count + 1
 
+    def note_descriptor(self, data: bytes) -> None:
+        """Remember a configuration descriptor with what follows it; the longest of each configuration."""
+        known = self.descriptors.get(data[5], b"")
+        if len(data) > len(known) and (known or len(self.descriptors) < KEPT_CONFIGURATIONS):
+            self.descriptors[data[5]] = data
+
     def history(self, sent: Sent) -> tuple[float, int]:
         """When the same was sent for the first time, and how often it was sent in all."""
         return self.messages.get(sent.essence, (sent.seconds, 1))

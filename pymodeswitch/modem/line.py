@@ -54,18 +54,24 @@ def ask(line: Line, question: str, seconds: float) -> Answer:
     """
     deadline = time.monotonic() + seconds
     line.send(f"{question}\r".encode("ascii"), seconds)
-    heard = b""
-    while len(heard) < MOST_BYTES and (left := deadline - time.monotonic()) > 0:
-        heard += line.receive(left)
-        lines = _lines(heard, question)
-        # The last line may be half a line yet.
-        for place, text in enumerate(lines if heard.endswith((b"\r", b"\n")) else lines[:-1]):
+    lines: list[str] = []
+    rest, size = bytearray(), 0  # what may be half a line yet; all that came
+    while size < MOST_BYTES and (left := deadline - time.monotonic()) > 0:
+        heard = line.receive(left)
+        size += len(heard)
+        rest += heard
+        if b"\r" not in heard and b"\n" not in heard:
+            continue
+        whole = max(rest.rfind(b"\r"), rest.rfind(b"\n")) + 1
+        for text in _lines(rest[:whole], question):
             if text.startswith(FINAL):
-                return Answer(tuple(lines[:place]), text)
-    return Answer(tuple(_lines(heard, question)), "")
+                return Answer(tuple(lines), text)
+            lines.append(text)
+        del rest[:whole]
+    return Answer((*lines, *_lines(rest, question)), "")
 
 
-def _lines(heard: bytes, question: str) -> list[str]:
+def _lines(heard: bytes | bytearray, question: str) -> list[str]:
     text = heard.decode("utf-8", "replace").replace("\r", "\n")
     lines = [line.strip() for line in text.split("\n")]
     return [line for line in lines if line and line != question]

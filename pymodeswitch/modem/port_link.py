@@ -21,6 +21,7 @@ from ..nouns.model import Entry, UsbId
 from ..nouns.run_folder import FILE_MODE, LINKS, LINKS_LOCK, RUN_FOLDER, make_folder
 
 LINK_NAME = "gsmmodem"
+MAX_PATH = 1_024  # characters of a path in sysfs
 MOST_LINKS = 99
 LOCK_S, LOOK_S = 5.0, 0.01  # another start of this needs a few milliseconds
 
@@ -44,6 +45,8 @@ class ModemPort:
 
     def __init__(self, path: str, sysfs: str = "/sys") -> None:
         self._sysfs = Sysfs(sysfs)
+        if len(path) > MAX_PATH:  # each step of it is looked at
+            raise UsageError(f"a path of {len(path)} characters is no serial port")
         if "/" not in path:
             path = os.path.join(sysfs, "class/tty", path)
         elif path.startswith("/devices/"):

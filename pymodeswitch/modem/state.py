@@ -124,7 +124,7 @@ def _sim(answer: Answer) -> str | None:
 
 
 def _number(text: str) -> int | None:
-    found = re.match(r"\d+", text)
+    found = re.match(r"\d{1,9}(?!\d)", text)
     return int(found[0]) if found else None
 
 
@@ -136,10 +136,12 @@ def _rssi(text: str) -> int | None:
 
 def _stat(text: str) -> int | None:
     """`N,STAT[,...]` (7.2); the unasked form `STAT` has no comma, or texts behind it."""
-    found = re.match(r"\d+\s*,\s*(\d+)", text)
+    found = re.match(r"\d+\s*,\s*(\d{1,9})(?!\d)", text)
     return int(found[1]) if found else None
 
 
 def _contexts(lines: tuple[str, ...]) -> tuple[tuple[int, str, str], ...]:
-    found = (re.match(r'\+CGDCONT:\s*(\d+)\s*,\s*"([^"]*)"\s*(?:,\s*"([^"]*)")?', line) for line in lines)
+    found = (
+        re.match(r'\+CGDCONT:\s*(\d{1,9})\s*,\s*"([^"]*)"\s*(?:,\s*"([^"]*)")?', line) for line in lines
+    )
     return tuple((int(match[1]), match[2], match[3] or "") for match in found if match)

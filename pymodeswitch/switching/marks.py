@@ -55,7 +55,7 @@ class Mark(Record):
 
 
 def read_marks(folder: str, busy: Container[str] = ()) -> list[Mark]:
-    """All marks in the folder of the state; one that is no mark is removed.
+    """All marks in the folder of the state; one that is no mark is removed, one that cannot be read stays.
 
     folder: state_folder of a Host. busy: ports whose marks are left out, and not read.
     """
@@ -71,7 +71,11 @@ def read_marks(folder: str, busy: Container[str] = ()) -> list[Mark]:
             marks.append(_read(folder, Port(name)))
         except FileNotFoundError:  # another judge was faster
             continue
-        except (ValueError, DeviceFileError) as error:
+        except DeviceFileError as error:
+            logger.warning("%s", error)
+            if error.__cause__ is None:  # a pipe, say; with a cause it may be read the next time
+                _remove(folder, name)
+        except ValueError as error:
             logger.warning("%s: no mark of the sender: %s", os.path.join(folder, MARKS, name), error)
             _remove(folder, name)
     return marks

@@ -6,11 +6,12 @@ import os
 
 from ..catalog.catalog import default_catalog
 from ..host.linux import default_host
-from ..nouns.errors import UsageError
+from ..nouns.errors import AnotherRunError, ModeSwitchError, UsageError
 from ..nouns.model import DeviceFile, Status, SwitchResult, UsbId, parse_hex, parse_port
 from ..nouns.protocols import Host
 from ..nouns.record import replace
 from ..planning.settings import Settings, read_settings
+from ..transport.execution import Taken
 from .account import Account
 from .account import Progress as Progress
 from .operation import Operation
@@ -149,9 +150,15 @@ def judge_mark(
     account.begin(device.id, device.port)
     operation = Operation(host, catalog, settings, account)
     with operation:
-        operation.take_turn(device.port, LOCK_PATIENCE_S)
-        entry = operation.sent_by(mark)
-        plan = operation.plan(device, entry)
+        try:
+            operation.take_turn(device.port, LOCK_PATIENCE_S)
+            entry = operation.sent_by(mark)
+            plan = operation.plan(device, entry)
+        except ModeSwitchError as error:
+            # No try has begun, as with a device file that cannot be read just now.
+            if not isinstance(error, AnotherRunError):  # which gives back itself
+                Taken(device, mark.drivers, is_unconfigured=True).give_back(host, account)
+            raise
         return operation.carry_out(device, entry, plan, mark=mark)
     return account.result(Status.ALREADY)
 

@@ -22,15 +22,19 @@ SWITCHERS = (
     *("eject", "sg_raw", "sg_start"),
 )
 SWITCHING = re.compile(
-    rf"(?<![\w.-])(?:[\w./@-]*/)?({'|'.join(sorted(SWITCHERS, key=len, reverse=True))})(?![\w-])(?!\.\w)"
+    rf"(?<![\w./@-])(?:[\w./@-]*/)?({'|'.join(sorted(SWITCHERS, key=len, reverse=True))})(?![\w-])(?!\.\w)"
 )
 STARTED_UNIT = re.compile(r"(?<![\w.-])systemctl\s+(?:-\S+\s+)*(?:re)?start\s+(?:-\S+\s+)*([\w@%$.\\:-]+)")
 UNIT_FOLDERS = tuple(
     f"{folder}/systemd/system" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 )
 MAX_SCRIPT = 65_536
+MAX_UNIT = 255  # characters of a name (systemd.unit(5))
 
-ITEM = re.compile(r'([A-Z_]+)(?:\{([^}]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"((?:[^"\\]|\\.)*)"')
+# Each place is looked at once: a key begins where none is, a name in braces holds neither braces nor quotes.
+ITEM = re.compile(
+    r'(?<![A-Z_])([A-Z_]+)(?:\{([^{}"]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"((?:[^"\\]|\\.)*)"'
+)
 # ID_USB_*: systemd's own names since 250, beside the old ones.
 VENDOR_KEYS = {
     *(("ATTR", "idVendor"), ("ATTRS", "idVendor")),
@@ -100,11 +104,12 @@ def _with_ids(
     """Each rule with those of the IDs that reach it and that it, or a jump before it, names."""
     named: frozenset[UsbId] = frozenset()  # by a jump to the last label, or past a jump of all others
     away: dict[str, frozenset[UsbId]] = {}  # skipped until that label
+    here = ids
     for rule in rules:
         label = next((item.value for item in rule if item.key == "LABEL"), None)
         if label is not None:
-            named |= away.pop(label, frozenset())
-        here = ids.difference(*away.values())
+            back = away.pop(label, frozenset())
+            named, here = named | back, here | back
         fitting, has_vendor = _fitting(rule, here, "==")
         own = named & here if fitting is None else fitting if has_vendor else fitting & named
         yield rule, own
@@ -120,6 +125,7 @@ def _with_ids(
         elif not any(item.operator in ("==", "!=") for item in rule):
             going = here
         away[jump] = away.get(jump, frozenset()) | going
+        here -= going
 
 
 def _fitting(
@@ -201,6 +207,8 @@ def _of_script(command: str, root: Root) -> set[str]:
 
 def _of_unit(unit: str, root: Root) -> set[str]:
     """What a unit starts; `usb_modeswitch@%k.service` is a file `usb_modeswitch@.service`."""
+    if len(unit) > MAX_UNIT:
+        return set()
     name = re.sub(r"@.*\.", "@.", unit)
     for folder in UNIT_FOLDERS:
         text = _text(f"{folder}/{name}", root)

@@ -28,6 +28,9 @@ LINK_SCRIPT = "pymodeswitch-modem-port.sh"
 LINK_RULES = "42-pymodeswitch-gsmmodem.rules"  # on its own, so that it can be masked
 UDEVD = ("/usr/lib/systemd/systemd-udevd", "/lib/systemd/systemd-udevd")  # the one that knows /usr/local
 
+MAX_PATH = 1_024  # characters of a path in the list
+MAX_LISTED = 1_000  # lines of the list: some thirty files, with two digests each while it is written
+
 PREFIX = "/usr/local"
 # Where a package of the system has the files, and how it starts pymodeswitch.
 PACKAGE_PREFIX, PACKAGE_COMMAND = "/usr", ("/usr/bin/pymodeswitch",)
@@ -274,13 +277,22 @@ def _digest(content: bytes) -> str:
 
 
 def _read_list(root: Root, places: Layout) -> dict[str, set[str]]:
-    """Digests by path; two of a path while an installation is under way, or was interrupted."""
+    """Digests by path; two of a path while an installation is under way, or was interrupted.
+
+    The list of an image may be anybody's: InstallationError for one that is far too long.
+    """
     known: dict[str, set[str]] = {}
     if not places.list:
         return known
-    for line in (root.read(places.list) or b"").decode("utf-8", "replace").splitlines():
+    lines = (root.read(places.list) or b"").decode("utf-8", "replace").splitlines()
+    if len(lines) > MAX_LISTED:
+        path = root.at(places.list)
+        raise InstallationError(
+            f"{path}: cannot be read: more than {MAX_LISTED} lines, which is no list of ours"
+        )
+    for line in lines:
         digest, _, path = line.partition("  ")
-        if os.path.isabs(path):
+        if os.path.isabs(path) and "\0" not in path and len(path) <= MAX_PATH:
             known.setdefault(path, set()).add(digest)
     return known
 

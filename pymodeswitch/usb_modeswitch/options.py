@@ -20,6 +20,7 @@ from ..nouns.model import DeviceFile, UsbId
 
 REFERENCE_VERSION = "2.6.1"
 MAX_WORDS = 1000  # of a command line; getopt takes the square of them
+MAX_LETTERS = 16_384  # behind one dash, of which it takes the square, too; a message has 8,192
 
 
 class BadOption(UsageError):
@@ -147,6 +148,10 @@ def split(arguments: Iterable[str]) -> list[tuple[Option, str]]:
     words = list(arguments)
     if len(words) > MAX_WORDS:
         raise BadOption(f"more than {MAX_WORDS} words")
+    if any(
+        len(word) > MAX_LETTERS and word.startswith("-") and not word.startswith("--") for word in words
+    ):
+        raise BadOption(f"more than {MAX_LETTERS} letters behind one dash")
     try:
         found, _ = getopt.gnu_getopt(words, letters, names)
     except getopt.GetoptError as error:

@@ -13,7 +13,7 @@ from tests.support import CHECKOUT
 
 PAGE = (CHECKOUT / "SECURITY.md").read_text()
 ROWS = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("| ")]
-NAMES = [row[-1].strip("` ") for row in ROWS[1:]]
+NAMES = [name.strip("` ") for row in ROWS[1:] for name in row[-1].split(", ")]
 
 
 @cache

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from pymodeswitch import ModeSwitchError, Settings, UsbId, switch
+from pymodeswitch.catalog import sources
 from pymodeswitch.catalog.archive import Archive
 from pymodeswitch.catalog.catalog import Catalog, read_entry
 from pymodeswitch.catalog.openwrt import read_json
@@ -24,10 +25,18 @@ from pymodeswitch.command.cli import VERBS, _module, parser_for, with_verb
 from pymodeswitch.command.quick_parser import read_quickly
 from pymodeswitch.device_files.names import canonical_name, fallback_vendor, name_problem, parse_name
 from pymodeswitch.device_files.syntax import parse, write
-from pymodeswitch.early.lookup import Table
+from pymodeswitch.early import stick as seen
+from pymodeswitch.early.lookup import Table, decide
+from pymodeswitch.early.usbfs import Device
 from pymodeswitch.host.kernel_events import port_of
 from pymodeswitch.host.sysfs import Sysfs, configuration_values, mbim_configuration, parse_interfaces
+from pymodeswitch.learning import lesson as lessons
+from pymodeswitch.learning.facts import of_capture
+from pymodeswitch.learning.learn import learn
+from pymodeswitch.modem.findings import findings_of
 from pymodeswitch.modem.port_link import ModemPort
+from pymodeswitch.modem.state import ask_state
+from pymodeswitch.nouns.model import Severity
 from pymodeswitch.nouns.run_folder import MARKS
 from pymodeswitch.planning.bulk_only import describe_message, parse_cbw, parse_csw
 from pymodeswitch.planning.plan import make_plan, typical_device
@@ -35,6 +44,8 @@ from pymodeswitch.planning.settings import read_settings
 from pymodeswitch.switching.marks import ASKED, FAILED, SENDING, SENT, read_marks
 from pymodeswitch.switching.port_state import switches_in, verdict_in
 from pymodeswitch.system.foreign_rules import starts
+from pymodeswitch.system.installation import Layout, uninstall
+from pymodeswitch.system.root import Root
 from pymodeswitch.transport.inquiry import parse_inquiry
 from pymodeswitch.usb_modeswitch.options import read_request
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
@@ -66,7 +77,8 @@ def run(name: str, data: bytes) -> None:
 @cache
 def folder() -> str:
     """A folder for one process, in memory where that is possible."""
-    return tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") and "TMPDIR" not in os.environ else None
+    return tempfile.mkdtemp(prefix="fuzz-", dir=memory)
 
 
 def clean_up() -> None:
@@ -218,8 +230,7 @@ BELOW = (
 )
 
 
-@target
-def sysfs(data: bytes) -> None:
+def tree(data: bytes) -> str:
     """A tree of sysfs with one device; its files are what stands between bytes of 0xFE."""
     root = os.path.join(folder(), "sys")
     device = os.path.join(root, "bus/usb/devices/1-1")
@@ -230,15 +241,51 @@ def sysfs(data: bytes) -> None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as output:
             output.write(parts[number] if number < len(parts) else b"")
-    tree = Sysfs(root)
-    for found in tree.devices():
+    return root
+
+
+@target
+def sysfs(data: bytes) -> None:
+    """A device as sysfs has it."""
+    found_there = Sysfs(tree(data))
+    for found in found_there.devices():
         found.describe()
-        tree.nodes(found)
-        tree.scsi_strings(found)
-        tree.storage_units(found)
-        tree.storage_command(found)
-        tree.has_interrupt(found, 0)
+        found_there.nodes(found)
+        found_there.scsi_strings(found)
+        found_there.storage_units(found)
+        found_there.storage_command(found)
+        found_there.has_interrupt(found, 0)
         Catalog(()).choose(found)
+
+
+LINES = (
+    "19d2:*\t/x\tcontrol=64,11,1,first,0 reset\tmbim\tactive=2",
+    "19d2:1201\t/x\tdetach claim=first out=first,first,55534243 status=first,first,13,2\tuMa=ZTE\tneeds=2",
+    "19d2:1201\t/x\tclear=first,first,bulk_in wait=0 release=first\tuPr=?\tuSe=1\talready=ff",
+    "19d2:1201\t/x\tset-configuration=2 set-interface=first,1 out=first,first,00\tstorage=first\tpartly=3",
+)
+
+
+@target
+def sender_stick(data: bytes) -> None:
+    """The same as the sender sees it, up to what the kernel would be asked for."""
+    root = tree(data)
+    path = file("lines", "".join(f"{line}\n" for line in ("table 1 10", *sorted(LINES))).encode())
+    os.chmod(path, 0o644)
+    seen.CONFIGURED_S = 0  # nobody goes on with enumerating it
+    try:
+        stick = seen.Stick(root, "1-1")
+    except (OSError, ValueError):  # one that has left
+        return
+    stick.is_busy()
+    assert stick.connector == "1-1"
+    table = Table(path)
+    try:
+        decide(stick, table)
+        for _, steps, *_ in table.lines("19d2:1201") + table.lines("19d2:*"):
+            Device(stick, -1, lambda node, code, request: 0).carry_out(steps.split())
+    finally:
+        table.close()
 
 
 def words(data: bytes) -> list[str]:
@@ -286,7 +333,7 @@ def modem_port(data: bytes) -> None:
 @target
 def udev_rules(data: bytes) -> None:
     """Rules of others that are looked through."""
-    for start in starts(data.decode("utf-8", "replace"), [STICK]):
+    for start in starts(data.decode("utf-8", "replace"), [STICK], Root(folder())):
         assert start.ids <= {STICK}
 
 
@@ -317,3 +364,69 @@ def mark(data: bytes) -> None:
     for found in read_marks(folder()):
         assert found.device.port == "1-1"
         assert found.state in (ASKED, SENDING, SENT, FAILED)
+
+
+@target
+def capture(data: bytes) -> None:
+    """A capture of `learn`, of any kind; what is learned from it is printed as a device file."""
+    learned = learn(file("capture", data))
+    for lesson in learned.lessons:
+        printed = lessons.text(lesson, learned.info)
+        lessons.data(lesson, learned.info)
+        of_capture(learned, lesson)
+        _, diagnostics = parse(printed, strict=True)
+        assert not [one for one in diagnostics if one.severity is Severity.ERROR], printed
+
+
+@target
+def capture_zipped(data: bytes) -> None:
+    """What is in a zipped one: the packer's check sum would keep most inputs out."""
+    capture(gzip.compress(data, 1))
+
+
+class Modem:
+    """A serial line: to each question but the first it says what stands between bytes of 0xFE."""
+
+    def __init__(self, data: bytes) -> None:
+        self._size = 1 + (data[0] if data else 0)  # bytes at a time
+        self._answers = iter((b"", *data[1:].split(b"\xfe")))
+        self._said, self._at = b"", 0
+
+    def send(self, data: bytes, seconds: float) -> None:
+        self._said, self._at = next(self._answers, b"") + b"\r\nOK\r\n", 0
+
+    def receive(self, seconds: float) -> bytes:
+        self._at += self._size
+        return self._said[self._at - self._size : self._at] or b"\r\nOK\r\n"
+
+
+@target
+def modem_answers(data: bytes) -> None:
+    """What a modem says to AT commands."""
+    state = ask_state(Modem(data))
+    assert findings_of(state, "/dev/ttyACM0")
+    assert state.dbm is None or -113 <= state.dbm <= -51
+
+
+@target
+def packs_index(data: bytes) -> None:
+    """The index of folders in other packages."""
+    before, sources.PACKS_INDEX = sources.PACKS_INDEX, file("packs", data)
+    try:
+        found = sources.pack_folders()
+        list(Catalog(found).survey())
+    finally:
+        sources.PACKS_INDEX = before
+    assert all(os.path.isabs(path) for path in found)
+
+
+@target
+def installed_list(data: bytes) -> None:
+    """The list of what is installed below a root: what leads out of it stays."""
+    outside, root = file("outside", b"x"), os.path.join(folder(), "root")
+    os.makedirs(root, exist_ok=True)
+    file("root/installed", data)
+    try:
+        uninstall(Root(root), Layout("/rules", "/units", "/share", "/installed"), force=True)
+    finally:
+        assert os.path.exists(outside)

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -183,6 +184,27 @@ def test_no_process_can_be_started(root: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(hang_module.subprocess, "Popen", popen)
     assert cut_off(str(root), "1-1") == f"{switch}: Resource temporarily unavailable"
+
+
+def test_no_thread_can_be_started(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the end of a write that hangs."""
+    switch = with_switch(root)
+    children = []
+
+    class Child:
+        def __init__(self, words: list[str], **options: object) -> None:
+            children.append(words)
+
+        def wait(self, timeout: float) -> int:
+            raise subprocess.TimeoutExpired("sh", timeout)
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(hang_module.subprocess, "Popen", Child)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert cut_off(str(root), "1-1", limit_s=0.1) == f"{switch}: not done within 0.1 s"
+    assert len(children) == 1
 
 
 def test_the_hosts(root: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from pymodeswitch.nouns.errors import CaptureError
 from pymodeswitch.nouns.model import Severity
 from tests.learning import traffic
 from tests.learning.conftest import CAPTURES
+from tests.support.bounds import MOST_BYTES
 
 Write = Callable[..., str]
 EXAMPLES = sorted(path for path in CAPTURES.iterdir() if path.suffix not in (".md", ".json"))
@@ -149,6 +151,26 @@ def test_what_is_remembered_of_a_capture_has_bounds() -> None:
     assert len(bus.stays) <= MAX_STAYS
     assert len(bus.lost) <= MAX_STAYS
     assert len(bus._pending) <= MAX_PENDING
+
+
+def test_captures_cost_little_memory(tmp_path: Path) -> None:
+    """Long messages to thousands of devices; interfaces and lines without an end."""
+    bus = Bus(CaptureInfo("pcap of usbmon", "Linux", shows_ports=True))
+    tracemalloc.start()
+    for number in range(20_000):
+        message = number.to_bytes(4, "big") * 1_000
+        place = 1 + number // 200, 1 + number % 200
+        bus.see(Packet(number, number, *place, 1, BULK, False, data=message, length=len(message)))
+    described = traffic.section() + traffic.interface(220) * 200_000
+    values = b"[0 ms] >>> URB 1 going down >>>\n" + b"".join(b"a%d=1\n" % n for n in range(200_000))
+    for content in (described, values):
+        path = tmp_path / "capture"
+        path.write_bytes(content)
+        answered(str(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= MOST_BYTES
+    assert len(bus._open) <= MAX_STAYS
 
 
 LONG_LINES = (

@@ -1,4 +1,7 @@
-"""`python -m tests.soak [--switches 20000] [--rounds 10]`: prints what is held; 1 when it grows."""
+"""`python -m tests.soak [--switches 20000] [--rounds 10]`: prints what is held; 1 when it grows.
+
+`--rig MINUTES` does so on a real kernel with udev, the sender and the judge (tests/kernel/guest/cycles.py).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import argparse
 import sys
 import time
 
+from tests.kernel import rig
 from tests.soak.soak import WAYS, rounds
 
 MOST_GROWTH_KB = 1024
+BOOT_S = 600  # until the guest is up, and until its last stick is judged
 
 
 def main() -> int:
@@ -16,7 +21,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--switches", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rig", type=float, metavar="MINUTES", help="in the guest, for so long")
+    parser.add_argument("--results", help="the rig's results, such as the kernel's log, are kept there")
     options = parser.parse_args()
+    if options.rig is not None:
+        words = ["--timeout", str(options.rig * 60 + BOOT_S)]
+        words += ["--results", options.results] if options.results else []
+        command = f'"$RIG_PYTHON" -m tests.kernel.guest.cycles --minutes {options.rig}'
+        return rig.main([*words, "--shell", command])
     begin = time.monotonic()
     print(f"{options.switches} switches: {', '.join(f'{w} {s:.0%}' for w, (_, s) in WAYS.items())}")
     found = []

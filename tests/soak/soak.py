@@ -10,13 +10,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from pymodeswitch import Port, Settings, Status, UnchangedError, switch
 from pymodeswitch.catalog.catalog import default_catalog
 from pymodeswitch.host.linux import LibusbHost
+from pymodeswitch.nouns.run_folder import BOOT, JUDGE, MARKS
 from pymodeswitch.switching import fleet as fleet_module
 from pymodeswitch.switching.fleet import Fleet, Outcome, switcher
 from pymodeswitch.virtual import Leave, RealClock, VirtualBackend, VirtualBus, mf691
 from tests.switching.test_fleet import SafeBackend, SafeHost
+from tests.switching.test_judge import Computer
 
 SETTINGS = Settings(switches_per_minute=60)
 USUAL = fleet_module.MEMBER_POLL_S, fleet_module.POLL_S
@@ -57,6 +61,11 @@ class _StateHost(LibusbHost):
         self.meanwhile()
 
 
+def _drivers(bus: VirtualBus) -> dict[int, str]:
+    (attached,) = bus.attached()
+    return attached.drivers
+
+
 def by_switch(number: int) -> None:
     """So many calls of `switch()`, on one bus; each verdict has to be right."""
     bus = VirtualBus()
@@ -71,6 +80,7 @@ def by_switch(number: int) -> None:
                 assert (result.status, stays) == (Status.SWITCHED, False)
             except UnchangedError:
                 assert stays
+                assert _drivers(bus) == {0: "usb-storage"}
             bus.unplug("1-1")
             bus.clock.sleep(2)
             backend.transfers.clear()
@@ -107,6 +117,30 @@ def by_watch(number: int) -> None:
     assert outcomes == number
 
 
+def by_judge(number: int) -> None:
+    """So many plugs that the sender sees first, each with its mark, its judge and its verdict."""
+    bus = VirtualBus()
+    backend = VirtualBackend(bus)
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, pytest.MonkeyPatch.context() as patch:
+        computer = Computer(backend, Path(folder), patch)
+        for count in range(number):
+            stays = count % STAYS_EACH == STAYS_EACH - 1
+            assert computer.plug(mf691(leave=None if stays else Leave(0.3))) == "sent"
+            assert computer.judge()
+            (outcome,) = computer.outcomes
+            assert isinstance(outcome.error, UnchangedError) if stays else outcome.error is None
+            assert not stays or _drivers(bus) == {0: "usb-storage"}
+            assert computer.marks == []
+            computer.outcomes.clear()
+            bus.unplug("1-1")
+            bus.clock.sleep(60)
+            backend.transfers.clear()
+            computer.kernel.calls.clear()
+            computer.kernel.times.clear()
+        assert sorted(os.listdir(computer.kernel.state)) == ["1-1", BOOT, JUDGE, MARKS]
+    assert backend.open_handles == 0
+
+
 def by_crew(number: int) -> None:
     """So many switches in threads, CREW sticks at a time, on real time."""
     done = 0
@@ -128,8 +162,9 @@ def by_crew(number: int) -> None:
 
 WAYS: dict[str, tuple[Callable[[int], None], float]] = {
     # How, and which share of the switches goes this way.
-    "switch()": (by_switch, 0.8),
+    "switch()": (by_switch, 0.7),
     "Fleet, watching": (by_watch, 0.1),
+    "sender and judge": (by_judge, 0.1),
     "Fleet, threads": (by_crew, 0.1),
 }
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import pymodeswitch
+from pymodeswitch.early import sender
 from pymodeswitch.host import kernel_events
 
 PACKAGE = str(Path(pymodeswitch.__file__).parent) + os.sep
@@ -34,7 +35,7 @@ THROUGH = (
     "<frozen genericpath>",
 )
 
-OPENING = (errno.EACCES, errno.ENOENT, errno.EIO, errno.EMFILE)
+OPENING = (errno.EACCES, errno.ENOENT, errno.EIO, errno.EMFILE, errno.ENOSPC)
 LOOKING = (errno.EACCES, errno.ENOENT, errno.EIO)
 CHANGING = (errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EIO)
 SHORT = -1  # a write that takes less than it was given
@@ -47,7 +48,7 @@ FAULTS: dict[str, tuple[int, ...]] = {
     "os.read": (errno.EIO,),
     "os.pread": (errno.EIO,),
     "os.write": (errno.ENOSPC, errno.EIO, SHORT),
-    "os.pwrite": (errno.ENOSPC, errno.EIO),
+    "os.pwrite": (errno.ENOSPC, errno.EIO, SHORT),
     "os.ftruncate": (errno.EIO, errno.ENOSPC),
     "os.fsync": (errno.EIO, errno.EINVAL),
     "os.fchmod": (errno.EPERM,),
@@ -72,6 +73,10 @@ FAULTS: dict[str, tuple[int, ...]] = {
     "socket.recvfrom": (errno.ENOBUFS, errno.EIO),
     "select.poll": (errno.ENOMEM,),
     "thread": (0,),
+    "os.fork": (errno.EAGAIN, errno.ENOMEM),
+    "os.setsid": (errno.EPERM,),
+    "os.dup2": (errno.EBADF, errno.EMFILE),
+    "os.execve": (errno.ENOENT, errno.EACCES, errno.ENOMEM, errno.E2BIG),
     "process": (errno.EAGAIN, errno.ENOENT),
 }
 
@@ -103,6 +108,7 @@ class SystemCalls:
                 head, _, function = name.partition(".")
                 if head == module.__name__:
                     patch.setattr(module, function, self._wrapped(name, getattr(module, function)))
+        patch.setattr(sender, "flock", self._wrapped("fcntl.flock", sender.flock))
         patch.setattr(builtins, "open", self._opening(builtins.open))
         patch.setattr(subprocess, "Popen", self._wrapped("process", subprocess.Popen))
         patch.setattr(threading.Thread, "start", self._wrapped("thread", threading.Thread.start))

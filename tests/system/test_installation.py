@@ -281,8 +281,14 @@ def test_an_interrupted_installation_can_be_removed_and_gone_on_with(
 
 def test_a_list_that_is_none(root: Root, places: Layout, files: list[SystemFile]) -> None:
     """A damaged list names nothing, so nothing is removed by it."""
-    root.write(places.list, b"\xff\xfe nonsense\n\nrelative  path\n")
+    root.write(places.list, b"\xff\xfe nonsense\n\nrelative  path\nx  /a\0b\nx  /" + b"x" * 5000 + b"\n")
     assert uninstall(root, places) == []
+
+
+def test_a_list_without_an_end(root: Root, places: Layout) -> None:
+    root.write(places.list, b"".join(b"x  /%d\n" % number for number in range(installation.MAX_LISTED + 1)))
+    with pytest.raises(InstallationError, match="is no list of ours"):
+        uninstall(root, places)
 
 
 def test_a_command_that_lies_in_a_home_behind_a_link(

@@ -94,6 +94,19 @@ def marks() -> list[str]:
         return []
 
 
+def judges() -> list[int]:
+    """Process numbers of the judges that are at work."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # it has ended meanwhile
+            continue
+        if b"judge" in words:
+            found.append(int(folder.name))
+    return found
+
+
 def serial_ports(port: str) -> list[Path]:
     """Device nodes of the CDC ACM ports of the stick on a port, by interface."""
     return [Path("/dev") / node.name for node in sorted(DEVICES.glob(f"{port}:*/tty/*"))]

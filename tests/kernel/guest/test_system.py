@@ -70,26 +70,13 @@ def test_many_at_once(installed: None, usb: UsbipServer) -> None:
     assert again.written(0x01).count(EJECT) == 1
 
 
-def judges() -> list[int]:
-    """Process numbers of the judges that are at work."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:  # it has ended meanwhile
-            continue
-        if b"judge" in words:
-            found.append(int(folder.name))
-    return found
-
-
 def test_a_judge_that_was_killed(installed: None, plug: Plug, usb: UsbipServer) -> None:
     """The next plug starts another one, which sets right what was left."""
     stays = plug(mf691(leave=None), bound=False)
-    linux.wait_for("the judge", judges)
-    for number in judges():
+    linux.wait_for("the judge", linux.judges)
+    for number in linux.judges():
         os.kill(number, signal.SIGKILL)
-    linux.wait_for("its end", lambda: not judges())
+    linux.wait_for("its end", lambda: not linux.judges())
     assert linux.marks() == [stays.port]
     other = usb.plug(mf691(), 1)
     linux.says_ok(other.port)
@@ -101,13 +88,13 @@ def test_a_judge_that_was_killed(installed: None, plug: Plug, usb: UsbipServer) 
 def test_a_judge_that_is_ended(number: int, installed: None, plug: Plug) -> None:
     """It gives back what the sender has taken, and ends soon."""
     stick = plug(mf691(leave=None), bound=False)
-    (judge,) = linux.wait_for("the judge", judges)
+    (judge,) = linux.wait_for("the judge", linux.judges)
     linux.wait_for("the driver taken away", lambda: linux.driver(stick.port) is None)
     # All at once; Python itself has one for SIGINT from its start.
     linux.wait_for("its handlers", lambda: catches(judge, number) and catches(judge, signal.SIGTERM))
     os.kill(judge, number)
     linux.wait_for("usb-storage again", lambda: linux.driver(stick.port) == "usb-storage")
-    linux.wait_for("its end", lambda: not judges())
+    linux.wait_for("its end", lambda: not linux.judges())
 
 
 def catches(process: int, number: int) -> bool:
@@ -121,11 +108,11 @@ def test_no_start_for_what_is_no_plug(installed: None, plug: Plug) -> None:
     """`udevadm trigger`; and udev's events once more, for a stick that has its message."""
     stick = plug(bound=False)
     linux.says_ok(stick.port)
-    linux.wait_for("the judge's end", lambda: not linux.marks() and not judges())
+    linux.wait_for("the judge's end", lambda: not linux.marks() and not linux.judges())
     for words in ((), ("--action=add",)):
         linux.run_command("udevadm", "trigger", *words, "--subsystem-match=usb")
         linux.settle()
-    assert (linux.marks(), judges()) == ([], [])
+    assert (linux.marks(), linux.judges()) == ([], [])
     assert stick.written(0x01).count(EJECT) == 1
 
 
