@@ -108,14 +108,21 @@ def remove_mark(folder: str, mark: Mark) -> bool:
     except OSError as error:
         logger.warning("%s: cannot be removed: %s", path, error.strerror)
         return False
+    is_judged = False
     try:
-        if not _read(aside, port).device.same_stay(mark.device):
+        is_judged = _read(aside, port).device.same_stay(mark.device)
+        is_read = True
+    except (OSError, ValueError) as error:  # too many open files, say: it may be another one
+        logger.warning("%s: %s", path, error)
+        is_read = False
+    try:
+        if not is_judged:
             os.link(aside, path)
     except FileExistsError:  # a still newer one
         pass
-    except (OSError, ValueError) as error:  # damaged meanwhile
-        logger.warning("%s: no mark of the sender: %s", path, error)
-    return _remove(aside)
+    except OSError as error:
+        logger.warning("%s: cannot be put back: %s", path, error.strerror)
+    return _remove(aside) and is_read
 
 
 def _remove(path: str) -> bool:
