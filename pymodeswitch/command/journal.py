@@ -43,8 +43,8 @@ def send_entry(message: str, priority: int, fields: dict[str, str], socket_path:
     data = b"".join(_field(name, value) for name, value in everything.items())
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
-            journal.sendto(data, socket_path)
-    except OSError:  # not there, or not allowed: then the line is printed
+            journal.sendto(data, socket.MSG_DONTWAIT, socket_path)
+    except OSError:  # not there, not allowed, or it does not read just now: then the line is printed
         return False
     return True
 

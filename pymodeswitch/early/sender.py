@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TABLE = "/var/cache/pymodeswitch/table"
 STATE, MARKS, JUDGE = "/run/pymodeswitch", "marks", "judge"  # nouns/run_folder.py
 
+LOG = "/dev/log"
 WINDOW_S = 60.0  # in which the switches of a port are counted
 MOST_STATE = 1 << 16  # bytes
 
@@ -222,9 +223,10 @@ def _log(line: str) -> None:
     except OSError:  # too many open files
         return
     try:
-        log.connect("/dev/log")
+        log.setblocking(False)
+        log.connect(LOG)
         log.send(f"<28>pymodeswitch: {line}".encode())
-    except OSError:  # there is no log
+    except OSError:  # there is no log, or it does not read just now
         pass
     finally:
         log.close()

@@ -2,6 +2,7 @@
 
 PORT          state of a port: its lock, its last switches, the last verdict (switching/port_state.py)
 marks/PORT    what the sender has done for the stick on that port (switching/marks.py)
+.PORT.*       a mark on its way: being written, or judged
 judge         the lock of the judge, of which there is one at a time (switching/judge.py)
 boot          a judge has looked at everything since the system started
 links/LINK    the serial port that has a link such as gsmmodem (modem/port_link.py)

@@ -67,17 +67,18 @@ def read_marks(folder: str, busy: Container[str] = ()) -> list[Mark]:
     for name in names:
         if name in busy:
             continue
+        path = os.path.join(folder, MARKS, name)
         try:
-            marks.append(_read(folder, Port(name)))
+            marks.append(_read(path, Port(name)))
         except FileNotFoundError:  # another judge was faster
             continue
         except DeviceFileError as error:
             logger.warning("%s", error)
             if error.__cause__ is None:  # a pipe, say; with a cause it may be read the next time
-                _remove(folder, name)
+                _remove(path)
         except ValueError as error:
-            logger.warning("%s: no mark of the sender: %s", os.path.join(folder, MARKS, name), error)
-            _remove(folder, name)
+            logger.warning("%s: no mark of the sender: %s", path, error)
+            _remove(path)
     return marks
 
 
@@ -86,7 +87,7 @@ def mark_of(host: Host, device: AttachedDevice) -> Mark | None:
     if host.state_folder is None:
         return None
     try:
-        mark = _read(host.state_folder, device.port)
+        mark = _read(os.path.join(host.state_folder, MARKS, device.port), device.port)
     except (OSError, ValueError):
         return None
     recent = 0 <= host.now() - mark.seconds < RECENT_S
@@ -94,26 +95,47 @@ def mark_of(host: Host, device: AttachedDevice) -> Mark | None:
 
 
 def remove_mark(folder: str, mark: Mark) -> bool:
-    """Remove a mark, unless there is another one of that port by now; False when it cannot be removed."""
+    """Remove a mark, unless there is another one of that port by now; False when it cannot be removed.
+
+    The sender may put another one there at any moment: so it is moved aside, looked at, and put back.
+    """
+    port = mark.device.port
+    path, aside = os.path.join(folder, MARKS, port), os.path.join(folder, f".{port}.judged")
     try:
-        now = _read(folder, mark.device.port)
-    except (OSError, ValueError):
+        os.rename(path, aside)
+    except FileNotFoundError:
         return True
-    return not now.device.same_stay(mark.device) or _remove(folder, mark.device.port)
-
-
-def _remove(folder: str, name: str) -> bool:
+    except OSError as error:
+        logger.warning("%s: cannot be removed: %s", path, error.strerror)
+        return False
+    is_judged = False
     try:
-        remove(os.path.join(folder, MARKS, name))
+        is_judged = _read(aside, port).device.same_stay(mark.device)
+        is_read = True
+    except (OSError, ValueError) as error:  # too many open files, say: it may be another one
+        logger.warning("%s: %s", path, error)
+        is_read = False
+    try:
+        if not is_judged:
+            os.link(aside, path)
+    except FileExistsError:  # a still newer one
+        pass
+    except OSError as error:
+        logger.warning("%s: cannot be put back: %s", path, error.strerror)
+    return _remove(aside) and is_read
+
+
+def _remove(path: str) -> bool:
+    try:
+        remove(path)
     except DeviceFileError as error:
         logger.warning("%s", error)
         return False
     return True
 
 
-def _read(folder: str, port: Port) -> Mark:
+def _read(path: str, port: Port) -> Mark:
     """ValueError (UsageError, DeviceFileError) for what is no mark; FileNotFoundError where there is none."""
-    path = os.path.join(folder, MARKS, port)
     try:
         data = read_bytes(path, MAX_MARK_BYTES)
     except DeviceFileError as error:

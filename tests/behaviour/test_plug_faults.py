@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -21,10 +23,12 @@ from pymodeswitch.switching import fleet
 from pymodeswitch.switching import judge as judging
 from pymodeswitch.virtual import Leave, VirtualBackend, VirtualBus, mf691
 from tests.behaviour.test_system_faults import TreeHost, each
+from tests.command.test_journal import fill
 from tests.support.system_faults import Call, SystemCalls
 from tests.switching.test_judge import Computer, ejects
 
-OWN = {MARKS, JUDGE, BOOT, "1-1"}  # what may be below /run/pymodeswitch
+# What may be below /run/pymodeswitch; the last one is a mark that could not be removed, until the next one.
+OWN = {MARKS, JUDGE, BOOT, "1-1", ".1-1.judged"}
 
 
 @pytest.fixture
@@ -198,8 +202,16 @@ def test_the_start_of_the_judge(
     print(f"{each(calls, run)} faults")
 
 
-def test_a_log_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No socket for a line to the system's log is no reason to end."""
+def test_a_log_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither a log that does not read nor a socket that cannot be had is a reason to wait, or to end."""
+    path = str(tmp_path / "log")
+    monkeypatch.setattr(sender, "LOG", path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(path)
+        sender._log("a line")
+        assert log.recv(100) == b"<28>pymodeswitch: a line"
+        fill(path)
+        sender._log("a line")
 
     def refuse(*arguments: int) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -113,3 +114,16 @@ def test_the_command_tells_the_journal_or_prints(
         assert done.stderr == ""
     else:
         assert text in done.stderr
+
+
+def fill(path: str) -> None:
+    """Send to a socket until it takes no more."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, contextlib.suppress(BlockingIOError):
+        while other.sendto(b"x", socket.MSG_DONTWAIT, path):
+            pass
+
+
+def test_a_journal_that_does_not_read(listener: socket.socket, tmp_path: Path) -> None:
+    """Nobody waits for it: the line is printed instead."""
+    fill(str(tmp_path / "socket"))
+    assert not journal.send("a line", journal.INFO, {}, str(tmp_path / "socket"))

@@ -64,6 +64,7 @@ FAULTS: dict[str, tuple[int, ...]] = {
     "os.symlink": CHANGING,
     "os.replace": CHANGING,
     "os.rename": CHANGING,
+    "os.link": CHANGING,
     "os.unlink": CHANGING,
     "os.rmdir": CHANGING,
     "os.eventfd": (errno.EMFILE,),

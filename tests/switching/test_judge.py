@@ -18,7 +18,7 @@ from pymodeswitch.host.file_lock import FileLock
 from pymodeswitch.nouns.run_folder import BOOT, JUDGE, MARKS
 from pymodeswitch.switching.fleet import Outcome
 from pymodeswitch.switching.judge import LINGER_S, Judge
-from pymodeswitch.switching.marks import read_marks
+from pymodeswitch.switching.marks import read_marks, remove_mark
 from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 from pymodeswitch.virtual.descriptors import SUPER_SPEED
 from tests.support.method_sticks import METHODS, Method
@@ -286,9 +286,43 @@ def test_what_is_no_mark_is_removed(text: str, computer: Computer) -> None:
 def test_a_mark_that_cannot_be_removed(computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Judged once, and the judge ends all the same."""
     computer.plug(mf691())
-    monkeypatch.setattr("pymodeswitch.switching.marks._remove", lambda folder, name: False)
+
+    def refuse(*paths: str) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("pymodeswitch.switching.marks.os.rename", refuse)
     assert computer.judge()
     assert summary(computer.outcomes) == [("1-1", "switched")]
+
+
+@pytest.mark.parametrize("newer", [0, 1, 2])
+def test_a_mark_that_comes_while_another_one_is_removed(
+    newer: int, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stick was plugged in again just then, once or twice: the newest one stays."""
+    computer.plug(mf691())
+    folder = str(computer.kernel.state)
+    (mark,) = read_marks(folder)
+    path = computer.kernel.state / MARKS / "1-1"
+    text = path.read_text()
+
+    def put(number: int) -> None:
+        path.write_text(text.replace(f" {mark.device.device_number}\n", f" {number}\n", 1))
+
+    real = os.rename
+
+    def rename(one: str, other: str) -> None:
+        if newer:
+            put(100)
+        real(one, other)
+        if newer == 2:
+            put(101)
+
+    monkeypatch.setattr("pymodeswitch.switching.marks.os.rename", rename)
+    assert remove_mark(folder, mark)
+    left = [found.device.device_number for found in read_marks(folder)]
+    assert left == {0: [], 1: [100], 2: [101]}[newer]
+    assert sorted(os.listdir(folder)) == ["1-1", "boot", "marks"]
 
 
 def test_a_sender_that_was_killed(computer: Computer, bus: VirtualBus) -> None:

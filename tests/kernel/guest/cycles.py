@@ -71,8 +71,21 @@ class Place:
             self._stick = None
             self.done += 1
         elif time.monotonic() - self._since > 2 * linux.PATIENCE_S:
-            raise AssertionError(f"no verdict on {self._port}")
+            raise AssertionError(self._all_that_is_known())
         return True
+
+    def _all_that_is_known(self) -> str:
+        """Of a stick that got no verdict."""
+        state = {
+            str(path): path.read_text() for path in linux.STATE.rglob(f"*{self._port}*") if path.is_file()
+        }
+        sent = [(round(t.seconds, 1), t.data.hex()) for t in self._stick.transfers if t.endpoint == 1]
+        return (
+            f"no verdict on {self._port}: {linux.usb_id(self._port)}, driver {linux.driver(self._port)}, "
+            f"plugged in at {self._since:.1f}, now {time.monotonic():.1f}; {state=}; {sent=}; "
+            f"judges {linux.judges()}, at work {judge_at_work()}; "
+            f"{linux.run_command('udevadm', 'info', f'/sys/bus/usb/devices/{self._port}').stdout}"
+        )
 
     def _check(self, stick: Plugged, told: Said) -> None:
         ejects = stick.written(0x01).count(linux.EJECT)
