@@ -14,6 +14,7 @@ need cpio cpio
 need /lib/systemd/systemd-udevd udev
 need /lib/systemd/systemd systemd
 need lsusb usbutils
+need debootstrap debootstrap
 need chromium chromium
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 # The rig downloads Debian's kernel (it does not install it), for which apt has to know the packages.

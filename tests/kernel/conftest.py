@@ -11,7 +11,7 @@ from tests.kernel.prepare import Kit, RigError, cache_folder, prepare
 
 IN_GUEST = "PYMODESWITCH_RIG_GUEST" in os.environ
 
-collect_ignore = ["test_rig.py", "test_public_data.py"] if IN_GUEST else ["guest"]
+collect_ignore = ["test_rig.py", "test_public_data.py", "test_systems.py"] if IN_GUEST else ["guest"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""A whole Debian 13 for the guest, made by debootstrap: its own kernel, systemd, Python, and reference tool.
+"""A whole Debian for the guest, made by debootstrap: its own kernel, systemd, Python, and reference tool.
 
 Kept in the rig's cache, in a folder that is named after the versions in it; a second run needs no network.
 To have it made anew, remove that folder.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.kernel.prepare import Kit, RigError, missing, output, tool
 
-SUITE, NAME = "trixie", "debian-13"
+SUITES = {"debian-13": "trixie", "debian-sid": "sid"}
 INCLUDED = (
     *("systemd", "systemd-sysv", "udev", "kmod", "busybox-static", "procps", "usbutils"),
     *("python3", "python3-venv", "python3-usb", "python3-construct", "python3-pytest"),
@@ -21,15 +21,15 @@ NAMED = ("systemd", "python3")  # packages whose versions are in the folder's na
 REFERENCE = "opt/usb-modeswitch"
 
 
-def prepare_debian(cache: Path) -> Kit:
-    """What a boot of Debian 13 needs, from the cache or freshly made.
+def prepare_debian(cache: Path, system: str = "debian-13") -> Kit:
+    """What a boot of that Debian, one of SUITES, needs, from the cache or freshly made.
 
     Raises:
         RigError: a program is missing, this is not root, or a package cannot be fetched.
     """
     if problem := missing():
         raise RigError(problem)
-    tree = next(iter(sorted(cache.glob(f"{NAME}_*"), reverse=True)), None) or _make(cache)
+    tree = next(iter(sorted(cache.glob(f"{system}_*"), reverse=True)), None) or _make(cache, system)
     kernel = next((tree / "boot").glob("vmlinuz-*"))
     return Kit(
         kernel=kernel,
@@ -41,7 +41,7 @@ def prepare_debian(cache: Path) -> Kit:
     )
 
 
-def _make(cache: Path) -> Path:
+def _make(cache: Path, system: str) -> Path:
     program = tool("debootstrap")
     if program is None:
         raise RigError("the kernel rig lacks programs: apt-get install debootstrap")
@@ -49,18 +49,18 @@ def _make(cache: Path) -> Path:
     # Renamed when it is whole: an interrupted run leaves no half a system in the cache.
     with tempfile.TemporaryDirectory(prefix="debootstrap-", dir=cache) as name:
         tree = Path(name) / "tree"
-        words = ["--variant=minbase", f"--include={','.join(INCLUDED)}", SUITE, str(tree)]
+        words = ["--variant=minbase", f"--include={','.join(INCLUDED)}", SUITES[system], str(tree)]
         output([program, *words])
         _add_kernel(tree)
         _add_reference(tree)
         tree.chmod(0o755)
-        return tree.replace(cache / _name(tree))
+        return tree.replace(cache / _name(system, tree))
 
 
-def _name(tree: Path) -> str:
+def _name(system: str, tree: Path) -> str:
     kernel = next((tree / "boot").glob("vmlinuz-*")).name.removeprefix("vmlinuz-")
     versions = [f"{package}-{_version(tree, package)}" for package in NAMED]
-    return "_".join([NAME, f"linux-{kernel}", *versions])
+    return "_".join([system, f"linux-{kernel}", *versions])
 
 
 def _version(tree: Path, package: str) -> str:
@@ -72,7 +72,7 @@ def _add_kernel(tree: Path) -> None:
     depends = _inside(tree, "apt-cache", "depends", "linux-image-amd64")
     found = re.search(r"Depends: (linux-image-\S+)", depends)
     if found is None:
-        raise RigError(f"{SUITE} has no linux-image-amd64")
+        raise RigError(f"{tree}: there is no linux-image-amd64 in that suite")
     _unpack(tree, [found[1]], "/")
     release = next((tree / "usr/lib/modules").iterdir()).name
     _inside(tree, "depmod", release)

@@ -4,13 +4,14 @@ The guest sees this very checkout and this very Python environment, under a thro
 hang on the kernel's USB/IP host controller. What flows where:
 
     prepare.py   Debian's kernel and the reference tool, unpacked into a cache
-    debian.py    a whole Debian 13, with its own kernel, in the cache
+    debian.py    a whole Debian of another release, with its own kernel, in the cache
     init.sh      first program of the guest: the host's files over 9p, an overlay on top
     guest.sh     second program: USB drivers, what is plugged in at power-on, the init that was asked for
     systemd.sh   which units there are where that init is systemd; rig.service is one of them
     command.sh   last program: the command, its exit code into a shared folder
     guest/       the tests, which plug sticks with usbip.py; folders in it need another init than udevd
     test_rig.py  the same from outside: each guest test reported as a test of the host's pytest
+    test_systems.py  the chosen ones on other kernels, with another systemd and Python
 
 Exit code: pytest's own; 70 when the rig itself failed.
 """
@@ -30,7 +31,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.kernel.debian import prepare_debian
+from tests.kernel.debian import SUITES, prepare_debian
 from tests.kernel.prepare import Kit, RigError, cache_folder, initramfs, prepare, tool
 
 HERE = Path(__file__).resolve().parent
@@ -98,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="the guest's clock counts instructions: see VIRTUAL_TIME",
     )
     parser.add_argument(
-        "--debian-13", action="store_true", help="boot a whole Debian 13, not the files of this system"
+        "--system", choices=list(SUITES), help="boot that whole Debian, not the files of this system"
     )
     parser.add_argument(
         "--init",
@@ -108,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options, pytest_arguments = parser.parse_known_args(argv)
     flavour = next((f for f in FLAVOURS if f.init == options.init), flavour_of(*pytest_arguments))
     try:
-        kit = prepare_debian(options.cache) if options.debian_13 else prepare(options.cache)
+        kit = prepare_debian(options.cache, options.system) if options.system else prepare(options.cache)
         if options.prepare_only:
             return 0
         command = options.shell or pytest_command(pytest_arguments, flavour, kit.python)

@@ -111,7 +111,9 @@ def run_tests(kit: Kit, flavour: Flavour, tests: Sequence[str]) -> GuestRun:
     with tempfile.TemporaryDirectory(prefix="rig-results-") as name:
         results = Path(name)
         try:
-            status = boot(kit, pytest_command(tests), results, flavour, timeout=TIMEOUT_S)
+            status = boot(
+                kit, pytest_command(tests, flavour, kit.python), results, flavour, timeout=TIMEOUT_S
+            )
         except RigError as error:
             run.problem = str(error)
         else:
