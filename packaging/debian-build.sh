@@ -58,16 +58,25 @@ echo "== lintian"
 inside build "cd /build; lintian --allow-root --fail-on error,warning --tag-display-limit 0 --display-info pymodeswitch_*_*.changes" | tee "$results/lintian.log"
 
 echo "== installed, checked, autopkgtest, removed"
+# What is there, but for what apt, dpkg and the tests themselves write.
+present="find / -xdev"
+for place in proc run tmp build var/log var/lib/dpkg var/lib/apt var/cache/apt var/cache/debconf var/cache/ldconfig usr/share/autopkgtest; do
+    present="$present -path /$place -prune -o"
+done
+present="$present -print | sort"
 fresh try "systemd udev python3-pytest python3-hypothesis autopkgtest dpkg-dev"
 mkdir "$work/try/build"
 cp "$work/build/build"/*.deb "$work/build/build"/*.dsc "$work/build/build"/*.tar.* "$work/try/build"
-inside try 'find / -xdev \( -path /proc -o -path /build -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/log -o -path /var/cache -o -path /usr/share/autopkgtest -o -path /tmp \) -prune -o -print | sort >/build/before
-apt-get -y -qq --no-install-recommends install /build/*.deb' >"$results/install.log" 2>&1
-inside try 'pymodeswitch system check; pymodeswitch --version; usb_modeswitch -e | head -3' | tee "$results/check.log" || :
-inside try 'cd /build; autopkgtest --no-built-binaries *.deb *.dsc -- null' >"$results/autopkgtest.log" 2>&1 || :
-grep -E '^autopkgtest|PASS|FAIL' "$results/autopkgtest.log" | tail -5
-inside try 'apt-get -y -qq purge --autoremove pymodeswitch pymodeswitch-usb-modeswitch
-find / -xdev \( -path /proc -o -path /build -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/log -o -path /var/cache -o -path /usr/share/autopkgtest -o -path /tmp \) -prune -o -print | sort >/build/after
-diff /build/before /build/after >/build/left || :' >"$results/remove.log" 2>&1
+inside try "$present >/build/before"
+inside try 'apt-get -y -qq --no-install-recommends install /build/*.deb' >"$results/install.log" 2>&1
+code=0
+inside try 'pymodeswitch system check; pymodeswitch --version; usb_modeswitch -e' | tee "$results/check.log"
+grep -q "^ok" "$results/check.log" && ! grep -E "^(missing|stale|masked|fighting)" "$results/check.log" || code=1
+inside try 'cd /build; autopkgtest --no-built-binaries *.deb *.dsc -- null' >"$results/autopkgtest.log" 2>&1 || code=1
+grep -E '^[a-z-]+ +(PASS|FAIL|SKIP)' "$results/autopkgtest.log" || code=1
+inside try 'apt-get -y -qq purge --autoremove pymodeswitch pymodeswitch-usb-modeswitch' >"$results/remove.log" 2>&1
+inside try "$present >/build/after; diff /build/before /build/after >/build/left || :"
 cp "$work/try/build/left" "$results/left.log"
-echo "== left behind: $(grep -c '^>' "$results/left.log" || :) files"
+echo "== left behind: $(grep '^>' "$results/left.log" || echo nothing)"
+! grep -q '^>' "$results/left.log" || code=1
+exit "$code"
