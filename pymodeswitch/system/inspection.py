@@ -81,7 +81,7 @@ def _folders(places: Layout, path: str) -> list[str]:
     below = os.path.relpath(folder, places.share)
     others = [share for share in SHARE_FOLDERS if share != places.share]
     elsewhere = [ZSH_OF_DEBIAN] if below == "zsh/site-functions" else []
-    return [os.path.join(share, below) for share in (places.share, *others)] + elsewhere
+    return [os.path.normpath(os.path.join(share, below)) for share in (places.share, *others)] + elsewhere
 
 
 def _compared(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.kernel.prepare import Kit, RigError, missing, output, tool
 
-SUITES = {"debian-13": "trixie", "debian-sid": "sid"}
+# By name: the suite, and the one that its kernel is taken from, where a newer one is there.
+SUITES = {"debian-13": ("trixie", "trixie"), "debian-sid": ("sid", "trixie-backports")}
 INCLUDED = (
     *("systemd", "systemd-sysv", "udev", "kmod", "busybox-static", "procps", "usbutils"),
     *("python3", "python3-venv", "python3-usb", "python3-construct", "python3-pytest"),
@@ -30,10 +31,12 @@ def prepare_debian(cache: Path, system: str = "debian-13") -> Kit:
     if problem := missing():
         raise RigError(problem)
     tree = next(iter(sorted(cache.glob(f"{system}_*"), reverse=True)), None) or _make(cache, system)
-    kernel = next((tree / "boot").glob("vmlinuz-*"))
+    release = _release(tree)
+    # Linux 7 of Debian has it beside its modules.
+    places = (tree / "boot" / f"vmlinuz-{release}", tree / "usr/lib/modules" / release / "vmlinuz")
     return Kit(
-        kernel=kernel,
-        release=kernel.name.removeprefix("vmlinuz-"),
+        kernel=next(path for path in places if path.exists()),
+        release=release,
         modules=tree / "usr/lib/modules",
         reference=tree / REFERENCE,
         root=tree,
@@ -47,35 +50,57 @@ def _make(cache: Path, system: str) -> Path:
         raise RigError("the kernel rig lacks programs: apt-get install debootstrap")
     cache.mkdir(parents=True, exist_ok=True)
     # Renamed when it is whole: an interrupted run leaves no half a system in the cache.
+    suite, kernel_suite = SUITES[system]
     with tempfile.TemporaryDirectory(prefix="debootstrap-", dir=cache) as name:
         tree = Path(name) / "tree"
-        words = ["--variant=minbase", f"--include={','.join(INCLUDED)}", SUITES[system], str(tree)]
+        words = ["--variant=minbase", f"--include={','.join(INCLUDED)}", suite, str(tree)]
         output([program, *words])
-        _add_kernel(tree)
+        if kernel_suite != suite:
+            _add_source(tree, suite, kernel_suite)
+        _add_kernel(tree, kernel_suite)
         _add_reference(tree)
         tree.chmod(0o755)
         return tree.replace(cache / _name(system, tree))
 
 
 def _name(system: str, tree: Path) -> str:
-    kernel = next((tree / "boot").glob("vmlinuz-*")).name.removeprefix("vmlinuz-")
     versions = [f"{package}-{_version(tree, package)}" for package in NAMED]
-    return "_".join([system, f"linux-{kernel}", *versions])
+    return "_".join([system, f"linux-{_release(tree)}", *versions])
+
+
+def _release(tree: Path) -> str:
+    """Of its one kernel."""
+    return next((tree / "usr/lib/modules").iterdir()).name
 
 
 def _version(tree: Path, package: str) -> str:
     return _inside(tree, "dpkg-query", "-W", "-f", "${Version}", package).replace(":", "%3a")
 
 
-def _add_kernel(tree: Path) -> None:
-    """Unpacked, not installed: nobody needs its initramfs."""
-    depends = _inside(tree, "apt-cache", "depends", "linux-image-amd64")
-    found = re.search(r"Depends: (linux-image-\S+)", depends)
-    if found is None:
-        raise RigError(f"{tree}: there is no linux-image-amd64 in that suite")
-    _unpack(tree, [found[1]], "/")
-    release = next((tree / "usr/lib/modules").iterdir()).name
-    _inside(tree, "depmod", release)
+def _add_source(tree: Path, suite: str, other: str) -> None:
+    """Have its apt know another suite of the same archive."""
+    sources = tree / "etc/apt/sources.list"
+    lines = [line for line in sources.read_text().splitlines() if f" {suite} " in line]
+    sources.write_text(
+        "\n".join([*lines, *(line.replace(f" {suite} ", f" {other} ") for line in lines), ""])
+    )
+    _inside(tree, "apt-get", "-q", "-o", "APT::Sandbox::User=", "update")
+
+
+def _add_kernel(tree: Path, suite: str) -> None:
+    """Unpacked, not installed: nobody needs its initramfs. From Linux 7 on its modules are a package beside."""
+    image = _depends(tree, suite, "linux-image-amd64", "linux-image-")
+    if not image:
+        raise RigError(f"{suite} has no linux-image-amd64")
+    parts = [*image, *_depends(tree, suite, image[0], "linux-(?:base|binary|modules)-")]
+    _unpack(tree, parts, "/")
+    _inside(tree, "depmod", _release(tree))
+
+
+def _depends(tree: Path, suite: str, package: str, wanted: str) -> list[str]:
+    """Names of packages, by a pattern of how they begin, that one of a suite depends on."""
+    told = _inside(tree, "apt-cache", "-o", f"APT::Default-Release={suite}", "depends", package)
+    return re.findall(rf"^\s*Depends: ({wanted}\S+)$", told, re.MULTILINE)
 
 
 def _add_reference(tree: Path) -> None:

@@ -133,6 +133,9 @@ def test_a_package_of_the_system_has_it(root: Root, places: Layout) -> None:
         else:
             root.write(file.path, file.content)
     assert wrong(root, places) == []
+    found = inspect(root, places, wanted(root, places), packaged(root), IDS)
+    assert "/usr/lib/udev/pymodeswitch-modem-port.sh" in {finding.path for finding in found}
+    assert not any(".." in finding.path for finding in found)
     root.write("/usr/share/man/man1/pymodeswitch.1.gz", b"no gzip")
     root.write("/usr/lib/systemd/system/pymodeswitch.service", b"older")
     assert {(finding.path, finding.state) for finding in wrong(root, places)} == {
