@@ -22,7 +22,7 @@ tier() { # PYTHON: all but the kernel tier, from the tree
 installed() { # PYTHON: what does not compare the tree with what is generated or built
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
-    cp -r tests bench tools data docs ./*.md pyproject.toml "$folder"
+    cp -r tests bench tools data docs .github ./*.md pyproject.toml "$folder"
     cd "$folder"
     # For tests that start a Python without its site-packages.
     PYTHONPATH=$("$1" -c 'import os, pymodeswitch; print(os.path.dirname(os.path.dirname(pymodeswitch.__file__)))')

@@ -168,7 +168,7 @@ def test_levels_of_the_doctor_and_of_lint(tmp_path: Path) -> None:
     file = tmp_path / "1111-2222"
     file.write_text("TargetVendor=0x1111\nNoSuchKey=1\n")
     shown = run(["lint", str(file)])
-    assert f"{RED}error:{END} unknown key" in shown.text
+    assert f"{RED}error:{END}" in shown.text
     assert f"{YELLOW}warning:{END}" in shown.text
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import pymodeswitch
 from pymodeswitch.command import cli
 from tests.learning.conftest import CAPTURES
 
@@ -87,7 +86,7 @@ def test_a_note_on_what_was_not_read(capsys: pytest.CaptureFixture[str], capture
 
 
 def test_the_example_in_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(pymodeswitch.__file__).parent.parent / "docs/unknown-stick.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/unknown-stick.md").read_text()
     shown = page.partition("    $ pymodeswitch learn stick.pcap\n")[2].partition("\n\n")[0]
     lines = [line.removeprefix("    ") for line in shown.splitlines()]
     assert cli.main(["learn", "-q", str(CAPTURES / "zte-windows-old.usbpcap.pcap")]) == 0

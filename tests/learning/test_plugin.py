@@ -22,7 +22,7 @@ from pymodeswitch.virtual.pytest_plugin import VirtualStick
 from tests.support.method_sticks import METHODS, PRODUCT, VENDOR, Method
 
 ROOT = Path(pymodeswitch.__file__).parent.parent
-DOCS = ROOT / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 SILENT = ("ThroughDriver",)  # needs a storage driver
 SHOWN = [method for method in METHODS if method.name not in SILENT]
 

@@ -30,7 +30,7 @@ from tests.learning.traffic import Event, NotingBus
 
 Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("virtual_host")
-ROOT = Path(pymodeswitch.__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SECRETS = ("353914030012345", "P671A1TMOD", "00:1e:10:1f:00:01", "SN77", "+491701234567", "1234-PIN")
 
 
