@@ -25,7 +25,7 @@ from pymodeswitch.command.cli import VERBS, _module, parser_for, with_verb
 from pymodeswitch.command.quick_parser import read_quickly
 from pymodeswitch.device_files.names import canonical_name, fallback_vendor, name_problem, parse_name
 from pymodeswitch.device_files.syntax import parse, write
-from pymodeswitch.early import stick as seen
+from pymodeswitch.early import plugged_stick as seen
 from pymodeswitch.early.lookup import Table, decide
 from pymodeswitch.early.usbfs import Device
 from pymodeswitch.host.kernel_events import port_of
@@ -274,7 +274,7 @@ def sender_stick(data: bytes) -> None:
     os.chmod(path, 0o644)
     seen.CONFIGURED_S = 0  # nobody goes on with enumerating it
     try:
-        stick = seen.Stick(root, "1-1")
+        stick = seen.PluggedStick(root, "1-1")
     except (OSError, ValueError):  # one that has left
         return
     stick.is_busy()

@@ -31,7 +31,6 @@ CHOSEN = {
     "systemd": (
         "systemd/test_boot.py",
         "systemd/test_units.py::test_plugged_in",
-        "systemd/test_units.py::test_the_message_is_early",
         "systemd/test_sandbox.py::test_what_a_service_may_touch[usual]",
         "systemd/test_sandbox.py::test_it_switches_inside",
         "systemd/test_sandbox.py::test_systemd_has_no_complaint",
