@@ -147,14 +147,11 @@ class Fleet:
         self._stopping.set()
         self._wake()
 
-    def run(
-        self, *, forever: bool, linger_s: float = 0.0, poll_s: float | None = None, gather_s: float = 0.0
-    ) -> None:
+    def run(self, *, forever: bool, linger_s: float = 0.0, poll_s: float | None = None) -> None:
         """Switch everything that wants it; `forever`: and everything that comes, until `stop`.
 
         linger_s: else, what comes within that time of the last one's end, too. poll_s: how often everything
-        is looked at; by default as the events that come allow it. gather_s: how long events are gathered
-        before they are looked at; a stick brings forty.
+        is looked at; by default as the events that come allow it.
         """
         events = KernelEvents() if isinstance(self.host, LinuxHost) else None
         self._last = self.host.now()
@@ -165,7 +162,7 @@ class Fleet:
                 ends_at = float("inf") if is_busy else self._last + linger_s
                 if self.host.now() >= ends_at:
                     break
-                self._hear(events, ends_at, poll_s, gather_s)
+                self._hear(events, ends_at, poll_s)
                 self._collect()
         finally:
             self._end()
@@ -176,9 +173,7 @@ class Fleet:
                 alarm, self._alarm = self._alarm, None
                 os.close(alarm)
 
-    def _hear(
-        self, events: KernelEvents | None, until: float, poll_s: float | None, gather_s: float
-    ) -> None:
+    def _hear(self, events: KernelEvents | None, until: float, poll_s: float | None) -> None:
         """Wait for events, until then at the latest, and look at what they tell of."""
         due = min(self._looked + self._every(poll_s), until)
         for port, later in list(self._later.items()):
@@ -193,7 +188,6 @@ class Fleet:
             self.host.wait(seconds)
             self._look(None)
             return
-        self._stopping.wait(gather_s)
         ports = events.changed(seconds, also=self._alarm)
         self._hears = self._hears or bool(ports)
         for member in self._members.values():

@@ -35,7 +35,6 @@ logger = Logger(__name__)
 # than having one wait.
 LINGER_S = 3.0
 POLL_S = 0.25  # a mark comes a moment after the kernel's event, and tells none of its own
-GATHER_S = 0.1  # nothing is urgent any more
 
 
 class Marked(AttachedSticks):
@@ -153,11 +152,11 @@ class Judge:
 
         self._fleet = Fleet(self._host, found, judge_one, self._report)
         # First what was there when it came, and then the table, which takes longer.
-        self._fleet.run(forever=False, linger_s=0.0, poll_s=POLL_S, gather_s=GATHER_S)
+        self._fleet.run(forever=False, linger_s=0.0, poll_s=POLL_S)
         if not self._is_stopped:
             self._refresh()
             self._fleet = Fleet(self._host, found, judge_one, self._report)
-            self._fleet.run(forever=False, linger_s=self._linger_s, poll_s=POLL_S, gather_s=GATHER_S)
+            self._fleet.run(forever=False, linger_s=self._linger_s, poll_s=POLL_S)
 
     def _judge(self, mark: Mark | None, device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
         observer = None if self._observer is None else partial(self._observer, device)

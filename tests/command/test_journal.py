@@ -126,4 +126,4 @@ def fill(path: str) -> None:
 def test_a_journal_that_does_not_read(listener: socket.socket, tmp_path: Path) -> None:
     """Nobody waits for it: the line is printed instead."""
     fill(str(tmp_path / "socket"))
-    assert not journal.send("a line", journal.INFO, {}, str(tmp_path / "socket"))
+    assert not journal.send_entry("a line", journal.INFO, {}, str(tmp_path / "socket"))

@@ -21,6 +21,7 @@ from pymodeswitch.catalog import sources
 from pymodeswitch.catalog.archive import Archive
 from pymodeswitch.catalog.catalog import Catalog, read_entry
 from pymodeswitch.catalog.openwrt import read_json
+from pymodeswitch.catalog.precedence import sources_with_files
 from pymodeswitch.command.cli import VERBS, _module, parser_for, with_verb
 from pymodeswitch.command.quick_parser import read_quickly
 from pymodeswitch.device_files.names import canonical_name, fallback_vendor, name_problem, parse_name
@@ -414,7 +415,7 @@ def packs_index(data: bytes) -> None:
     before, sources.PACKS_INDEX = sources.PACKS_INDEX, file("packs", data)
     try:
         found = sources.pack_folders()
-        list(Catalog(found).survey())
+        sources_with_files(Catalog(found))
     finally:
         sources.PACKS_INDEX = before
     assert all(os.path.isabs(path) for path in found)

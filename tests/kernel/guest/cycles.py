@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from pymodeswitch.nouns.errors import UnchangedError
 from pymodeswitch.nouns.run_folder import JUDGE
-from pymodeswitch.switching.port_state import Said, said_in
+from pymodeswitch.switching.port_state import RunVerdict, verdict_in
 from pymodeswitch.virtual import mf691
 from tests.kernel.guest import linux
 from tests.kernel.usbip import Plugged, UsbipServer
@@ -87,7 +87,7 @@ class Place:
             f"{linux.run_command('udevadm', 'info', f'/sys/bus/usb/devices/{self._port}').stdout}"
         )
 
-    def _check(self, stick: Plugged, told: Said) -> None:
+    def _check(self, stick: Plugged, told: RunVerdict) -> None:
         ejects = stick.written(0x01).count(linux.EJECT)
         if self._deaf:
             assert told.code == UnchangedError.exit_code, told
@@ -129,13 +129,13 @@ def least(samples: list[Held]) -> Held:
     return Held(*map(min, zip(*samples, strict=True)))
 
 
-def verdict(port: str, since: float) -> Said | None:
+def verdict(port: str, since: float) -> RunVerdict | None:
     """What the judge said of a port; None while there is nothing newer than `since`."""
     try:
         lines = (linux.STATE / port).read_text().splitlines()
     except OSError:
         return None
-    told = said_in(lines)
+    told = verdict_in(lines)
     return told if told is not None and told.seconds >= since else None
 
 
