@@ -11,13 +11,19 @@ from tools.project import ROOT
 from tools.release import PLACES, prepare
 
 
+def text_of(name: str) -> str:
+    """A file of this tree; a source package of Debian has Debian's folder at its top."""
+    path = ROOT / name
+    return (path if path.exists() else ROOT / name.removeprefix("packaging/")).read_text("utf-8")
+
+
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in PLACES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "pymodeswitch/__init__.py").write_text('a = 1\n__version__ = "0.1.0"\n')
     for name in ("packaging/alpine/APKBUILD", "packaging/openwrt/Makefile", "packaging/debian/changelog"):
-        (tmp_path / name).write_text((ROOT / name).read_text("utf-8"))
+        (tmp_path / name).write_text(text_of(name))
     (tmp_path / "CHANGELOG.md").write_text(
         "# Changelog\n\n## Unreleased\n\n- News\n\n## 0.1.0 - 2026-01-01\n"
     )
@@ -74,7 +80,7 @@ def test_the_version_is_in_one_place() -> None:
 def test_recipes_have_the_version() -> None:
     version = re.findall(r'__version__ = "(.*)"', (ROOT / "pymodeswitch/__init__.py").read_text("utf-8"))[0]
     for name, line in PLACES.items():
-        assert line.format(version) in (ROOT / name).read_text("utf-8"), name
+        assert line.format(version) in text_of(name), name
 
 
 def test_the_changelog_has_a_section_for_what_comes() -> None:
