@@ -261,7 +261,7 @@ class Fleet:
             self._look(ports_of(self.host, port))
         while self._waiting and len(self._members) < self._crew:
             port = next(iter(self._waiting))
-            self._start(self._waiting.pop(port))
+            self._start(self._waiting[port])
             if port in self._waiting:
                 break
 
