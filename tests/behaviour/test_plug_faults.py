@@ -54,7 +54,9 @@ class Events:
         pass
 
 
-def computer(factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Computer:
+def computer(
+    factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch, *, has_table: bool = True
+) -> Computer:
     """One with real files: sysfs as a folder, the state, the table."""
     folder = factory.mktemp("computer")
     one = Computer(VirtualBackend(VirtualBus()), folder, patch)
@@ -65,6 +67,8 @@ def computer(factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Comp
     patch.setattr(judge_verb, "LinuxHost", lambda: one.host)
     patch.setattr(fleet, "KernelEvents", lambda: Events(one.bus))
     patch.setattr(judging, "Fleet", partial(fleet.Fleet, crew=1))  # simulated time is for one thread
+    if not has_table:
+        one.kernel.table.unlink()
     return one
 
 
@@ -95,9 +99,7 @@ def test_the_sender(
 
     def run(call: Call | None, fault: int) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            one = computer(factory, patch)
-            if not has_table:
-                one.kernel.table.unlink()
+            one = computer(factory, patch, has_table=has_table)
             one.bus.plug(mf691(leave=leave), "1-1")
             one.kernel.update()
             calls.start(call, fault)
@@ -132,9 +134,7 @@ def test_the_judge(
 
     def run(call: Call | None, fault: int) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            one = computer(factory, patch)
-            if not has_table:
-                one.kernel.table.unlink()
+            one = computer(factory, patch, has_table=has_table)
             one.plug(mf691(leave=leave))
             calls.start(call, fault)
             try:
