@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
+from tests.support import CHECKOUT
 
 PACKAGE = Path(pymodeswitch.__file__).parent
 TOP = ("__init__", "__main__")
@@ -189,7 +190,7 @@ def test_type_checkers_see_the_same_homes() -> None:
 
 def test_the_page_says_what_the_wings_may_import() -> None:
     """docs/architecture.md has a row for each wing: what it imports, beside what these import."""
-    page = (Path(__file__).parents[2] / "docs/architecture.md").read_text()
+    page = (CHECKOUT / "docs/architecture.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]*)\|$", page, re.MULTILINE))
     assert set(rows) == set(WINGS)
     for name, cell in rows.items():
@@ -203,7 +204,7 @@ def test_a_wing_says_what_it_imports(name: str) -> None:
     text = ast.get_docstring(ast.parse(FILES[name].read_text())) or ""
     (said,) = re.findall(r"\bImports ([\w, ]+?)(?: and below)?[.;]", text)
     named = {other for other in re.split(r", | and ", said) if other != "nothing"}
-    page = (PACKAGE.parent / "docs/architecture.md").read_text()
+    page = (CHECKOUT / "docs/architecture.md").read_text()
     (row,) = re.findall(rf"^\| `{name}` \| [^|]+ \| ([^|]*)\|$", page, re.MULTILINE)
     assert named == {other.strip() for other in row.split(",") if other.strip()}
     for file in re.findall(r"(?<![\w/])(\w+\.py)\b", text):
@@ -211,7 +212,7 @@ def test_a_wing_says_what_it_imports(name: str) -> None:
 
 
 def test_the_page_names_what_there_is() -> None:
-    page = (PACKAGE.parent / "docs/architecture.md").read_text()
+    page = (CHECKOUT / "docs/architecture.md").read_text()
     places = set(re.findall(r"\b(\w+/(?:\w+\.py)?)", page)) - {"pymodeswitch/"}
     assert len(places) > 8
     assert [place for place in places if not (PACKAGE / place).exists()] == []

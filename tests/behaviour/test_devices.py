@@ -7,7 +7,6 @@ draisberghof 2946.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,9 +30,10 @@ from pymodeswitch.virtual import (
 from pymodeswitch.virtual.descriptors import Configuration, Identity
 from tests.behaviour.test_states import folder as folder  # fixtures
 from tests.behaviour.test_states import verbs as verbs
+from tests.support import CHECKOUT
 
 SHIPPED = Catalog((shipped_folder(),))
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = CHECKOUT / "docs"
 
 TARGETS = {
     "0bda:1a2b": (

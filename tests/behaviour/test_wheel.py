@@ -14,11 +14,9 @@ from pathlib import Path
 import pytest
 
 import pymodeswitch
+from tests.support import CHECKOUT
 from tests.support.needs import needs
 from tools import metainfo
-
-ROOT = Path(__file__).parents[2]
-
 
 pytestmark = [
     needs("build", "builds the wheel"),
@@ -31,7 +29,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist, and the wheel built from that sdist."""
     out = tmp_path_factory.mktemp("dist")
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(CHECKOUT)],
         capture_output=True,
         text=True,
         timeout=300,
@@ -49,7 +47,7 @@ def test_wheel_holds_data_types_and_licences(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "pymodeswitch/py.typed" in names
     data = {n.removeprefix("pymodeswitch/data/") for n in names if n.startswith("pymodeswitch/data/")}
-    assert data == {path.name for path in (ROOT / "data").iterdir()}
+    assert data == {path.name for path in (CHECKOUT / "data").iterdir()}
     licences = {Path(name).name for name in names if "/licenses/" in name}
     assert licences == {"MIT.txt", "GPL-2.0-or-later.txt"}
     assert not [name for name in names if set(name) & set(':<>"\\|?*')]

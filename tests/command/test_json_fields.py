@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from pymodeswitch import (
     AttachedDevice,
@@ -20,8 +19,9 @@ from pymodeswitch import (
 )
 from pymodeswitch.command import journal
 from pymodeswitch.command.results import error_data, result_data
+from tests.support import CHECKOUT
 
-DOCS = Path(__file__).parents[2] / "docs/json.md"
+DOCS = CHECKOUT / "docs/json.md"
 
 BEFORE = AttachedDevice(
     port=Port("1-1.2"),

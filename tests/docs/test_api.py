@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from tools.project import ROOT
+from tests.support import CHECKOUT
 
-PAGE = (ROOT / "docs/api.md").read_text("utf-8")
+PAGE = (CHECKOUT / "docs/api.md").read_text("utf-8")
 PUBLIC = re.findall(r"`(pymodeswitch[\w.]*)`", PAGE.partition("```")[0])
 DOCUMENTED = re.findall(r"^\.\. (?:auto(?!module)\w+|data):: (\S+)$", PAGE, re.MULTILINE)
 WHOLE = re.findall(r"^\.\. automodule:: (\S+)\n   :members:$", PAGE, re.MULTILINE)
@@ -45,7 +45,7 @@ def test_what_is_public_is_documented_once(package: str) -> None:
 def test_other_pages_import_what_is_public() -> None:
     """In examples of code, here and in README.md."""
     found = 0
-    for page in (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"):
+    for page in (*sorted((CHECKOUT / "docs").glob("*.md")), CHECKOUT / "README.md"):
         text = page.read_text("utf-8")
         for package, listed in re.findall(
             r"^\s*from (pymodeswitch[\w.]*) import (.+)$", text, re.MULTILINE

@@ -19,8 +19,8 @@ import pytest
 
 from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.catalog.sources import shipped_folder
+from tests.support import CHECKOUT
 from tests.support.needs import ALL, needs
-from tools.project import ROOT
 
 CHROMIUM = shutil.which("chromium")
 WIDTHS = {"phone": 390, "desktop": 1280}
@@ -76,8 +76,8 @@ const past = (frame, width) => {
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site")
-    words = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(ROOT / "docs"), str(out)]
-    subprocess.run(words, check=True, cwd=ROOT, timeout=300)
+    words = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(CHECKOUT / "docs"), str(out)]
+    subprocess.run(words, check=True, cwd=CHECKOUT, timeout=300)
     return out
 
 

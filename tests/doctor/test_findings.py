@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -28,8 +27,9 @@ from tests.doctor.scenes import (
     with_systemd,
 )
 from tests.doctor.tree import PORT, Tree
+from tests.support import CHECKOUT
 
-DOCS = Path(__file__).parents[2] / "docs/doctor.md"
+DOCS = CHECKOUT / "docs/doctor.md"
 
 
 def spoiled(scene: Scene, request: pytest.FixtureRequest) -> Tree:

@@ -25,6 +25,7 @@ from pymodeswitch.nouns.errors import CaptureError
 from pymodeswitch.nouns.model import Severity
 from tests.learning import traffic
 from tests.learning.conftest import CAPTURES
+from tests.support import CHECKOUT
 from tests.support.bounds import MOST_BYTES
 
 Write = Callable[..., str]
@@ -201,7 +202,7 @@ def test_no_line_takes_for_ever(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "capture")],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
         timeout=240,
     )
     assert done.returncode == 0

@@ -10,6 +10,7 @@ import pytest
 
 from pymodeswitch.command import cli
 from tests.learning.conftest import CAPTURES
+from tests.support import CHECKOUT
 
 Write = Callable[..., str]
 ROCKET = str(CAPTURES / "rocket-message.tcpdump.pcap")
@@ -86,7 +87,7 @@ def test_a_note_on_what_was_not_read(capsys: pytest.CaptureFixture[str], capture
 
 
 def test_the_example_in_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parents[2] / "docs/unknown-stick.md").read_text()
+    page = (CHECKOUT / "docs/unknown-stick.md").read_text()
     shown = page.partition("    $ pymodeswitch learn stick.pcap\n")[2].partition("\n\n")[0]
     lines = [line.removeprefix("    ") for line in shown.splitlines()]
     assert cli.main(["learn", "-q", str(CAPTURES / "zte-windows-old.usbpcap.pcap")]) == 0

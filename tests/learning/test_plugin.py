@@ -19,10 +19,11 @@ from pymodeswitch.device_files.syntax import write
 from pymodeswitch.planning.settings import Settings
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, stick_from
 from pymodeswitch.virtual.pytest_plugin import VirtualStick
+from tests.support import CHECKOUT
 from tests.support.method_sticks import METHODS, PRODUCT, VENDOR, Method
 
 ROOT = Path(pymodeswitch.__file__).parent.parent
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = CHECKOUT / "docs"
 SILENT = ("ThroughDriver",)  # needs a storage driver
 SHOWN = [method for method in METHODS if method.name not in SILENT]
 

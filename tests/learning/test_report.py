@@ -27,10 +27,10 @@ from pymodeswitch.virtual.descriptors import Configuration, Identity
 from tests.learning import traffic
 from tests.learning.conftest import CAPTURES
 from tests.learning.traffic import Event, NotingBus
+from tests.support import CHECKOUT
 
 Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("virtual_host")
-ROOT = Path(__file__).parents[2]
 SECRETS = ("353914030012345", "P671A1TMOD", "00:1e:10:1f:00:01", "SN77", "+491701234567", "1234-PIN")
 
 
@@ -152,7 +152,7 @@ def test_descriptors_that_are_odd_end_the_list() -> None:
 
 def test_the_form() -> None:
     """Without a library for YAML: what GitHub asks of a form's lines, and that the words in it are ours."""
-    text = (ROOT / ".github/ISSUE_TEMPLATE/new-device.yml").read_text()
+    text = (CHECKOUT / ".github/ISSUE_TEMPLATE/new-device.yml").read_text()
     for key in ("name:", "description:", "body:"):
         assert any(line.startswith(key) for line in text.splitlines())
     kinds = {line.split(":")[1].strip() for line in text.splitlines() if line.startswith("  - type:")}

@@ -34,6 +34,7 @@ from pymodeswitch.virtual import (
 from pymodeswitch.virtual.descriptors import HIGH_SPEED, SUPER_SPEED
 from pymodeswitch.virtual.sticks import answer_and_leave
 from tests.learning.conftest import try_
+from tests.support import CHECKOUT
 
 Captured = pytest.CaptureFixture[str]
 pytestmark = pytest.mark.usefixtures("virtual_host")
@@ -183,7 +184,7 @@ def test_the_example_in_the_docs(
     bus: VirtualBus, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     """A stick that needs the third step, as a terminal shows it; `...` stands for what changes."""
-    page = (Path(pymodeswitch.__file__).parent.parent / "docs/unknown-stick.md").read_text()
+    page = (CHECKOUT / "docs/unknown-stick.md").read_text()
     shown = page.partition("    # pymodeswitch try\n       1410:99f0")[2].partition("\n\n## ")[0]
     assert shown.count("quit? y") == 3
     plugged = two_configurations(0x1410, 0x99F0, modem_mode(0x1410, 0x99F0))

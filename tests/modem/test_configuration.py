@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,9 @@ from pymodeswitch.modem import KINDS, configuration
 from pymodeswitch.modem.examination import keep_away_rule
 from pymodeswitch.nouns.errors import UsageError
 from pymodeswitch.nouns.model import AttachedDevice, Port, UsbId
+from tests.support import CHECKOUT
 
-GUIDE = Path(__file__).parents[2] / "docs/first-stick.md"
+GUIDE = CHECKOUT / "docs/first-stick.md"
 
 
 def test_wvdial() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,9 @@ from pymodeswitch.modem.findings import exit_code
 from pymodeswitch.modem.line import Answer
 from pymodeswitch.modem.state import QUESTIONS, ModemState, ask_state, read_state
 from pymodeswitch.virtual import AcmPort, Context, Radio
+from tests.support import CHECKOUT
 
-DOCS = Path(__file__).parents[2] / "docs/exit-codes.md"
+DOCS = CHECKOUT / "docs/exit-codes.md"
 
 
 class Direct:

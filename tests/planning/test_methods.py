@@ -9,8 +9,8 @@ import pytest
 from pymodeswitch import DeviceFile
 from pymodeswitch.device_files.keys import KEYS, SPECIAL_METHODS
 from pymodeswitch.planning.methods import CONTROL_METHODS, STORAGE_METHODS
+from tests.support import CHECKOUT
 from tests.support.method_sticks import METHODS
-from tools.project import ROOT
 
 SENDS_NOTHING = {"DetachStorageOnly"}  # no virtual stick can tell it from the steps of the others
 NO_KEYS = {"comments", "mode", "modes"}
@@ -41,12 +41,12 @@ def test_each_key_is_a_field_of_a_device_file() -> None:
 
 
 def test_contributing_names_the_files() -> None:
-    page = " ".join((ROOT / "CONTRIBUTING.md").read_text("utf-8").split())
+    page = " ".join((CHECKOUT / "CONTRIBUTING.md").read_text("utf-8").split())
     (rule,) = re.findall(r"- A new method is .*?(?= - A )", page)
     assert [file for file in FILES if f"`{file}`" not in rule] == []
 
 
 def test_each_key_is_described() -> None:
-    page = (ROOT / "docs/device-files.md").read_text("utf-8")
+    page = (CHECKOUT / "docs/device-files.md").read_text("utf-8")
     rows = "".join(re.findall(r"^\| `.*$", page, re.MULTILINE))
     assert [key.name for key in KEYS if f"`{key.name}`" not in rows] == []

@@ -20,6 +20,7 @@ from pymodeswitch.planning.settings import (
     read_settings,
 )
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
+from tests.support import CHECKOUT
 
 HUAWEI = UsbId(0x12D1, 0x1F01)
 
@@ -190,7 +191,7 @@ def test_own_file_wins_key_by_key(tmp_path: Path) -> None:
 
 def test_every_key_has_its_paragraph_with_default_and_range(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # conftest.py hides this computer's files
-    text = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
+    text = (CHECKOUT / "docs/configuration.md").read_text()
     sections = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=\n##|\Z)", text, flags=re.M | re.S))
     assert sections.keys() == set(SETTING_KEYS)
     for key, paragraph in sections.items():

@@ -15,9 +15,9 @@ from pathlib import Path
 from pymodeswitch.device_files.names import canonical_name, parse_name
 from pymodeswitch.device_files.syntax import parse
 from pymodeswitch.nouns.model import DeviceFile
+from tests.support import CHECKOUT
 from tests.support.polite_stick import PoliteStick, leave_once, polite_stick
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "tests" / "recorded"
 PUBLIC, EXTRA = "public", "extra"
 SHIPPED_SOURCE = "usb-modeswitch-data 20191128"  # what our device files call the recorded data package

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import CHECKOUT
 from tests.support.needs import ALL
-from tools.project import ROOT
 
 if not ALL:
     pytest.importorskip("hatchling", reason="without hatchling: it builds the package and calls the hook")
@@ -17,7 +17,7 @@ if not ALL:
 from tools.metadata_hook import RELATIVE_LINK, PublishedMetadata, project_urls, with_absolute_links
 
 ADDRESS = "https://example.org/sticks"
-README = (ROOT / "README.md").read_text("utf-8")
+README = (CHECKOUT / "README.md").read_text("utf-8")
 
 
 def fresh(address: str, tmp_path: Path) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def test_every_link_of_the_readme_is_absolute(tmp_path: Path) -> None:
 
 def test_every_link_of_the_readme_leads_to_a_file() -> None:
     targets = [found["target"].partition("#")[0] for found in RELATIVE_LINK.finditer(README)]
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+    assert [target for target in targets if not (CHECKOUT / target).exists()] == []
 
 
 def test_without_an_address_links_are_their_text(tmp_path: Path) -> None:
@@ -69,4 +69,4 @@ def test_urls_lead_to_files_of_the_project() -> None:
     for url in urls.values():
         assert url.startswith(ADDRESS)
         _, inside, path = url.partition("/blob/v1/")
-        assert not inside or (ROOT / path).exists()
+        assert not inside or (CHECKOUT / path).exists()

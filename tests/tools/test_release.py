@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tools.project import ROOT
+from tests.support import CHECKOUT
 from tools.release import PLACES, prepare
 
 
 def text_of(name: str) -> str:
     """A file of this tree; a source package of Debian has Debian's folder at its top."""
-    path = ROOT / name
-    return (path if path.exists() else ROOT / name.removeprefix("packaging/")).read_text("utf-8")
+    path = CHECKOUT / name
+    return (path if path.exists() else CHECKOUT / name.removeprefix("packaging/")).read_text("utf-8")
 
 
 @pytest.fixture
@@ -70,18 +70,20 @@ def test_no_release(version: str, problem: str, tree: Path) -> None:
 
 
 def test_the_version_is_in_one_place() -> None:
-    version = (ROOT / "pymodeswitch/__init__.py").read_text("utf-8").partition('__version__ = "')[2]
+    version = (CHECKOUT / "pymodeswitch/__init__.py").read_text("utf-8").partition('__version__ = "')[2]
     line = f'"{version.partition(chr(34))[0]}"'
-    for path in (*ROOT.glob("*.toml"), *ROOT.glob("*.cff"), *ROOT.glob("pymodeswitch/*.py")):
+    for path in (*CHECKOUT.glob("*.toml"), *CHECKOUT.glob("*.cff"), *CHECKOUT.glob("pymodeswitch/*.py")):
         if path.name != "__init__.py":
             assert line not in path.read_text("utf-8"), path
 
 
 def test_recipes_have_the_version() -> None:
-    version = re.findall(r'__version__ = "(.*)"', (ROOT / "pymodeswitch/__init__.py").read_text("utf-8"))[0]
+    version = re.findall(
+        r'__version__ = "(.*)"', (CHECKOUT / "pymodeswitch/__init__.py").read_text("utf-8")
+    )[0]
     for name, line in PLACES.items():
         assert line.format(version) in text_of(name), name
 
 
 def test_the_changelog_has_a_section_for_what_comes() -> None:
-    assert "\n## Unreleased\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert "\n## Unreleased\n" in (CHECKOUT / "CHANGELOG.md").read_text("utf-8")

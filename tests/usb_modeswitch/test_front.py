@@ -18,6 +18,7 @@ from pymodeswitch.usb_modeswitch.options import OPTIONS, BadOption, DropInReques
 from pymodeswitch.usb_modeswitch.report_line import DropInResult, report
 from pymodeswitch.virtual import Leave, Stick, VirtualBackend, VirtualBus, mf691, modem_mode
 from tests.behaviour.test_recorded_traffic import LinuxBackend
+from tests.support import CHECKOUT
 from tests.support.differences import expected
 from tests.support.traffic import EXTRA, PUBLIC, Case, extra_cases, load, shipped_cases
 
@@ -488,6 +489,6 @@ def test_internal_errors_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_every_option_is_in_the_guide() -> None:
-    guide = (Path(__file__).parents[2] / "docs/drop-in.md").read_text()
+    guide = (CHECKOUT / "docs/drop-in.md").read_text()
     for o in OPTIONS:
         assert f"| `-{o.letter}`{' ' + o.value if o.value else ''} | `--{o.name}` |" in guide
