@@ -3,7 +3,7 @@
 As udev starts it: its own files are compiled already, and this one is short.
 """
 
-import os
+import posix
 import sys
 
 package, sysfs, dev, state, table = sys.argv[1:]
@@ -19,4 +19,4 @@ def call(node, code, request):
 
 
 outcome = sender.handle("1-1", sysfs=sysfs, dev=dev, state=state, table=table, call=call)
-os._exit(0 if outcome == "sent" else 1)
+posix._exit(0 if outcome == "sent" else 1)

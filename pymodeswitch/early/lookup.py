@@ -1,6 +1,6 @@
 """The table, and what it says of a device. table.py makes it, and says what is in it."""
 
-import os
+import posix
 
 from .plugged_stick import PluggedStick
 
@@ -19,7 +19,7 @@ class Table:
     """
 
     def __init__(self, path: str) -> None:
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._file = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW)
         try:
             self._read_head()
         except (OSError, ValueError):
@@ -28,19 +28,19 @@ class Table:
         self.limit, self.switching = 0, False
 
     def _read_head(self) -> None:
-        found = os.fstat(self._file)
-        if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+        found = posix.fstat(self._file)
+        if found.st_uid not in (0, posix.geteuid()) or found.st_mode & 0o022:
             raise ValueError("others may write it")
         self._end = found.st_size
-        name, version, start = os.pread(self._file, 64, 0).partition(b"\n")[0].split()
+        name, version, start = posix.pread(self._file, 64, 0).partition(b"\n")[0].split()
         self._start = int(start)
         if (name, version) != (b"table", b"1") or not 0 < self._start < MOST_HEAD:
             raise ValueError("not a table of this version")
-        self._head = os.pread(self._file, self._start, 0).decode("utf-8", "surrogateescape").split("\n")
+        self._head = posix.pread(self._file, self._start, 0).decode("utf-8", "surrogateescape").split("\n")
 
     def close(self) -> None:
         """Close it."""
-        os.close(self._file)
+        posix.close(self._file)
 
     def is_of_today(self) -> bool:
         """Whether all that it was made from is as it was. Reads the settings in it, too."""
@@ -55,7 +55,7 @@ class Table:
                 if _stat(rest) is not None:
                     return False
             elif kind == "kernel":
-                if os.uname().release != rest:
+                if posix.uname().release != rest:
                     return False
             elif kind == "limit":
                 self.limit = int(rest)
@@ -69,7 +69,7 @@ class Table:
         low, high = self._start, self._end
         while high - low > MOST_LINE:
             middle = (low + high) // 2
-            block = os.pread(self._file, LOOK, middle)
+            block = posix.pread(self._file, LOOK, middle)
             start = block.find(b"\n") + 1
             seen = block[start : start + len(wanted)]
             # Without a whole key in it the search goes on in the first half, and reads further from there.
@@ -79,7 +79,7 @@ class Table:
                 high = middle
         found = []
         while low < self._end:
-            block = os.pread(self._file, 2 * MOST_LINE, low)
+            block = posix.pread(self._file, 2 * MOST_LINE, low)
             block = block[: block.rfind(b"\n") + 1]
             for line in block.splitlines():
                 if line.startswith(wanted):
@@ -127,8 +127,8 @@ def _way(stick: PluggedStick, steps: str, conditions: list[str]) -> list[str]:
     return [ASK] if asks else steps.split()  # which may be [NOTHING]
 
 
-def _stat(path: str) -> os.stat_result | None:
+def _stat(path: str) -> posix.stat_result | None:
     try:
-        return os.stat(path)
+        return posix.stat(path)
     except OSError:
         return None

@@ -1,6 +1,6 @@
 """A device as sysfs shows it: what host/sysfs.py reads, as far as the sender needs it."""
 
-import os
+import posix
 from time import monotonic, sleep
 
 CONFIGURED_S, LOOK_S = 2.0, 0.01  # until the kernel has configured a device that is being enumerated
@@ -56,9 +56,10 @@ class PluggedStick:
     def connector(self) -> str:
         """The name that both ports of its connector have in common; switching/connector.py gives it."""
         try:
-            hub, _, number = os.readlink(f"{self.folder}/port/peer").rpartition("/")[2].rpartition("-port")
+            peer = posix.readlink(f"{self.folder}/port/peer").rpartition("/")[2]
         except OSError:  # there is no USB 3
             return self.port
+        hub, _, number = peer.rpartition("-port")
         peer = f"{hub[3:]}-{number}" if hub.startswith("usb") else f"{hub}.{number}"
         return min(self.port, peer, key=lambda name: (int(name.partition("-")[0]), name))
 
@@ -128,11 +129,11 @@ class PluggedStick:
 
 def read(path: str) -> bytes:
     """A small file. OSError."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    file = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
     try:
-        return os.read(file, MOST_BYTES)
+        return posix.read(file, MOST_BYTES)
     finally:
-        os.close(file)
+        posix.close(file)
 
 
 def text(path: str) -> str:
@@ -146,6 +147,6 @@ def text(path: str) -> str:
 def names(folder: str) -> list[str]:
     """What is in a folder; nothing where there is none."""
     try:
-        return os.listdir(folder)
+        return posix.listdir(folder)
     except OSError:
         return []

@@ -6,7 +6,7 @@ the sender may not decide it leaves to the judge, too: a table that is not of to
 more than messages, a device that somebody holds. When in doubt it does not send.
 """
 
-import os
+import posix
 import sys
 from errno import ENOSPC
 from fcntl import LOCK_EX, LOCK_NB, flock, ioctl
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TABLE = "/var/cache/pymodeswitch/table"
 STATE, MARKS, JUDGE = "/run/pymodeswitch", "marks", "judge"  # nouns/run_folder.py
 
+OWN_FILE = posix.O_RDWR | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
 LOG = "/dev/log"
 WINDOW_S = 60.0  # in which the switches of a port are counted
 MOST_STATE = 1 << 16  # bytes
@@ -32,14 +33,17 @@ class Port:
     """The state of a stick's port below /run: its lock, the times of its switches, its mark. OSError."""
 
     def __init__(self, state: str, stick: PluggedStick) -> None:
-        os.makedirs(f"{state}/{MARKS}", mode=0o755, exist_ok=True)
+        for folder in (state, f"{state}/{MARKS}"):
+            try:
+                posix.mkdir(folder, 0o755)
+            except FileExistsError:
+                pass
         self._state, self._port = state, stick.port
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._file = os.open(f"{state}/{stick.connector}", flags, 0o600)
+        self._file = posix.open(f"{state}/{stick.connector}", OWN_FILE, 0o600)
 
     def close(self) -> None:
         """Give the lock back."""
-        os.close(self._file)
+        posix.close(self._file)
 
     def lock(self) -> bool:
         """Whether nobody else is at work on the port."""
@@ -52,7 +56,7 @@ class Port:
     def count(self, limit: int) -> bool:
         """Note that a switch begins now; False when there were `limit` of them within the last minute."""
         now, times = monotonic(), []
-        for line in os.pread(self._file, MOST_STATE, 0).decode("utf-8", "replace").splitlines():
+        for line in posix.pread(self._file, MOST_STATE, 0).decode("utf-8", "replace").splitlines():
             word, _, value = line.partition(" ")
             try:
                 if word == "switch" and now - WINDOW_S < float(value) <= now:
@@ -62,8 +66,8 @@ class Port:
         if len(times) >= limit:
             return False
         data = "".join(f"switch {time:.3f}\n" for time in (*times, now)).encode()
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, data, 0)
+        posix.ftruncate(self._file, 0)
+        posix.pwrite(self._file, data, 0)
         return True
 
     def is_marked(self, stick: PluggedStick) -> bool:
@@ -86,18 +90,18 @@ class Port:
             f"descriptors {stick.descriptors.hex()}",
             *(f"{name} {stick.text(name).encode().hex()}" for name in STRINGS.values()),
         ]
-        part = f"{self._state}/.{self._port}.{os.getpid()}"
-        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        part = f"{self._state}/.{self._port}.{posix.getpid()}"
+        file = posix.open(part, OWN_FILE | posix.O_EXCL, 0o600)
         data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
         try:
             try:
-                if os.write(file, data) < len(data):
+                if posix.write(file, data) < len(data):
                     raise OSError(ENOSPC, "the mark was not written whole")
             finally:
-                os.close(file)
-            os.rename(part, f"{self._state}/{MARKS}/{self._port}")
+                posix.close(file)
+            posix.rename(part, f"{self._state}/{MARKS}/{self._port}")
         except OSError:
-            os.unlink(part)
+            posix.unlink(part)
             raise
 
 
@@ -131,14 +135,15 @@ def handle(
             own.mark(stick, "asked", entry, [])
             return "asked"
         try:
-            node = os.open(f"{dev}/bus/usb/{stick.bus:03d}/{stick.number:03d}", os.O_RDWR | os.O_CLOEXEC)
+            path = f"{dev}/bus/usb/{stick.bus:03d}/{stick.number:03d}"
+            node = posix.open(path, posix.O_RDWR | posix.O_CLOEXEC)
         except OSError as error:
             own.mark(stick, "failed", entry, [], error.errno or 0)
             return "failed"
         try:
             return _send(own, stick, Device(stick, node, call), steps, entry, limit)
         finally:
-            os.close(node)
+            posix.close(node)
     finally:
         own.close()
 
@@ -180,22 +185,22 @@ def _send(
 
 def start_judge(state: str = STATE) -> None:
     """Start the judge, unless one is at work; that one looks at the marks once more before it ends."""
-    file = os.open(f"{state}/{JUDGE}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    file = posix.open(f"{state}/{JUDGE}", OWN_FILE, 0o600)
     try:
         flock(file, LOCK_EX | LOCK_NB)
     except BlockingIOError:
         return
     finally:
-        os.close(file)
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        posix.close(file)
+    package = __file__.rpartition("/early/")[0]
     words = [sys.executable, "-I", f"{package}/__main__.py", "judge"]
-    if os.fork():
+    if posix.fork():
         return
-    os.setsid()  # it outlives the event, and udev waits for whoever has its pipes
-    nowhere = os.open(os.devnull, os.O_RDWR)
+    posix.setsid()  # it outlives the event, and udev waits for whoever has its pipes
+    nowhere = posix.open("/dev/null", posix.O_RDWR)
     for number in range(3):
-        os.dup2(nowhere, number)
-    os.execve(words[0], words, {**os.environ, "MALLOC_ARENA_MAX": "1"})  # host/malloc.py
+        posix.dup2(nowhere, number)
+    posix.execve(words[0], words, {**posix.environ, b"MALLOC_ARENA_MAX": b"1"})  # host/malloc.py
 
 
 def run(words: "list[str]") -> None:
@@ -203,7 +208,7 @@ def run(words: "list[str]") -> None:
     port, code = words[-1] if words else "", 0
     if not port[:1].isdigit() or set(port) - set("0123456789.-"):
         sys.stderr.write("pymodeswitch: usage: [--start-judge] PORT, such as 1-1.2\n")
-        os._exit(2)
+        posix._exit(2)
     try:
         outcome = handle(port)
         if "--start-judge" in words and outcome in ("asked", "sent", "failed"):
@@ -211,7 +216,7 @@ def run(words: "list[str]") -> None:
     except (OSError, ValueError) as error:  # it has left already, or there is no /run
         sys.stderr.write(f"pymodeswitch: port {port}: {error}\n")
         code = 1
-    os._exit(code)
+    posix._exit(code)
 
 
 def _log(line: str) -> None:

@@ -5,7 +5,7 @@ what comes after it, is as in transport/execution.py.
 """
 
 import errno
-import os
+import posix
 import sys
 from time import monotonic, sleep
 
@@ -51,7 +51,7 @@ OWN = "usbfs"  # the driver of an interface that a program has claimed
 
 def is_usable() -> bool:
     """Whether this machine has the numbers that are known here."""
-    machine = os.uname().machine
+    machine = posix.uname().machine
     return machine in MACHINES or machine.startswith("armv")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import posix
 import socket
 from collections import Counter
 from functools import partial
@@ -172,10 +173,10 @@ def test_the_start_of_the_judge(
         raise Ended(code)
 
     for name in ("setsid", "dup2"):
-        monkeypatch.setattr(os, name, lambda *arguments: None)
-    monkeypatch.setattr(os, "fork", lambda: 0 if is_child else 1)
-    monkeypatch.setattr(os, "execve", lambda path, words, environment: started.append(words[-1]))
-    monkeypatch.setattr(os, "_exit", end)
+        monkeypatch.setattr(posix, name, lambda *arguments: None)
+    monkeypatch.setattr(posix, "fork", lambda: 0 if is_child else 1)
+    monkeypatch.setattr(posix, "execve", lambda path, words, environment: started.append(words[-1]))
+    monkeypatch.setattr(posix, "_exit", end)
     calls = SystemCalls(monkeypatch)
 
     def run(call: Call | None, fault: int) -> None:

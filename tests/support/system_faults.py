@@ -11,6 +11,7 @@ import errno
 import fcntl
 import io
 import os
+import posix
 import select
 import subprocess
 import sys
@@ -104,10 +105,10 @@ class SystemCalls:
         self.active = False
         self._counts: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
-        for module in (os, fcntl):
+        for module, called in ((os, "os"), (posix, "os"), (fcntl, "fcntl")):
             for name in FAULTS:
                 head, _, function = name.partition(".")
-                if head == module.__name__:
+                if head == called:
                     patch.setattr(module, function, self._wrapped(name, getattr(module, function)))
         patch.setattr(sender, "flock", self._wrapped("fcntl.flock", sender.flock))
         patch.setattr(builtins, "open", self._opening(builtins.open))
