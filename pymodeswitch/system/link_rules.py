@@ -24,10 +24,12 @@ def link_rules(ids: Iterable[UsbId], command: Sequence[str], script: str) -> str
     and for no other. UsageError when it cannot be written into a rule.
     """
     words = ("/bin/sh", script, "%p", *command, "symlink", "--known")
+    gone = program(("/bin/sh", script, "--gone", "%p"))
     lines = [
         f"# Written by pymodeswitch from its device files: the link {LINK_NAME} to the port to dial with.",
-        f'ACTION=="remove", GOTO="{END}"',
         f'SUBSYSTEM!="tty", GOTO="{END}"',
+        f'ACTION=="remove", ENV{{DEVLINKS}}=="*/dev/{LINK_NAME}*", RUN+="{gone}"',
+        f'ACTION=="remove", GOTO="{END}"',
         f'KERNEL!="ttyUSB*|ttyACM*", GOTO="{END}"',
         "",
         "# IDs of modems, a line for each vendor",

@@ -205,6 +205,14 @@ def test_rules_start_it_for_ports_of_modems() -> None:
     assert carry_out(RULES, event("ttyUSB3", says="")).links == ()
 
 
+def test_rules_take_the_note_away_with_the_port() -> None:
+    links = "/dev/serial/by-id/usb-ZTE-if00 /dev/gsmmodem2 /dev/serial/by-path/x"
+    outcome = carry_out(RULES, event(action="remove", devlinks=links))
+    assert outcome.run == (f"/bin/sh {SCRIPT} --gone {event().path}",)
+    assert carry_out(RULES, event(action="remove", devlinks="/dev/serial/by-id/x")).run == ()
+    assert carry_out(RULES, event(devlinks=links)).run == ()
+
+
 def test_rules_start_nothing_else() -> None:
     other = ({"idVendor": "2341", "idProduct": "0043"},)
     two = ({"idVendor": "12d1", "idProduct": "0000"}, {"idVendor": "0000", "idProduct": "14dc"})
@@ -230,22 +238,24 @@ def test_a_command_that_fits_no_rule(word: str) -> None:
 
 
 @pytest.fixture
-def script(sys_: Sys) -> Callable[[str], str]:
+def script(sys_: Sys) -> Callable[..., str]:
     """The shipped script, in a folder that looks like a computer; `pymodeswitch` says that it is asked."""
     text = link_script().decode()
     (sys_.folder / "sys").mkdir()
     (sys_.folder / "sys/devices").symlink_to(sys_.folder / "devices")
-    for path in ("/sys$1", "/run/pymodeswitch", "/dev/$link"):
-        assert path in text
-    text = text.replace("path=/sys$1", f"path={sys_.folder}/sys$1").replace(
-        "/dev/$link", f"{sys_.dev}/$link"
-    )
-    text = text.replace("/run/pymodeswitch", str(sys_.state))
+    for path, here in (
+        ("/sys$1", f"{sys_.folder}/sys$1"),
+        ("/sys$2", f"{sys_.folder}/sys$2"),
+        ("/run/pymodeswitch", str(sys_.state)),
+        ("/dev/$link", f"{sys_.dev}/$link"),
+    ):
+        assert text.count(path) == 1
+        text = text.replace(path, here)
     (sys_.folder / "script").write_text(text)
 
-    def said(node: str) -> str:
+    def said(node: str, *option: str) -> str:
         path = os.path.realpath(sys_.folder / "class/tty" / node).removeprefix(str(sys_.folder))
-        words = ["sh", sys_.folder / "script", path, "echo", "asked for"]
+        words = ["sh", sys_.folder / "script", *option, path, "echo", "asked for"]
         done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
         assert done.stderr == ""
         return done.stdout.strip().replace(f"{sys_.folder}/sys", "")
@@ -253,7 +263,7 @@ def script(sys_: Sys) -> Callable[[str], str]:
     return said
 
 
-def test_script_names_the_first_link(sys_: Sys, script: Callable[[str], str]) -> None:
+def test_script_names_the_first_link(sys_: Sys, script: Callable[..., str]) -> None:
     """The same ports and notes as in Python, which goes on from there."""
     sys_.modem("1-1", ("ttyUSB0", False), ("ttyUSB1", True), ("ttyUSB2", True))
     assert [script(f"ttyUSB{number}") for number in (2, 0, 1, 1)] == ["", "", "gsmmodem", "gsmmodem"]
@@ -261,14 +271,14 @@ def test_script_names_the_first_link(sys_: Sys, script: Callable[[str], str]) ->
     assert note.endswith("/devices/usb1/1-1/1-1:1.1/ttyUSB1/tty/ttyUSB1")
 
 
-def test_script_goes_by_the_numbers_of_interfaces(sys_: Sys, script: Callable[[str], str]) -> None:
+def test_script_goes_by_the_numbers_of_interfaces(sys_: Sys, script: Callable[..., str]) -> None:
     sys_.modem("1-1", ("wwan0", True), *[(f"ttyACM{number}", number == 11) for number in range(1, 12)])
     assert script("ttyACM11") == "gsmmodem"
     sys_.modem("1-2", *[(f"ttyACM{20 + number}", True) for number in range(11)])
     assert [script("ttyACM22"), script("ttyACM30")] == ["", ""]
 
 
-def test_script_names_further_links(sys_: Sys, script: Callable[[str], str]) -> None:
+def test_script_names_further_links(sys_: Sys, script: Callable[..., str]) -> None:
     for port in range(1, 13):
         sys_.modem(f"1-{port}", (f"ttyACM{port}", True))
         link = "gsmmodem" if port == 1 else f"gsmmodem{port}"
@@ -276,7 +286,19 @@ def test_script_names_further_links(sys_: Sys, script: Callable[[str], str]) -> 
     assert [script("ttyACM7"), script("ttyACM1")] == ["gsmmodem7", "gsmmodem"]
 
 
-def test_script_leaves_to_python_what_is_left_over(sys_: Sys, script: Callable[[str], str]) -> None:
+def test_script_takes_the_note_of_a_port_away_that_leaves(sys_: Sys, script: Callable[..., str]) -> None:
+    """So the next modem finds a free link, without Python."""
+    assert script("ttyACM1", "--gone") == "", "there is no folder yet"
+    for port in (1, 2, 3):
+        sys_.modem(f"1-{port}", (f"ttyACM{port}", True))
+    assert [script(f"ttyACM{port}") for port in (1, 2)] == ["gsmmodem", "gsmmodem2"]
+    for _ in range(2):
+        assert script("ttyACM1", "--gone") == ""
+        assert [path.name for path in (sys_.state / "links").iterdir()] == ["gsmmodem2"]
+    assert script("ttyACM3") == "gsmmodem"
+
+
+def test_script_leaves_to_python_what_is_left_over(sys_: Sys, script: Callable[..., str]) -> None:
     """The note of a modem that is gone; a link that somebody else has made."""
     sys_.modem("1-1", ("ttyUSB0", True))
     sys_.modem("1-2", ("ttyACM0", True))
@@ -288,7 +310,7 @@ def test_script_leaves_to_python_what_is_left_over(sys_: Sys, script: Callable[[
     assert script("ttyUSB0").startswith("asked for ")
 
 
-def test_script_without_a_place_for_notes(sys_: Sys, script: Callable[[str], str]) -> None:
+def test_script_without_a_place_for_notes(sys_: Sys, script: Callable[..., str]) -> None:
     sys_.modem("1-1", ("ttyUSB0", True))
     sys_.state.write_text("a file where the folder should be")
     assert script("ttyUSB0").startswith("asked for ")

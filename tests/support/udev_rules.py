@@ -15,7 +15,7 @@ TOKEN = re.compile(r'([A-Z]+)(?:\{([^}]*)\})?\s*(==|!=|\+=|=)\s*"([^"]*)"\s*(?:,
 class Event(NamedTuple):
     """One event as udev sees it. attributes: sysfs; interfaces: what usb_id finds in the descriptors.
 
-    parents: attributes of the devices that it hangs on. says: what PROGRAM prints.
+    parents: attributes of the devices that it hangs on. says: what PROGRAM prints. devlinks: that it has.
     """
 
     attributes: Mapping[str, str]
@@ -28,6 +28,7 @@ class Event(NamedTuple):
     parents: tuple[Mapping[str, str], ...] = ()
     path: str = "/devices/usb1/1-1.2"
     says: str = ""
+    devlinks: str = ""
 
 
 class Outcome(NamedTuple):
@@ -43,7 +44,7 @@ class Outcome(NamedTuple):
 def carry_out(text: str, event: Event) -> Outcome:
     """Process a rules file; AssertionError for anything that is not understood."""
     lines = [_tokens(line) for line in text.splitlines() if line and not line.startswith("#")]
-    properties = {"DEVTYPE": event.devtype}
+    properties = {"DEVTYPE": event.devtype, "DEVLINKS": event.devlinks}
     run: list[str] = []
     wants: list[str] = []
     tags: list[str] = []

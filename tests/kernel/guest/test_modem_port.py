@@ -67,6 +67,7 @@ def test_the_link_goes_with_the_modem_and_a_second_one_has_its_own(
     usb.unplug(second.slot)
     linux.wait_for("no link", lambda: not LINK.is_symlink())
     linux.settle()
+    assert list((linux.STATE / "links").iterdir()) == []
     third = plug(zte(True), 2, bound=False)
     linux.wait_for("a port", lambda: len(ttys(third.port)) == 1)
     linux.settle()

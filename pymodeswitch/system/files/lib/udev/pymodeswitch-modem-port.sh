@@ -1,7 +1,16 @@
 # The name of the link to a serial port, if it is the one of its modem to dial with: started by the rules in
 # 42-pymodeswitch-gsmmodem.rules for each port, with its path in sysfs (%p) and the words that start
 # `pymodeswitch symlink --known`, which is started where it is not as simple; Python alone takes longer than
-# all this.
+# all this. With --gone and a path it takes the note of a port away that has left.
+links=/run/pymodeswitch/links
+if [ "$1" = --gone ]; then
+    for note in $links/*; do
+        holder=
+        { read -r holder || :; } 2>/dev/null <"$note"
+        [ "$holder" != "/sys$2" ] || rm -f "$note"
+    done
+    exit
+fi
 path=/sys$1
 shift
 interface=${path%/tty/*}
@@ -24,8 +33,7 @@ done
 [ "$found" = "$interface" ] || exit 0
 
 # As port_link.py notes it: a file for each link, which holds the port's path. A modem keeps its link, and
-# gets the first one that is free; what is left of a modem that is gone is for Python.
-links=/run/pymodeswitch/links
+# gets the first one that is free; what is left of one whose leaving udev has missed is for Python.
 { [ -d $links ] || mkdir -p $links; } 2>/dev/null
 set -C # a note must be new: another port may be as far
 number=1
