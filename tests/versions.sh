@@ -9,10 +9,11 @@
 #     sh tests/versions.sh --debian trixie i386             # of another architecture
 #     sh tests/versions.sh --found                          # what CI runs: newest on each Python found, oldest on one
 #
-# A minute or two for each; --found runs two at a time. PYTEST_ARGUMENTS goes to pytest.
+# Some minutes for each. PYTEST_ARGUMENTS goes to pytest.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
+export PYMODESWITCH_FUZZ_S="${PYMODESWITCH_FUZZ_S:-1}" # a third of what one run has anyway
 
 tier() { # PYTHON: all but the kernel tier, from the tree
     # shellcheck disable=SC2086
@@ -22,7 +23,8 @@ tier() { # PYTHON: all but the kernel tier, from the tree
 installed() { # PYTHON: what does not compare the tree with what is generated or built
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
-    cp -r tests bench tools data docs .github ./*.md pyproject.toml "$folder"
+    # Without caches, which another run may be writing.
+    tar -c --exclude __pycache__ tests bench tools data docs .github ./*.md pyproject.toml | tar -x -C "$folder"
     cd "$folder"
     # For tests that start a Python without its site-packages.
     PYTHONPATH=$("$1" -c 'import os, pymodeswitch; print(os.path.dirname(os.path.dirname(pymodeswitch.__file__)))')
@@ -91,7 +93,7 @@ case $kind in
     {
         echo --oldest python3
         for python in $(pythons); do echo --newest "$python"; done
-    } | xargs -P 2 -L 1 sh tests/versions.sh --log
+    } | xargs -L 1 sh tests/versions.sh --log
     ;;
 --log) # the same quietly: everything where it fails, else the lines that tell
     log=$(mktemp)
