@@ -71,7 +71,7 @@ class Marked(AttachedSticks):
         return list(found.values())
 
     def note(self, outcome: Outcome) -> None:
-        """The mark has done its duty; but not that of a port that was busy or switched too often."""
+        """Whatever came of it, the mark has done its duty; one that cannot be removed counts no more."""
         mark = self.marks.pop(outcome.device.port, None)
         if mark is not None and not remove_mark(self._folder, mark):
             self._stuck.add(_stay(mark.device))
