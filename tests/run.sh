@@ -49,7 +49,7 @@ echo "== documentation"
 others=$(mktemp)
 setsid sh tests/versions.sh --found >"$others" 2>&1 &
 found=$!
-trap 'kill -- "-$found" 2>/dev/null; rm -f "$others"' EXIT
+trap 'kill -- "-$found" 2>/dev/null || :; rm -f "$others"' EXIT
 trap 'exit 130' INT TERM
 
 echo "== tests"
