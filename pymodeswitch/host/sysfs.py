@@ -70,12 +70,10 @@ class Sysfs:
         """
         hub, number = _hub_and_number(port)
         name = hub if "-" in hub else f"usb{hub}"
-        for interface in names_in(os.path.join(self.folder, name)):
+        for interface in names_in(f"{self.folder}/{name}"):
             if interface.startswith(f"{hub}:" if "-" in hub else f"{hub}-0:"):
                 try:
-                    link = os.readlink(
-                        os.path.join(self.folder, name, interface, f"{name}-port{number}/peer")
-                    )
+                    link = os.readlink(f"{self.folder}/{name}/{interface}/{name}-port{number}/peer")
                 except OSError:  # no USB 3, or a kernel before 3.16
                     continue
                 peer_hub, _, peer_number = os.path.basename(link).rpartition("-port")
@@ -86,13 +84,13 @@ class Sysfs:
 
     def _is_hub(self, port: str) -> bool:
         """The kernel holds a hub's lock while it looks after its ports; most attributes wait for that."""
-        return _optional(os.path.join(self.folder, port), "bDeviceClass") == f"{HUB_CLASS:02x}"
+        return _optional(f"{self.folder}/{port}", "bDeviceClass") == f"{HUB_CLASS:02x}"
 
     def at(self, port: str) -> AttachedDevice | None:
         """The device on a port, None when there is none (or it is just coming or going)."""
-        folder = os.path.join(self.folder, port)
+        folder = f"{self.folder}/{port}"
         try:
-            descriptors = _read_bytes(os.path.join(folder, "descriptors"))
+            descriptors = _read_bytes(f"{folder}/descriptors")
             bus = int(_read(folder, "busnum"))
             number = int(_read(folder, "devnum"))
             configuration = int(_read(folder, "bConfigurationValue") or 0)
@@ -110,11 +108,11 @@ class Sysfs:
 
     def driver(self, port: str, configuration: int, interface: int) -> str | None:
         """Name of the kernel driver bound to an interface."""
-        link = os.path.join(self._interface(port, configuration, interface), "driver")
         try:
-            return os.path.basename(os.readlink(link))
+            link = os.readlink(f"{self._interface(port, configuration, interface)}/driver")
         except OSError:
             return None
+        return link.rpartition("/")[2]
 
     def is_virtual_machine(self) -> bool:
         """Whether the firmware, or a hypervisor, says that it is one."""
@@ -128,7 +126,7 @@ class Sysfs:
         return os.path.isdir(os.path.join(self.folder, "../drivers", name))
 
     def _interface(self, port: str, configuration: int, interface: int) -> str:
-        return os.path.join(self.folder, f"{port}:{configuration}.{interface}")
+        return f"{self.folder}/{port}:{configuration}.{interface}"
 
     def nodes(self, device: AttachedDevice) -> tuple[Node, ...]:
         """The tty, net and cdc-wdm nodes of a device, by interface and name."""
@@ -137,9 +135,10 @@ class Sysfs:
             folder = self._interface(device.port, device.configuration, interface.number)
             driver = self.driver(device.port, device.configuration, interface.number)
             for below in (folder, *_serial_ports(folder)):
-                for name, kind in NODE_KINDS.items():
-                    for node in names_in(os.path.join(below, name)):
-                        found.append(Node(kind, node, driver, interface.number))
+                for name in names_in(below):
+                    if kind := NODE_KINDS.get(name):
+                        for node in names_in(f"{below}/{name}"):
+                            found.append(Node(kind, node, driver, interface.number))
         return tuple(sorted(found, key=lambda node: (node.interface, node.name)))
 
     def has_interrupt(self, device: AttachedDevice, interface: int) -> bool:
@@ -299,7 +298,7 @@ def _hub_and_number(port: str) -> tuple[str, str]:
 
 def _serial_ports(interface: str) -> list[str]:
     """usb-serial puts a folder ttyUSBn between the interface and `tty`."""
-    return [os.path.join(interface, name) for name in names_in(interface) if name.startswith("ttyUSB")]
+    return [f"{interface}/{name}" for name in names_in(interface) if name.startswith("ttyUSB")]
 
 
 def _below(folder: str, *prefixes: str) -> list[str]:
@@ -328,7 +327,7 @@ def _read_bytes(path: str) -> bytes:
 
 
 def _read(folder: str, name: str) -> str:
-    return _read_bytes(os.path.join(folder, name)).decode("utf-8", "replace").strip()
+    return _read_bytes(f"{folder}/{name}").decode("utf-8", "replace").strip()
 
 
 def _optional(folder: str, name: str) -> str:

@@ -52,9 +52,11 @@ class Connector:
     def __init__(self, host: Host, before: AttachedDevice) -> None:
         self.host = host
         self.port = before.port
-        peer, here = host.peer(before.port), host.at(before.port)
-        is_there = here is not None and here.same_stay(before)
-        self._on_peer = host.at(peer) if peer is not None and is_there else None
+        peer = host.peer(before.port)
+        on_peer = None if peer is None else host.at(peer)
+        # In this order: what moves over between the two looks is the device.
+        here = None if on_peer is None else host.at(before.port)
+        self._on_peer = on_peer if here is not None and here.same_stay(before) else None
 
     def now(self) -> AttachedDevice | None:
         """The device that is in it now: on its old port, or new on the peer."""

@@ -154,8 +154,8 @@ def await_configured(host: Host, device: AttachedDevice) -> AttachedDevice:
 
 def is_without_driver(host: Host, device: AttachedDevice) -> bool:
     """Whether a configured device is there and no driver has taken any of its interfaces, as far as can be
-    told."""
-    if host.nodes(device) is None or not device.interfaces:
+    told. One that had a driver at the last look is not looked at again."""
+    if not device.interfaces or any(i.driver for i in device.interfaces) or host.nodes(device) is None:
         return False
     now = host.at(device.port)
     return now is not None and now.same_stay(device) and not any(i.driver for i in now.interfaces)
