@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.dry_run:
         before, mark, _ = PAGE.read_text().partition(MARK)
         kits = dict.fromkeys(part.kit for part in wanted)
-        PAGE.write_text(f"{before}{mark}\n\n{machine([*kits])}\n\n{text}\n")
+        PAGE.write_text(f"{before}{mark}\n\n{textwrap.fill(machine([*kits]), 118)}\n\n{text}\n")
     return 0
 
 
