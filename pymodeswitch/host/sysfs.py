@@ -134,11 +134,13 @@ class Sysfs:
         for interface in device.interfaces:
             folder = self._interface(device.port, device.configuration, interface.number)
             driver = self.driver(device.port, device.configuration, interface.number)
-            for below in (folder, *_serial_ports(folder)):
-                for name in names_in(below):
-                    if kind := NODE_KINDS.get(name):
-                        for node in names_in(f"{below}/{name}"):
-                            found.append(Node(kind, node, driver, interface.number))
+            names = names_in(folder)
+            # usb-serial puts a folder ttyUSBn between the interface and `tty`.
+            names += [f"{name}/tty" for name in names if name.startswith("ttyUSB")]
+            for name in names:
+                if kind := NODE_KINDS.get(name.rpartition("/")[2]):
+                    for node in names_in(f"{folder}/{name}"):
+                        found.append(Node(kind, node, driver, interface.number))
         return tuple(sorted(found, key=lambda node: (node.interface, node.name)))
 
     def has_interrupt(self, device: AttachedDevice, interface: int) -> bool:
@@ -294,11 +296,6 @@ def _hub_and_number(port: str) -> tuple[str, str]:
     """The hub's port and the number of the port on it: `1-2` and `4` for `1-2.4`, `1` and `2` for `1-2`."""
     hub, _, number = port.rpartition("." if "." in port else "-")
     return hub, number
-
-
-def _serial_ports(interface: str) -> list[str]:
-    """usb-serial puts a folder ttyUSBn between the interface and `tty`."""
-    return [f"{interface}/{name}" for name in names_in(interface) if name.startswith("ttyUSB")]
 
 
 def _below(folder: str, *prefixes: str) -> list[str]:
