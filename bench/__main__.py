@@ -24,9 +24,10 @@ from bench.contenders import BEFORE
 from tests.kernel.debian import prepare_debian
 from tests.kernel.prepare import Kit, cache_folder, prepare
 from tests.kernel.rig import Flavour, boot
+from tools.project import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/speed.md"
+WIDTH = 118  # characters of a line there
 MARK = "<!-- written by python -m bench -->"
 BOOT_LIMIT_S = 5400.0
 UDEV, SYSTEMD = (Flavour(init, "", before=BEFORE) for init in ("udevd", "systemd"))
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.dry_run:
         before, mark, _ = PAGE.read_text().partition(MARK)
         kits = dict.fromkeys(part.kit for part in wanted)
-        PAGE.write_text(f"{before}{mark}\n\n{textwrap.fill(machine([*kits]), 118)}\n\n{text}\n")
+        PAGE.write_text(f"{before}{mark}\n\n{textwrap.fill(machine([*kits]), WIDTH)}\n\n{text}\n")
     return 0
 
 

@@ -28,8 +28,7 @@ from pymodeswitch.system.units import JUDGE_UNIT, PATH_UNIT, judge_unit, path_un
 from tools import __main__ as tools
 from tools import completions, metainfo
 from tools.command_line import verbs
-
-ROOT = Path(__file__).parent.parent
+from tools.project import ROOT
 
 
 def generated() -> dict[str, str]:

@@ -33,9 +33,9 @@ from typing import Any, NamedTuple
 
 from tests.kernel.debian import SUITES, prepare_debian
 from tests.kernel.prepare import Kit, RigError, cache_folder, initramfs, prepare, tool
+from tests.support import CHECKOUT
 
 HERE = Path(__file__).resolve().parent
-CHECKOUT = HERE.parents[1]
 GUEST_TESTS = "tests/kernel/guest"
 RIG_FAILED = 70  # EX_SOFTWARE: none of pytest's exit codes
 DEFAULT_TIMEOUT = 3600.0

@@ -21,7 +21,6 @@ import pytest
 from tests.kernel.conftest import unavailable
 from tests.kernel.prepare import Kit, RigError
 from tests.kernel.rig import (
-    CHECKOUT,
     DEFAULT_TIMEOUT,
     GUEST_TESTS,
     RIG_FAILED,
@@ -31,6 +30,7 @@ from tests.kernel.rig import (
     main,
     pytest_command,
 )
+from tests.support import CHECKOUT
 
 pytestmark = pytest.mark.kernel
 

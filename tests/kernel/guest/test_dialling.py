@@ -27,8 +27,9 @@ from tests.kernel.guest.dialling import (
     plug_modem,
 )
 from tests.kernel.usbip import UsbipServer
+from tests.support import CHECKOUT
 
-OF_2011 = Path(__file__).parents[2] / "files/wvdial-2011.conf"
+OF_2011 = CHECKOUT / "tests/files/wvdial-2011.conf"
 SILENCE_S = 2.0  # no transfer of the host is under way any more
 WVDIAL_CONF = Path("/etc/wvdial.conf")
 

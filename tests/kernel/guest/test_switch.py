@@ -20,8 +20,8 @@ from tests.kernel.guest import linux
 from tests.kernel.guest.conftest import Plug
 from tests.kernel.guest.linux import EJECT
 from tests.kernel.usbip import Plugged, UsbipServer
+from tests.support import CHECKOUT
 
-CHECKOUT = Path(__file__).parents[3]
 EJECT_2011 = bytes.fromhex("5553424392020000000000000000061b000000020000000000000000000000")
 ACM_NODES = ["ttyACM0", "ttyACM1"]
 
