@@ -79,6 +79,7 @@ class Taken:
         self.device = device
         self.drivers = set(drivers)
         self.is_unconfigured = is_unconfigured
+        self._bare: set[int] = set()
 
     def detach(self, transport: Transport) -> None:
         """Every interface: claiming and SET_CONFIGURATION fail while any of them has a driver. UsbFault."""
@@ -91,12 +92,21 @@ class Taken:
             if error is None:
                 continue
             self.drivers = before
+            if error.fault is Fault.NOT_FOUND:
+                self._bare.add(interface.number)
             # NOT_FOUND: nothing was bound. NOT_SUPPORTED: this system has no such drivers. Of the others
             # claiming will tell whether they matter.
             if error.fault not in (Fault.NOT_FOUND, Fault.NOT_SUPPORTED):
                 met = error
         if met is not None:
             raise met
+
+    def note_bare(self) -> None:
+        """Interfaces that had no driver are to get one, too: no other program holds the device.
+
+        Perhaps a run before this one took it away, and was killed.
+        """
+        self.drivers |= self._bare
 
     def configure(self, transport: Transport, value: int) -> None:
         """Select a configuration, whose interfaces get drivers anew. UsbFault."""
@@ -189,6 +199,8 @@ def execute(
                     refusal = refusal or error
             was_tried, got_through = _reached(plan, step, fault)
             started, delivered = started or was_tried, delivered or got_through
+            if started:
+                taken.note_bare()
             reporter.tell("step", "ok" if fault is None else fault.value, step)
             if fault is None:
                 left = False  # for it has returned

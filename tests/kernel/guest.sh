@@ -10,6 +10,7 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs shm /dev/shm
 . /run/rig/environment
+touch /run/rig/is-started # a kernel that crashes from here on has a reason
 
 # What the host may have installed or configured must not change a result.
 rm -rf /etc/usb_modeswitch.d /usr/share/usb_modeswitch /etc/usb_modeswitch.conf /etc/udev/rules.d/*

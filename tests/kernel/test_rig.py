@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,6 +195,34 @@ def test_a_crash_of_the_guest_is_no_success(small_boot: Callable[[str, float], i
     """A kernel panic leaves no exit code behind."""
     with pytest.raises(RigError, match="ended without a result"):
         small_boot("echo c >/proc/sysrq-trigger; sleep 60", 300)
+
+
+@pytest.mark.parametrize(("crashes", "boots"), [(1, 2), (2, 2)])
+def test_a_kernel_that_crashes_while_it_starts(
+    crashes: int, boots: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is booted once more; a second crash is a failure."""
+    made: list[str] = []
+
+    def run(command: Sequence[str], lines: deque[str], *_others: object) -> bool:
+        made.append("boot")
+        if len(made) <= crashes:
+            lines.append("[    1.287550] Kernel panic - not syncing: Fatal exception in interrupt")
+        else:
+            (tmp_path / "exit-code").write_text("0\n")
+        return True
+
+    monkeypatch.setattr("tests.kernel.rig.initramfs", lambda *arguments: None)
+    monkeypatch.setattr("tests.kernel.rig._run", run)
+    kit = Kit(tmp_path / "kernel", "7.3", tmp_path, tmp_path, root=tmp_path)
+    said: list[str] = []
+    if crashes < boots:
+        assert boot(kit, "true", tmp_path, echo=said.append) == 0
+    else:
+        with pytest.raises(RigError, match="Kernel panic"):
+            boot(kit, "true", tmp_path, echo=said.append)
+    assert len(made) == boots
+    assert len(said) == 1
 
 
 def test_a_hanging_guest_is_ended(small_boot: Callable[[str, float], int]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pymodeswitch import DeviceFile, GoneError, Port, Settings, UnchangedError, switch
+from pymodeswitch import BusyError, DeviceFile, GoneError, Port, Settings, UnchangedError, switch
 from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.catalog.sources import shipped_folder
 from pymodeswitch.device_files.syntax import write
@@ -180,6 +180,38 @@ def test_without_a_table_the_judge_does_it_all(computer: Computer) -> None:
     computer.judge(refresh=lambda: refreshed.append("table"))
     assert summary(computer.outcomes) == [("1-1", "switched")]
     assert refreshed == ["table"]
+
+
+@pytest.mark.parametrize("by_judge", [True, False])
+def test_the_run_before_was_killed(by_judge: bool, computer: Computer, bus: VirtualBus) -> None:
+    """By SIGKILL, with the driver taken away, and nothing says so: it is given one all the same."""
+    computer.kernel.table.unlink()
+    assert computer.plug(mf691(leave=None)) == "asked"
+    attached = bus.at("1-1")
+    assert attached is not None
+    attached.drivers.clear()
+    if by_judge:
+        computer.judge()
+        (outcome,) = computer.outcomes
+        assert isinstance(outcome.error, UnchangedError)
+    else:
+        with pytest.raises(UnchangedError):
+            switch(0x19D2, 0x1201, host=computer.host, catalog=computer.catalog)
+    assert attached.drivers == {0: "usb-storage"}
+
+
+def test_a_stick_that_another_program_holds_gets_no_driver(computer: Computer, bus: VirtualBus) -> None:
+    """That program has taken it away, and has it."""
+    computer.kernel.table.unlink()
+    computer.plug(mf691(leave=None))
+    attached = bus.at("1-1")
+    assert attached is not None
+    attached.drivers.clear()
+    attached.taken.add(0)
+    computer.judge()
+    (outcome,) = computer.outcomes
+    assert isinstance(outcome.error, BusyError)
+    assert attached.drivers == {}
 
 
 def test_no_entry_is_told_to_nobody(computer: Computer) -> None:

@@ -100,7 +100,7 @@ class Place:
 
 
 class Soak(NamedTuple):
-    """What came of it. samples: all but those of the first tenth, in which the table is made."""
+    """What came of it. samples: of judges that have done all that they do once, and have loaded all for it."""
 
     switched: int
     stayed: int
@@ -200,10 +200,11 @@ def soak(seconds: float, tell: Callable[[str], object] = lambda text: None) -> S
 def _go_on(usb: UsbipServer, seconds: float, tell: Callable[[str], object]) -> Soak:
     places = [Place(usb, slot, deaf=slot >= STICKS) for slot in range(STICKS + DEAF)]
     begin = now = time.monotonic()
-    sampled, told = begin + seconds / 10, begin
+    sampled = told = begin
     samples: list[Held] = []
     judges: set[int] = set()
     before: int | None = None
+    stayed: dict[int, int] = {}  # by judge: how many had stayed when it was first seen
     is_on = True
     # Of each kind one at least, however slow the machine is.
     while sum(place.go_on(plugs=is_on or not place.done) for place in places):
@@ -212,8 +213,11 @@ def _go_on(usb: UsbipServer, seconds: float, tell: Callable[[str], object]) -> S
             sampled, judge = now, judge_at_work()
             if judge is not None and judge == before:  # and not a sender that looks whether there is one
                 judges.add(judge)
-                with contextlib.suppress(OSError, KeyError):  # it has ended just now
-                    samples.append(held(judge))
+                done = sum(place.done for place in places[STICKS:])
+                # It makes the table at first, and what sends is loaded for a stick that stays.
+                if done > stayed.setdefault(judge, done):
+                    with contextlib.suppress(OSError, KeyError):  # it has ended just now
+                        samples.append(held(judge))
             before = judge
         if samples and now - told >= 60:
             told = now
@@ -222,8 +226,8 @@ def _go_on(usb: UsbipServer, seconds: float, tell: Callable[[str], object]) -> S
         time.sleep(LOOK_S)
         now = time.monotonic()
         is_on = now - begin < seconds or len(samples) < 3
-    done = [place.done for place in places]
-    return Soak(sum(done[:STICKS]), sum(done[STICKS:]), len(judges), samples)
+    counts = [place.done for place in places]
+    return Soak(sum(counts[:STICKS]), sum(counts[STICKS:]), len(judges), samples)
 
 
 def main() -> int:
