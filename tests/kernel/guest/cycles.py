@@ -24,7 +24,8 @@ from tests.kernel.usbip import Plugged, UsbipServer
 
 SETTINGS = Path("/etc/pymodeswitch.conf")
 STICKS, DEAF = 4, 2  # at once: sticks that switch, and sticks that do not react and keep the judge alive
-SAMPLE_S, LOOK_S = 5.0, 0.2
+SAMPLE_S, LOOK_S = 3.0, 0.2
+LEAST_SAMPLES = 12  # a third of them has one of a quiet moment
 UDEV_IS_BUSY = Path("/run/udev/queue")  # systemd-udevd: there are events that it has not handled
 # Times have more digits with every hour, and counted are the switches of a minute.
 MOST_GROWTH = {"judge_kb": 1024, "used_kb": 32 * 1024, "run_bytes": 1024}
@@ -225,7 +226,7 @@ def _go_on(usb: UsbipServer, seconds: float, tell: Callable[[str], object]) -> S
             tell(f"{now - begin:.0f} s, {count} sticks: {samples[-1]}")
         time.sleep(LOOK_S)
         now = time.monotonic()
-        is_on = now - begin < seconds or len(samples) < 3
+        is_on = now - begin < seconds or len(samples) < LEAST_SAMPLES
     counts = [place.done for place in places]
     return Soak(sum(counts[:STICKS]), sum(counts[STICKS:]), len(judges), samples)
 
