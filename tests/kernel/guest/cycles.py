@@ -101,7 +101,7 @@ class Place:
 
 
 class Soak(NamedTuple):
-    """What came of it. samples: of judges that have done all that they do once, and have loaded all for it."""
+    """What came of it. samples: of judges that have loaded all that they need."""
 
     switched: int
     stayed: int
@@ -153,6 +153,11 @@ def judge_at_work() -> int | None:
     return None
 
 
+def has_libusb(judge: int) -> bool:
+    """Whether it has loaded what sends, 3 MB, which it needs for the first stick that stays. OSError."""
+    return "libusb" in Path(f"/proc/{judge}/maps").read_text()
+
+
 def held(judge: int) -> Held:
     """Now. OSError when the judge has ended."""
     status = dict(
@@ -201,11 +206,10 @@ def soak(seconds: float, tell: Callable[[str], object] = lambda text: None) -> S
 def _go_on(usb: UsbipServer, seconds: float, tell: Callable[[str], object]) -> Soak:
     places = [Place(usb, slot, deaf=slot >= STICKS) for slot in range(STICKS + DEAF)]
     begin = now = time.monotonic()
-    sampled = told = begin
+    sampled, told = begin + seconds / 10, begin  # the table is made at first
     samples: list[Held] = []
     judges: set[int] = set()
     before: int | None = None
-    stayed: dict[int, int] = {}  # by judge: how many had stayed when it was first seen
     is_on = True
     # Of each kind one at least, however slow the machine is.
     while sum(place.go_on(plugs=is_on or not place.done) for place in places):
@@ -214,10 +218,8 @@ def _go_on(usb: UsbipServer, seconds: float, tell: Callable[[str], object]) -> S
             sampled, judge = now, judge_at_work()
             if judge is not None and judge == before:  # and not a sender that looks whether there is one
                 judges.add(judge)
-                done = sum(place.done for place in places[STICKS:])
-                # It makes the table at first, and what sends is loaded for a stick that stays.
-                if done > stayed.setdefault(judge, done):
-                    with contextlib.suppress(OSError, KeyError):  # it has ended just now
+                with contextlib.suppress(OSError, KeyError):  # it has ended just now
+                    if has_libusb(judge):
                         samples.append(held(judge))
             before = judge
         if samples and now - told >= 60:
@@ -227,8 +229,8 @@ def _go_on(usb: UsbipServer, seconds: float, tell: Callable[[str], object]) -> S
         time.sleep(LOOK_S)
         now = time.monotonic()
         is_on = now - begin < seconds or len(samples) < LEAST_SAMPLES
-    counts = [place.done for place in places]
-    return Soak(sum(counts[:STICKS]), sum(counts[STICKS:]), len(judges), samples)
+    done = [place.done for place in places]
+    return Soak(sum(done[:STICKS]), sum(done[STICKS:]), len(judges), samples)
 
 
 def main() -> int:
