@@ -260,13 +260,15 @@ class Memory:
     def look(self) -> None:
         """Look for it, or at it."""
         self._process = self._process or judge()
+        if self._process is None:
+            return
         try:
             lines = Path(f"/proc/{self._process}/status").read_text().splitlines()
-            maps = Path(f"/proc/{self._process}/maps").read_text()
-        except OSError:  # not yet, or not any more
+            has_libusb = linux.has_libusb(self._process)
+        except OSError:  # not any more
             self._process = None
             return
-        self.has_libusb = self.has_libusb or "libusb" in maps
+        self.has_libusb = self.has_libusb or has_libusb
         for line in lines:
             if line.startswith("VmHWM"):
                 self.peak_kb = max(self.peak_kb, int(line.split()[1]))

@@ -112,16 +112,20 @@ class Taken:
         """Select a configuration, whose interfaces get drivers anew. UsbFault."""
         transport.set_configuration(value)
         self.is_unconfigured = value == 0
-        self.drivers.clear()
+        self._forget()
 
     def follow(self, device: AttachedDevice) -> None:
         """It has come back, with its drivers."""
         self.device = device
-        self.drivers.clear()
+        self._forget()
 
     def leave_drivers_off(self) -> None:
         """Nobody will know whether it stays: it is to keep clear of its drivers."""
+        self._forget()
+
+    def _forget(self) -> None:
         self.drivers.clear()
+        self._bare.clear()
 
     def give_back(self, host: Host, reporter: Reporter) -> None:
         """Give a stick that stays its configuration and its drivers back; warns of what fails."""
@@ -199,7 +203,7 @@ def execute(
                     refusal = refusal or error
             was_tried, got_through = _reached(plan, step, fault)
             started, delivered = started or was_tried, delivered or got_through
-            if started:
+            if was_tried:
                 taken.note_bare()
             reporter.tell("step", "ok" if fault is None else fault.value, step)
             if fault is None:

@@ -197,9 +197,9 @@ def test_a_crash_of_the_guest_is_no_success(small_boot: Callable[[str, float], i
         small_boot("echo c >/proc/sysrq-trigger; sleep 60", 300)
 
 
-@pytest.mark.parametrize(("crashes", "boots"), [(1, 2), (2, 2)])
+@pytest.mark.parametrize("crashes", [1, 2])
 def test_a_kernel_that_crashes_while_it_starts(
-    crashes: int, boots: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    crashes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is booted once more; a second crash is a failure."""
     made: list[str] = []
@@ -216,12 +216,12 @@ def test_a_kernel_that_crashes_while_it_starts(
     monkeypatch.setattr("tests.kernel.rig._run", run)
     kit = Kit(tmp_path / "kernel", "7.3", tmp_path, tmp_path, root=tmp_path)
     said: list[str] = []
-    if crashes < boots:
+    if crashes == 1:
         assert boot(kit, "true", tmp_path, echo=said.append) == 0
     else:
         with pytest.raises(RigError, match="Kernel panic"):
             boot(kit, "true", tmp_path, echo=said.append)
-    assert len(made) == boots
+    assert len(made) == 2
     assert len(said) == 1
 
 

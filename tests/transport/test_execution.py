@@ -46,6 +46,9 @@ class Detacher:
         if interface == 1 and self.error is not None:
             raise self.error
 
+    def set_configuration(self, value: int) -> None:
+        pass
+
 
 @pytest.fixture
 def bus() -> VirtualBus:
@@ -127,6 +130,20 @@ def test_one_that_was_taken_at_an_earlier_try_stays_noted(host: LibusbHost) -> N
     taken.detach(Detacher(None))  # type: ignore[arg-type]
     taken.detach(Detacher(UsbFault(Fault.NOT_FOUND, "detach")))  # type: ignore[arg-type]
     assert taken.drivers == {0, 1}
+
+
+@pytest.mark.parametrize("how", ["leave_drivers_off", "follow", "configure"])
+def test_one_that_had_no_driver_is_forgotten_with_the_others(how: str, host: LibusbHost) -> None:
+    """The kernel has bound drivers anew, or is not to."""
+    device = two_interfaces(host)
+    taken = Taken(device)
+    transport = Detacher(UsbFault(Fault.NOT_FOUND, "detach"))
+    taken.detach(transport)  # type: ignore[arg-type]
+    taken.note_bare()
+    assert taken.drivers == {0, 1}
+    getattr(taken, how)(*{"leave_drivers_off": (), "follow": (device,), "configure": (transport, 1)}[how])
+    taken.note_bare()
+    assert taken.drivers == set()
 
 
 def test_nothing_is_given_back_to_another_stay(host: LibusbHost, bus: VirtualBus) -> None:

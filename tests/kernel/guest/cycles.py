@@ -153,11 +153,6 @@ def judge_at_work() -> int | None:
     return None
 
 
-def has_libusb(judge: int) -> bool:
-    """Whether it has loaded what sends, 3 MB, which it needs for the first stick that stays. OSError."""
-    return "libusb" in Path(f"/proc/{judge}/maps").read_text()
-
-
 def held(judge: int) -> Held:
     """Now. OSError when the judge has ended."""
     status = dict(
@@ -219,7 +214,7 @@ def _go_on(usb: UsbipServer, seconds: float, tell: Callable[[str], object]) -> S
             if judge is not None and judge == before:  # and not a sender that looks whether there is one
                 judges.add(judge)
                 with contextlib.suppress(OSError, KeyError):  # it has ended just now
-                    if has_libusb(judge):
+                    if linux.has_libusb(judge):
                         samples.append(held(judge))
             before = judge
         if samples and now - told >= 60:

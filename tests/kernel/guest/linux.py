@@ -94,6 +94,11 @@ def marks() -> list[str]:
         return []
 
 
+def has_libusb(judge: int) -> bool:
+    """Whether it has loaded what sends, 3 MB, which it needs for the first stick that stays. OSError."""
+    return "libusb" in Path(f"/proc/{judge}/maps").read_text()
+
+
 def judges() -> list[int]:
     """Process numbers of the judges that are at work."""
     found = []
