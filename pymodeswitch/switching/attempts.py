@@ -12,7 +12,8 @@ from ..nouns.protocols import Host, Reporter
 from ..nouns.record import Record
 from ..nouns.steps import AwaitUnits, Plan, Step
 from ..planning.plan import make_plan, other_way
-from ..transport.execution import Execution, Taken, execute
+from ..transport.execution import Execution, execute
+from ..transport.taken import Taken
 from .connector import Connector
 from .verdict import Verdict, failure, judge
 

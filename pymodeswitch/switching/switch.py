@@ -11,7 +11,7 @@ from ..nouns.model import DeviceFile, Status, SwitchResult, UsbId, parse_hex, pa
 from ..nouns.protocols import Host
 from ..nouns.record import replace
 from ..planning.settings import Settings, read_settings
-from ..transport.execution import Taken
+from ..transport.taken import Taken
 from .account import Account
 from .account import Progress as Progress
 from .operation import Operation

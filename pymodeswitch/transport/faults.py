@@ -9,6 +9,10 @@ from ..nouns.errors import AccessError, BusyError, GoneError, ModeSwitchError, T
 from ..nouns.model import AttachedDevice, UsbId
 from ..nouns.record import TextEnum
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Fault(TextEnum):
     """What went wrong in a USB call, by meaning."""
@@ -92,3 +96,12 @@ def _is_shown(device: AttachedDevice) -> bool:
             return int(file.read()) == device.device_number
     except (OSError, ValueError):  # it left, or this is not Linux
         return False
+
+
+def met_by(call: Callable[..., object], *arguments: object) -> UsbFault | None:
+    """Make a call whose failure decides nothing; returns what it met."""
+    try:
+        call(*arguments)
+    except UsbFault as error:
+        return error
+    return None

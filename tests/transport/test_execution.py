@@ -14,8 +14,9 @@ from pymodeswitch.nouns.protocols import Transport
 from pymodeswitch.nouns.record import replace
 from pymodeswitch.nouns.steps import BulkOut, Plan, Step
 from pymodeswitch.planning.plan import make_plan
-from pymodeswitch.transport.execution import Execution, Taken, execute
+from pymodeswitch.transport.execution import Execution, execute
 from pymodeswitch.transport.faults import Fault, UsbFault
+from pymodeswitch.transport.taken import Taken
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 
 EJECTS = DeviceFile(target_vendor=0x19D2, target_product=0x1203, standard_eject=True)
