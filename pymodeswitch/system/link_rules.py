@@ -14,7 +14,7 @@ from ..modem.port_link import LINK_NAME
 from ..nouns.model import UsbId
 from .udev_rules import id_matches, program
 
-END, FOUND = "pymodeswitch_modem_end", "pymodeswitch_modem"
+END, FOUND, ASK = "pymodeswitch_modem_end", "pymodeswitch_modem", "pymodeswitch_modem_ask"
 
 
 def link_rules(ids: Iterable[UsbId], command: Sequence[str], script: str) -> str:
@@ -37,6 +37,11 @@ def link_rules(ids: Iterable[UsbId], command: Sequence[str], script: str) -> str
         f'GOTO="{END}"',
         "",
         f'LABEL="{FOUND}"',
+        "# An ACM port always has an interrupt endpoint: where interface 0 is one, that is the first",
+        f'KERNEL!="ttyACM*", GOTO="{ASK}"',
+        f'TEST!="../../../%b:1.0/tty", GOTO="{ASK}"',
+        f'ATTRS{{bInterfaceNumber}}!="00", GOTO="{END}"',
+        f'LABEL="{ASK}"',
         f'PROGRAM="{program(words)}", SYMLINK+="%c"',
         f'LABEL="{END}"',
     ]

@@ -205,6 +205,23 @@ def test_rules_start_it_for_ports_of_modems() -> None:
     assert carry_out(RULES, event("ttyUSB3", says="")).links == ()
 
 
+@pytest.mark.parametrize(
+    ("kernel", "number", "interface_0", "starts"),
+    [
+        ("ttyACM1", "02", "tty", False),
+        ("ttyACM1", "02", "ttyUSB0", True),
+        ("ttyACM0", "00", "tty", True),
+        ("ttyUSB1", "02", "tty", True),
+    ],
+)
+def test_a_second_acm_port_needs_no_shell(kernel: str, number: str, interface_0: str, starts: bool) -> None:
+    """Interface 0 is an ACM port, and so the first one with an interrupt endpoint."""
+    parents = ({"bInterfaceNumber": number}, *event().parents[1:])
+    seen = (f"../../../1-1:1.0/{interface_0}",)
+    outcome = carry_out(RULES, event(kernel, parents=parents, parent="1-1", exists=seen))
+    assert bool(outcome.programs) == starts
+
+
 def test_rules_take_the_note_away_with_the_port() -> None:
     links = "/dev/serial/by-id/usb-ZTE-if00 /dev/gsmmodem2 /dev/serial/by-path/x"
     outcome = carry_out(RULES, event(action="remove", devlinks=links))

@@ -15,7 +15,8 @@ TOKEN = re.compile(r'([A-Z]+)(?:\{([^}]*)\})?\s*(==|!=|\+=|=)\s*"([^"]*)"\s*(?:,
 class Event(NamedTuple):
     """One event as udev sees it. attributes: sysfs; interfaces: what usb_id finds in the descriptors.
 
-    parents: attributes of the devices that it hangs on. says: what PROGRAM prints. devlinks: that it has.
+    parents: attributes of the devices that it hangs on; parent: what %b is where ATTRS has matched. says: what
+    PROGRAM prints. devlinks: that it has.
     """
 
     attributes: Mapping[str, str]
@@ -26,6 +27,7 @@ class Event(NamedTuple):
     interfaces: str = ":080650:"
     exists: tuple[str, ...] = ()
     parents: tuple[Mapping[str, str], ...] = ()
+    parent: str = "1-1.2"
     path: str = "/devices/usb1/1-1.2"
     says: str = ""
     devlinks: str = ""
@@ -64,7 +66,7 @@ def carry_out(text: str, event: Event) -> Outcome:
                 assert operator == "="
                 programs.append(_substituted(value, event))
             elif key == "ATTRS":
-                assert operator == "=="
+                continue  # see _parent_matches
             elif operator in ("==", "!="):
                 if _matches(key, name, value, event, properties) != (operator == "=="):
                     break
@@ -109,7 +111,7 @@ def _is_match(key: str, operator: str) -> bool:
 def _matches(key: str, name: str, pattern: str, event: Event, properties: Mapping[str, str]) -> bool:
     value: str | None
     if key == "TEST":
-        return pattern in event.exists
+        return _substituted(pattern, event) in event.exists
     if key == "ATTR":
         value = event.attributes.get(name)
     elif key == "ENV":
@@ -121,15 +123,17 @@ def _matches(key: str, name: str, pattern: str, event: Event, properties: Mappin
 
 def _parent_matches(line: list[tuple[str, str, str, str]], event: Event) -> bool:
     """All ATTRS of a line have to fit one and the same device, the event's own or one above it."""
-    wanted = [(name, pattern) for key, name, _, pattern in line if key == "ATTRS"]
+    wanted = [(name, operator, pattern) for key, name, operator, pattern in line if key == "ATTRS"]
     return any(
         all(
-            any(fnmatch.fnmatchcase(device.get(name, ""), part) for part in pattern.split("|"))
-            for name, pattern in wanted
+            name in device
+            and any(fnmatch.fnmatchcase(device[name], part) for part in pattern.split("|"))
+            == (operator == "==")
+            for name, operator, pattern in wanted
         )
         for device in (event.attributes, *event.parents)
     )
 
 
 def _substituted(value: str, event: Event) -> str:
-    return value.replace("%k", event.kernel).replace("%p", event.path)
+    return value.replace("%k", event.kernel).replace("%p", event.path).replace("%b", event.parent)
