@@ -8,6 +8,8 @@ MOST_HEAD, MOST_LINE = 1 << 20, 1 << 13  # bytes of the head, and of a line
 LOOK = 1 << 10  # so many for one look at a key: most lines are much shorter
 STRINGS = {"uMa": "manufacturer", "uPr": "product", "uSe": "serial"}  # what a qualifier is compared with
 
+ANDROID = "Android"  # what a phone says; phones stay what they are, as in the rules
+
 # What else than steps may stand in an entry's place.
 NOTHING, ASK = "nothing", "ask"
 
@@ -95,6 +97,8 @@ class Table:
 def decide(stick: PluggedStick, table: Table) -> tuple[list[str], str]:
     """The steps for a device, or [NOTHING] or [ASK]; and the path of the entry."""
     for key in (stick.id, f"{stick.id[:5]}*"):
+        if key[-1] == "*" and stick.text("manufacturer") == ANDROID:
+            break
         for path, steps, *conditions in table.lines(key):
             if all(_fits(stick, condition) for condition in conditions if condition[:3] in STRINGS):
                 return _way(stick, steps, conditions), path

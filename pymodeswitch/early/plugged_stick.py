@@ -6,7 +6,7 @@ from time import monotonic, sleep
 CONFIGURED_S, LOOK_S = 2.0, 0.01  # until the kernel has configured a device that is being enumerated
 # A scan is many short commands, with moments between them; one that hangs is for the judge.
 IDLE_S, IDLE_LOOK_S = 0.5, 0.02
-MOST_BYTES = 1 << 16
+MOST_BYTES, MOST_TEXT = 1 << 16, 1 << 12  # an attribute that is text has a page at most
 CONFIGURATION, INTERFACE, ENDPOINT, BULK = 2, 4, 5, 2  # USB 2.0, tables 9-5 and 9-13
 MBIM, STORAGE = b"\x02\x0e", 0x08
 
@@ -105,9 +105,9 @@ class PluggedStick:
             shown = self.device_class
         return shown == STORAGE
 
-    def stays_busy(self) -> bool:
-        """Whether the storage driver is at work all the time, for half a second."""
-        until = monotonic() + IDLE_S
+    def stays_busy(self, seconds: float) -> bool:
+        """Whether the storage driver is at work all the time, for so long."""
+        until = monotonic() + seconds
         while is_busy := self.is_busy():
             if monotonic() >= until:
                 break
@@ -127,11 +127,11 @@ class PluggedStick:
         return False
 
 
-def read(path: str) -> bytes:
+def read(path: str, most: int = MOST_BYTES) -> bytes:
     """A small file. OSError."""
     file = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
     try:
-        return posix.read(file, MOST_BYTES)
+        return posix.read(file, most)
     finally:
         posix.close(file)
 
@@ -139,7 +139,7 @@ def read(path: str) -> bytes:
 def text(path: str) -> str:
     """The text in a small file; empty where there is none."""
     try:
-        return read(path).decode("utf-8", "replace").strip()
+        return read(path, MOST_TEXT).decode("utf-8", "replace").strip()
     except OSError:
         return ""
 

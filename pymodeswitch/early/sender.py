@@ -8,12 +8,13 @@ more than messages, a device that somebody holds. When in doubt it does not send
 
 import posix
 import sys
+from _thread import get_ident
 from errno import ENOSPC
 from fcntl import LOCK_EX, LOCK_NB, flock, ioctl
 from time import monotonic
 
 from .lookup import ASK, NOTHING, STRINGS, Table, decide
-from .plugged_stick import PluggedStick, text
+from .plugged_stick import IDLE_S, PluggedStick, text
 from .usbfs import OWN, Device, is_usable
 
 TYPE_CHECKING = False
@@ -71,14 +72,17 @@ class Port:
         return True
 
     def is_marked(self, stick: PluggedStick) -> bool:
-        """Whether there is a mark of this very stay of a device."""
-        first = text(f"{self._state}/{MARKS}/{self._port}").partition("\n")[0]
-        return first == _name(stick)
+        """Whether something was done for this very stay of a device, by the mark there is."""
+        lines = text(f"{self._state}/{MARKS}/{self._port}").split("\n", 2)
+        return lines[0] == _name(stick) and "state asked" not in lines
 
     def mark(
         self, stick: PluggedStick, state: str, entry: str, drivers: "list[int]", error: int = 0
     ) -> None:
-        """Leave word for the judge, all of it or nothing; switching/marks.py reads it."""
+        """Leave word for the judge, all of it or nothing; switching/marks.py reads it.
+
+        That nothing was done is never written over what another sender has done meanwhile.
+        """
         lines = [
             _name(stick),
             f"state {state}",
@@ -90,7 +94,8 @@ class Port:
             f"descriptors {stick.descriptors.hex()}",
             *(f"{name} {stick.text(name).encode().hex()}" for name in STRINGS.values()),
         ]
-        part = f"{self._state}/.{self._port}.{posix.getpid()}"
+        whole = f"{self._state}/{MARKS}/{self._port}"
+        part = f"{self._state}/.{self._port}.{posix.getpid()}.{get_ident()}"  # the judge sends in threads
         file = posix.open(part, OWN_FILE | posix.O_EXCL, 0o600)
         data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
         try:
@@ -99,7 +104,16 @@ class Port:
                     raise OSError(ENOSPC, "the mark was not written whole")
             finally:
                 posix.close(file)
-            posix.rename(part, f"{self._state}/{MARKS}/{self._port}")
+            if state == "asked":
+                try:
+                    posix.link(part, whole)
+                except FileExistsError:
+                    if not self.is_marked(stick):
+                        posix.rename(part, whole)
+                        return
+                posix.unlink(part)
+            else:
+                posix.rename(part, whole)
         except OSError:
             posix.unlink(part)
             raise
@@ -117,11 +131,12 @@ def handle(
     state: str = STATE,
     table: str = TABLE,
     call: "Callable[..., int]" = ioctl,
+    idle_s: float = IDLE_S,
 ) -> str:
     """All that is done for a port. Returns what: nothing, asked, sent, failed, or too often.
 
-    sysfs, dev: their roots. state, table: their paths. call: ioctl(2). OSError, ValueError for a device
-    that has left.
+    sysfs, dev: their roots. state, table: their paths. call: ioctl(2). idle_s: how long the storage driver may
+    be at work. OSError, ValueError for a device that has left.
     """
     stick = PluggedStick(sysfs, port)
     steps, entry, limit = _look_up(stick, table)
@@ -129,9 +144,11 @@ def handle(
         return "nothing"
     own = Port(state, stick)
     try:
+        # Looked at behind the lock: another sender, or the judge, may be as quick.
+        is_locked = own.lock()
         if own.is_marked(stick):
             return "asked"  # before: udev replays its events
-        if steps == [ASK] or not own.lock() or not is_usable() or stick.stays_busy():
+        if steps == [ASK] or not is_locked or not is_usable() or stick.stays_busy(idle_s):
             own.mark(stick, "asked", entry, [])
             return "asked"
         try:

@@ -14,6 +14,7 @@ from .plugged_stick import Interface, PluggedStick
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 MOST_S = 10.0  # for all transfers together
 TRANSFER_MS, CONTROL_MS = 3000, 1000  # for one; as in nouns/steps.py
@@ -250,6 +251,9 @@ STEPS: "dict[str, Callable[..., None]]" = {
 }
 
 
+BYTE: "list[Any]" = []  # the class of one, once it was needed
+
+
 def _uint(number: int) -> bytes:
     return number.to_bytes(4, sys.byteorder)
 
@@ -261,8 +265,11 @@ def _with_pointer(head: bytes, buffer: bytearray) -> bytes:
     """
     import _ctypes  # the part in C is all that is needed; few starts get this far
 
-    class Byte(_ctypes._SimpleCData):  # type: ignore[type-arg]  # ctypes.c_ubyte
-        _type_ = "B"
+    if not BYTE:  # a class for each transfer would be much garbage in a judge
 
-    address = _ctypes.addressof((Byte * len(buffer)).from_buffer(buffer)) if buffer else 0
+        class Byte(_ctypes._SimpleCData):  # type: ignore[type-arg]  # ctypes.c_ubyte
+            _type_ = "B"
+
+        BYTE.append(Byte)
+    address = _ctypes.addressof((BYTE[0] * len(buffer)).from_buffer(buffer)) if buffer else 0
     return head.ljust(-(-len(head) // POINTER) * POINTER, b"\0") + address.to_bytes(POINTER, sys.byteorder)

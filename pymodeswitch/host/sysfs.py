@@ -106,6 +106,16 @@ class Sysfs:
             driver=lambda interface: self.driver(port, configuration, interface),
         )
 
+    def number(self, port: str) -> int | None:
+        """The device number of what is on a port, another one for each stay."""
+        value = _optional(f"{self.folder}/{port}", "devnum")
+        return int(value) if value.isdecimal() else None
+
+    def connected_s(self, port: str) -> float | None:
+        """How long it has been there; None where the kernel does not tell (it has CONFIG_PM nearly always)."""
+        value = _optional(f"{self.folder}/{port}", "power/connected_duration")
+        return int(value) / 1000 if value.isdecimal() else None
+
     def driver(self, port: str, configuration: int, interface: int) -> str | None:
         """Name of the kernel driver bound to an interface."""
         try:

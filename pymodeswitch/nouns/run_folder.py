@@ -2,8 +2,9 @@
 
 PORT          state of a port: its lock, its last switches, the last verdict (switching/port_state.py)
 marks/PORT    what the sender has done for the stick on that port (switching/marks.py)
-.PORT.*       a mark on its way: being written, or judged
+.PORT.*       a mark that is being written, or the last one that was judged
 judge         the lock of the judge, of which there is one at a time (switching/judge.py)
+at-work       a link that leads somewhere while a judge is at work (switching/newcomers.py)
 boot          a judge has looked at everything since the system started
 links/LINK    the serial port that has a link such as gsmmodem (modem/port_link.py)
 links.lock    the lock of those that make links
@@ -14,7 +15,7 @@ from __future__ import annotations
 import os
 
 RUN_FOLDER = "/run/pymodeswitch"
-MARKS, JUDGE, BOOT, LINKS, LINKS_LOCK = "marks", "judge", "boot", "links", "links.lock"
+MARKS, JUDGE, AT_WORK, BOOT, LINKS, LINKS_LOCK = "marks", "judge", "at-work", "boot", "links", "links.lock"
 
 FOLDER_MODE, FILE_MODE, LOCK_MODE = 0o755, 0o644, 0o600  # who may open a lock may hold it
 

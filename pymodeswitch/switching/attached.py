@@ -9,7 +9,7 @@ from .connector import ports_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Collection, Iterable
 
     from .fleet import Outcome
 
@@ -25,7 +25,7 @@ class AttachedSticks:
         self.catalog = catalog
         self._known: dict[Port, tuple[int, UsbId]] = {}
 
-    def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
+    def look(self, ports: Iterable[Port] | None, busy: Collection[Port]) -> list[AttachedDevice]:
         """Those on the ports (None: on all) that have come since the last look; not on ports that are busy."""
         if ports is None:
             devices = {device.port: device for device in self.host.devices()}
@@ -51,6 +51,9 @@ class AttachedSticks:
             if self.catalog.candidates(device.id):
                 found.append(device)
         return found
+
+    def miss(self) -> None:
+        """Events may have been missed: the next look is at everything. Here each one is that says so."""
 
     def note(self, outcome: Outcome) -> None:
         """There is nothing more to do about that stick: remember the stay that it is in now."""

@@ -156,6 +156,7 @@ class Fleet:
         events = KernelEvents() if isinstance(self.host, LinuxHost) else None
         self._last = self.host.now()
         try:
+            self._find.miss()
             self._look(None)
             while not self._stopping.is_set():
                 is_busy = forever or self._members or self._waiting
@@ -189,6 +190,8 @@ class Fleet:
             self._look(None)
             return
         ports = events.changed(seconds, also=self._alarm)
+        if ports is None:
+            self._find.miss()
         self._hears = self._hears or bool(ports)
         for member in self._members.values():
             if ports is None or ports & member.ports:

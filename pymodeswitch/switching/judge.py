@@ -13,11 +13,12 @@ again when the service ends).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from ..catalog.catalog import Catalog
 from ..host.file_lock import FileLock
+from ..host.linux import LinuxHost
 from ..nouns.errors import ModeSwitchError
 from ..nouns.log import Logger
 from ..nouns.model import AttachedDevice, Port, SwitchResult
@@ -26,11 +27,15 @@ from ..nouns.run_folder import BOOT, JUDGE, make_folder
 from ..planning.settings import Settings
 from .attached import AttachedSticks
 from .fleet import Fleet, FleetObserver, Outcome
-from .marks import ASKED, Mark, read_marks, remove_mark
+from .marks import ASKED, Mark, mark_of, read_marks, remove_mark
+from .newcomers import Newcomers
 from .switch import judge_mark, switch
 
 logger = Logger(__name__)
 
+# Sticks that are judged at the same time. Who waits for its turn has its message, and is often there by then;
+# each thread is memory.
+CREW = 16
 # Sticks that are plugged in together are enumerated one after the other; and starting a judge costs more
 # than having one wait.
 LINGER_S = 3.0
@@ -40,23 +45,35 @@ POLL_S = 0.25  # a mark comes a moment after the kernel's event, and tells none 
 class Marked(AttachedSticks):
     """Finds the sticks that have a mark; after a boot, once, also what is attached without one.
 
-    stuck: stays that were judged and whose mark cannot be removed.
+    stuck: stays that were judged and whose mark cannot be removed. newcomers: is told what has come.
     """
 
-    def __init__(self, host: Host, catalog: Catalog, stuck: set[tuple[Port, int, int]]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        catalog: Catalog,
+        stuck: set[tuple[Port, int, int]],
+        newcomers: Newcomers | None,
+    ) -> None:
         super().__init__(host, catalog)
         assert host.state_folder is not None
         self._folder = host.state_folder
         self._stuck = stuck
+        self._newcomers = newcomers
+        self._has_missed = True
         self._looks_at_all = not _is_looked_at(self._folder)
         self.marks: dict[Port, Mark] = {}
 
-    def look(self, ports: Iterable[Port] | None, busy: Container[Port]) -> list[AttachedDevice]:
+    def look(self, ports: Iterable[Port] | None, busy: Collection[Port]) -> list[AttachedDevice]:
         """Those that are not busy; at marks as at all else, not at an event (see POLL_S)."""
+        if self._newcomers is not None and (ports is not None or self._has_missed):
+            self._newcomers.look(ports, leave=self._looks_at_all)
         if ports is not None:
             return []
+        self._has_missed = False
         found = {}
-        for mark in read_marks(self._folder, busy):
+        # Those that wait for their turn were told of already: reading a mark takes long.
+        for mark in read_marks(self._folder, {*busy, *self.marks}):
             port = mark.device.port
             if _stay(mark.device) not in self._stuck:
                 self.marks[port] = mark
@@ -69,6 +86,10 @@ class Marked(AttachedSticks):
             for device in super().look(None, busy):
                 found.setdefault(device.port, device)
         return list(found.values())
+
+    def miss(self) -> None:
+        """So newcomers, too, are looked for everywhere."""
+        self._has_missed = True
 
     def note(self, outcome: Outcome) -> None:
         """Whatever came of it, the mark has done its duty; one that cannot be removed counts no more."""
@@ -95,6 +116,7 @@ def _note_look(folder: str) -> None:
 
 class Judge:
     """All that a judge does. report: called with each outcome. refresh: sees to the sender's table.
+    newcomers: sends to what comes meanwhile.
 
     stop() ends it soon, also from a signal handler: sticks that stay get their drivers back.
     """
@@ -108,6 +130,7 @@ class Judge:
         *,
         observer: FleetObserver | None = None,
         refresh: Callable[[], None] = lambda: None,
+        newcomers: Newcomers | None = None,
         linger_s: float = LINGER_S,
     ) -> None:
         self._host = host
@@ -116,6 +139,7 @@ class Judge:
         self._report = report
         self._observer = observer
         self._refresh = refresh
+        self._newcomers = newcomers
         self._linger_s = linger_s
         self._fleet: Fleet | None = None
         self._is_stopped = False
@@ -135,8 +159,12 @@ class Judge:
         is_done = False
         while not self._is_stopped and lock.take():
             try:
+                if self._newcomers is not None:
+                    self._newcomers.begin()
                 self._run()
             finally:
+                if self._newcomers is not None:
+                    self._newcomers.end()
                 lock.give_back()
             is_done = True
             marks = read_marks(self._host.state_folder)
@@ -145,22 +173,25 @@ class Judge:
         return is_done
 
     def _run(self) -> None:
-        found = Marked(self._host, self._catalog, self._stuck)
+        found = Marked(self._host, self._catalog, self._stuck, self._newcomers)
 
         def judge_one(device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
             return self._judge(found.marks.get(device.port), device, host, catalog)
 
-        self._fleet = Fleet(self._host, found, judge_one, self._report)
+        crew = CREW if isinstance(self._host, LinuxHost) else None
+        self._fleet = Fleet(self._host, found, judge_one, self._report, crew=crew)
         # First what was there when it came, and then the table, which takes longer.
         self._fleet.run(forever=False, linger_s=0.0, poll_s=POLL_S)
         if not self._is_stopped:
             self._refresh()
-            self._fleet = Fleet(self._host, found, judge_one, self._report)
+            self._fleet = Fleet(self._host, found, judge_one, self._report, crew=crew)
             self._fleet.run(forever=False, linger_s=self._linger_s, poll_s=POLL_S)
 
     def _judge(self, mark: Mark | None, device: AttachedDevice, host: Host, catalog: Catalog) -> Outcome:
         observer = None if self._observer is None else partial(self._observer, device)
         options = {"host": host, "catalog": catalog, "settings": self._settings, "observer": observer}
+        if mark is not None and mark.state == ASKED:
+            mark = self._sent(mark, host)
         try:
             if mark is None or mark.state == ASKED:
                 result: SwitchResult = switch(port=device.port, **options)  # type: ignore[arg-type]
@@ -169,3 +200,16 @@ class Judge:
         except ModeSwitchError as error:
             return Outcome(device, None, error)
         return Outcome(device, result, None)
+
+    def _sent(self, mark: Mark, host: Host) -> Mark:
+        """Send what the sender has left because the storage driver was at work; returns the new mark, if any.
+
+        That is quicker than a whole switch, which needs more memory, too.
+        """
+        if self._newcomers is None:
+            return mark
+        try:
+            self._newcomers.send(mark.device.port)
+        except (OSError, ValueError) as error:  # it has left already
+            logger.debug("%s: %s", mark.device.describe(), error)
+        return mark_of(host, mark.device) or mark

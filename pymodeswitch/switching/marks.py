@@ -97,10 +97,11 @@ def mark_of(host: Host, device: AttachedDevice) -> Mark | None:
 def remove_mark(folder: str, mark: Mark) -> bool:
     """Remove a mark, unless there is another one of that port by now; False when it cannot be removed.
 
-    The sender may put another one there at any moment: so it is moved aside, looked at, and put back.
+    The sender may put another one there at any moment: so it is moved aside, looked at, and put back. Aside it
+    stays, for `was_judged`, until the next one of its port.
     """
     port = mark.device.port
-    path, aside = os.path.join(folder, MARKS, port), os.path.join(folder, f".{port}.judged")
+    path, aside = os.path.join(folder, MARKS, port), _judged(folder, port)
     try:
         os.rename(path, aside)
     except FileNotFoundError:
@@ -108,21 +109,36 @@ def remove_mark(folder: str, mark: Mark) -> bool:
     except OSError as error:
         logger.warning("%s: cannot be removed: %s", path, error.strerror)
         return False
-    is_judged = False
     try:
-        is_judged = _read(aside, port).device.same_stay(mark.device)
+        if _read(aside, port).device.same_stay(mark.device):
+            return True
         is_read = True
     except (OSError, ValueError) as error:  # too many open files, say: it may be another one
         logger.warning("%s: %s", path, error)
         is_read = False
     try:
-        if not is_judged:
-            os.link(aside, path)
+        os.link(aside, path)
     except FileExistsError:  # a still newer one
         pass
     except OSError as error:
         logger.warning("%s: cannot be put back: %s", path, error.strerror)
     return _remove(aside) and is_read
+
+
+def was_judged(folder: str, device: AttachedDevice, since: float) -> bool:
+    """Whether the last mark of its port that was judged is of this very stay.
+
+    since: when it came, on the kernel's monotonic clock; a bus has 127 device numbers, and begins anew.
+    """
+    try:
+        mark = _read(_judged(folder, device.port), device.port)
+    except (OSError, ValueError):
+        return False
+    return mark.seconds >= since and mark.device.same_stay(device)
+
+
+def _judged(folder: str, port: Port) -> str:
+    return os.path.join(folder, f".{port}.judged")
 
 
 def _remove(path: str) -> bool:

@@ -17,11 +17,14 @@ from collections.abc import Iterable, Sequence
 
 from ..nouns.errors import UsageError
 from ..nouns.model import UsbId
+from ..nouns.run_folder import AT_WORK, RUN_FOLDER
 
 # udev reads a rule into a line of 16 KiB (UDEV_LINE_SIZE); longer ones are ignored with an error.
 MAX_LINE = 16_000
 
 SYSTEMD_RUNS = "/run/systemd/system"  # sd_booted(3)
+# Milliseconds that a device has been there (Documentation/ABI/testing/sysfs-bus-usb): less than 100 s.
+RECENT = "?|??|???|????|?????"
 
 END, START = "pymodeswitch_end", "pymodeswitch_start"
 
@@ -123,6 +126,8 @@ def _check(command: str) -> None:
 def _start_lines(command: Sequence[str]) -> list[str]:
     sender = sender_command(command)
     return [
+        "# A judge that is at work sends, too, and hears of it earlier; but not of an event that udev replays",
+        f'ATTR{{power/connected_duration}}=="{RECENT}", TEST=="{RUN_FOLDER}/{AT_WORK}", GOTO="{END}"',
         f'TEST=="{SYSTEMD_RUNS}", RUN+="{program((*sender, "%k"))}", GOTO="{END}"',
         f'RUN+="{program((*sender, "--start-judge", "%k"))}"',
     ]

@@ -16,8 +16,9 @@ JUDGE_UNIT, PATH_UNIT = "pymodeswitch.service", "pymodeswitch.path"
 # By which they are started at boot: the judge looks at everything once.
 WANTED_BY = {JUDGE_UNIT: "multi-user.target", PATH_UNIT: "paths.target"}
 
-# A stick that is being switched gets its drivers back; one USB transfer may be under way (3 s at most).
-STOP_TIMEOUT_S = 15
+# A stick that is being switched gets its drivers back: 10 s for what waits in the kernel (fleet.py), and 6 s
+# for what is being sent to newcomers.
+STOP_TIMEOUT_S = 20
 
 HEAD = "# Written by pymodeswitch. Changes of your own belong into a drop-in: systemctl edit {name}"
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pymodeswitch.early import lookup
+from pymodeswitch.early.plugged_stick import PluggedStick
+from pymodeswitch.virtual import mf691
+from tests.support.virtual_kernel import VirtualKernel
 
 
 @pytest.mark.parametrize("look", [16, 40, 90])
@@ -30,6 +34,21 @@ def test_each_key_is_found_with_all_its_lines(
         wanted = [line.rstrip("\n").split("\t")[1:] for line in lines if line.startswith(key)]
         assert table.lines(key) == wanted, key
     assert table.lines("ffff:ffff") == table.lines("0000:!") == []
+    table.close()
+
+
+@pytest.mark.parametrize(("maker", "steps"), [("HUAWEI", ["detach"]), ("Android", [lookup.NOTHING])])
+def test_a_phone_is_not_what_a_whole_vendor_is_meant_for(
+    maker: str, steps: list[str], kernel: VirtualKernel
+) -> None:
+    """As in udev's rules, which look at the sticks that udev starts a sender for, and no others."""
+    stick = mf691()
+    identity = stick.modes[0].identity
+    stick.modes[0].identity = replace(identity, vendor=0x12D1, product=0x1234, manufacturer=maker)
+    kernel.bus.plug(stick, "1-1")
+    kernel.update()
+    table = lookup.Table(str(_written(kernel.folder, ["12d1:*\t/it\tdetach\n"])))
+    assert lookup.decide(PluggedStick(str(kernel.sysfs), "1-1"), table)[0] == steps
     table.close()
 
 

@@ -137,7 +137,7 @@ def by_judge(number: int) -> None:
             backend.transfers.clear()
             computer.kernel.calls.clear()
             computer.kernel.times.clear()
-        assert sorted(os.listdir(computer.kernel.state)) == ["1-1", BOOT, JUDGE, MARKS]
+        assert sorted(os.listdir(computer.kernel.state)) == [".1-1.judged", "1-1", BOOT, JUDGE, MARKS]
     assert backend.open_handles == 0
 
 

@@ -13,8 +13,12 @@ from pymodeswitch import BusyError, DeviceFile, GoneError, Port, Settings, Uncha
 from pymodeswitch.catalog.catalog import Catalog
 from pymodeswitch.catalog.sources import shipped_folder
 from pymodeswitch.device_files.syntax import write
+from pymodeswitch.early import sender
+from pymodeswitch.early.plugged_stick import PluggedStick
 from pymodeswitch.early.table import make_table
 from pymodeswitch.host.file_lock import FileLock
+from pymodeswitch.nouns.model import AttachedDevice
+from pymodeswitch.nouns.protocols import Transport
 from pymodeswitch.nouns.run_folder import BOOT, JUDGE, MARKS
 from pymodeswitch.switching.fleet import Outcome
 from pymodeswitch.switching.judge import LINGER_S, Judge
@@ -257,6 +261,51 @@ def test_a_stick_that_falls_back_to_storage(computer: Computer) -> None:
     assert summary(computer.outcomes) == [("1-1", "switched")] * 3
 
 
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_another_sender_is_as_quick(
+    is_locked: bool, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """udev's and the judge's own: one of them sends, and its mark stays."""
+    real = sender.flock
+
+    def lock(file: int, how: int) -> None:
+        monkeypatch.setattr(sender, "flock", real)
+        assert computer.kernel.send() == "sent"
+        if is_locked:
+            raise BlockingIOError
+        real(file, how)
+
+    monkeypatch.setattr(sender, "flock", lock)
+    assert computer.plug(mf691(leave=None)) == "asked"
+    assert ejects(computer.backend) == 2  # what one of them sends
+    assert [mark.state for mark in read_marks(computer.folder)] == ["sent"]
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+def test_nothing_done_is_not_written_over_what_was_done(
+    is_older: bool, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other sender's mark comes at the last moment; one of a stay before counts no more."""
+    computer.plug(mf691(leave=None))
+    if is_older:
+        computer.bus.unplug("1-1")
+        computer.bus.plug(mf691(leave=None), "1-1")
+    lock = FileLock(str(computer.kernel.state / "1-1"))
+    assert lock.take()
+    real = sender.Port.is_marked
+    looks: list[bool] = []
+
+    def is_marked(port: sender.Port, stick: PluggedStick) -> bool:
+        looks.append(real(port, stick))
+        return looks[-1] and len(looks) > 1
+
+    monkeypatch.setattr(sender.Port, "is_marked", is_marked)
+    assert computer.kernel.send() == "asked"
+    lock.give_back()
+    assert [mark.state for mark in read_marks(computer.folder)] == ["asked" if is_older else "sent"]
+    assert sorted(os.listdir(computer.folder)) == ["1-1", "boot", "marks"]
+
+
 def test_not_too_often(computer: Computer) -> None:
     """Nobody is asked: a stick that falls back again and again is left alone."""
     said = [computer.plug(mf691(leave=None), f"1-{number}") for number in (1, 1, 1)[:1]]
@@ -286,7 +335,10 @@ def test_the_first_judge_after_a_boot_looks_at_everything(computer: Computer, bu
     (computer.kernel.state / BOOT).unlink()
     bus.plug(mf691(), "1-1")
     bus.plug(Stick([modem_mode(0x1, 0x2)]), "1-2")
-    computer.judge()
+    comers = Comers(computer)
+    comers.notes = [("begin", False)] * 2  # nothing comes
+    computer.judge(newcomers=comers)
+    assert comers.left, "those are the judge's"
     assert summary(computer.outcomes) == [("1-1", "switched")]
     computer.outcomes.clear()
     bus.plug(mf691(), "1-3")
@@ -354,7 +406,8 @@ def test_a_mark_that_comes_while_another_one_is_removed(
     assert remove_mark(folder, mark)
     left = [found.device.device_number for found in read_marks(folder)]
     assert left == {0: [], 1: [100], 2: [101]}[newer]
-    assert sorted(os.listdir(folder)) == ["1-1", "boot", "marks"]
+    aside = [] if newer else [".1-1.judged"]
+    assert sorted(os.listdir(folder)) == [*aside, "1-1", "boot", "marks"]
 
 
 def test_a_sender_that_was_killed(computer: Computer, bus: VirtualBus) -> None:
@@ -391,6 +444,70 @@ def test_a_judge_that_was_stopped_gives_back_what_the_sender_took(
     computer.judge()
     assert attached.drivers == {0: "usb-storage"}
     assert computer.marks == []
+
+
+class Comers:
+    """Stands for Newcomers: notes whether the judge's lock is held, and plugs a stick in at the first end."""
+
+    def __init__(self, computer: Computer) -> None:
+        self._computer = computer
+        self.notes: list[tuple[str, bool]] = []
+        self.looks, self.left = 0, False
+
+    def _note(self, what: str) -> None:
+        lock = FileLock(str(self._computer.kernel.state / JUDGE))
+        self.notes.append((what, not lock.take()))
+        lock.give_back()
+
+    def send(self, port: Port) -> str:
+        return self._computer.kernel.send(port)
+
+    def look(self, ports: object, *, leave: bool) -> None:
+        self.left = self.left or leave
+        if ports is None:
+            self.looks += 1
+
+    def begin(self) -> None:
+        self._note("begin")
+
+    def end(self) -> None:
+        self._note("end")
+        if len(self.notes) == 2:
+            self._computer.plug(mf691(), "1-2")
+
+
+def test_what_comes_at_the_end_is_judged_as_well(computer: Computer) -> None:
+    """It is sent to while the lock is held, so no other judge begins; the mark has this one begin again."""
+    comers = Comers(computer)
+    computer.plug(mf691())
+    computer.judge(newcomers=comers)
+    assert summary(computer.outcomes) == [("1-1", "switched"), ("1-2", "switched")]
+    assert comers.notes == [("begin", True), ("end", True)] * 2
+    assert comers.looks == 4, "when it begins to hear events: not at each look at the marks"
+    assert not comers.left
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+def test_what_the_sender_has_left_is_sent_again(
+    is_busy: bool, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The storage driver was at work; where it still is, all that a switch knows is tried."""
+    with monkeypatch.context() as patch:
+        patch.setattr(PluggedStick, "stays_busy", lambda stick, seconds: True)
+        assert computer.plug(mf691()) == "asked"
+    if is_busy:
+        monkeypatch.setattr(PluggedStick, "stays_busy", lambda stick, seconds: True)
+    opened: list[str] = []
+    real = computer.host.open
+
+    def note(device: AttachedDevice) -> Transport:
+        opened.append(device.port)
+        return real(device)
+
+    monkeypatch.setattr(computer.host, "open", note)
+    computer.judge(newcomers=Comers(computer))
+    assert summary(computer.outcomes)[0] == ("1-1", "switched")
+    assert ("1-1" in opened) == is_busy
 
 
 class Clock:

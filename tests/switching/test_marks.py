@@ -12,7 +12,7 @@ from pymodeswitch.nouns.model import AttachedDevice
 from pymodeswitch.nouns.record import replace
 from pymodeswitch.nouns.run_folder import MARKS
 from pymodeswitch.switching import marks
-from pymodeswitch.switching.marks import RECENT_S, mark_of, read_marks, remove_mark
+from pymodeswitch.switching.marks import RECENT_S, mark_of, read_marks, remove_mark, was_judged
 from pymodeswitch.virtual import VirtualBackend, VirtualBus, mf691
 from tests.support.virtual_kernel import VirtualKernel
 from tests.switching.test_port_state import Host
@@ -83,3 +83,18 @@ def test_what_was_sent_a_moment_ago_counts(state: str, age_s: float, counts: boo
 def test_ports_that_are_busy_are_not_read(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(marks, "_read", lambda *_: pytest.fail("read"))
     assert read_marks(str(host.state_folder), busy={"1-1.2"}) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "later_s", "is_judged"), [(0, 0.0, True), (1, 0.0, False), (0, 5.0, False)]
+)
+def test_what_was_judged(number: int, later_s: float, is_judged: bool, host: Host) -> None:
+    """This very stay, and not one that has its device number again, 127 others later."""
+    device = leave(host)
+    folder = host.state_folder
+    assert folder is not None
+    assert not was_judged(folder, device, 0.0), "it has its mark still"
+    (mark,) = read_marks(folder)
+    assert remove_mark(folder, mark)
+    other = replace(device, device_number=device.device_number + number)
+    assert was_judged(folder, other, mark.seconds + later_s) == is_judged

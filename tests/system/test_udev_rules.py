@@ -51,6 +51,23 @@ def test_who_starts_the_judge() -> None:
     assert carry_out(text, plugged(MF691)) == Outcome(("/bin/x early --start-judge 1-1.2",), (), ())
 
 
+def test_a_judge_that_is_at_work_sends_too() -> None:
+    """What it has heard of: not a stick that was there before, as when udev replays its events."""
+    text = rules([MF691], ["/bin/x"])
+    at_work = ("/run/pymodeswitch/at-work",)
+
+    def starts(age: str | None, exists: tuple[str, ...]) -> bool:
+        event = plugged(MF691, exists=(*SYSTEMD, *exists))
+        ages = {} if age is None else {"power/connected_duration": age}
+        return carry_out(text, event._replace(attributes={**event.attributes, **ages})) != NOTHING
+
+    assert [starts(age, at_work) for age in ("0", "99999", "100000", "3600000", None)] == [
+        *(False, False),
+        *(True, True, True),
+    ]
+    assert starts("0", ())
+
+
 def test_once_per_stick_and_only_when_it_is_added() -> None:
     text = rules([MF691], COMMAND, whole_vendors=[0x19D2])
     for action in ("bind", "change", "unbind", "remove", "move"):

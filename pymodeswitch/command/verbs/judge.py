@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C part: `signal` loads enum, and that half a judge
 import gc
+from functools import partial
 
 from ...catalog.catalog import default_catalog
 from ...early import sender
@@ -11,9 +12,12 @@ from ...early.lookup import Table
 from ...early.table import write_table
 from ...host.linux import LinuxHost
 from ...host.malloc import share_one_heap
+from ...host.sysfs import Sysfs
 from ...nouns.errors import ModeSwitchError
+from ...nouns.run_folder import RUN_FOLDER
 from ...switching.fleet import Outcome, put_off_storage_scan
 from ...switching.judge import Judge
+from ...switching.newcomers import IDLE_S, Newcomers
 from ..arguments import add_common, settings_for
 from ..console import complain, flush, print_json_line
 from .scan import observer, outcome_data, tell_outcome
@@ -33,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_for(options)
     gc.enable()  # which a start leaves off; many sticks leave much
     share_one_heap()
-    host = LinuxHost()
+    host, catalog = LinuxHost(), default_catalog()
 
     def tell(outcome: Outcome) -> None:
         if options.json:
@@ -43,7 +47,13 @@ def run(options: argparse.Namespace) -> int:
         flush()
 
     judge = Judge(
-        host, default_catalog(), settings, tell, observer=observer(options), refresh=refresh_table
+        host,
+        catalog,
+        settings,
+        tell,
+        observer=observer(options),
+        refresh=refresh_table,
+        newcomers=Newcomers(Sysfs(), catalog, RUN_FOLDER, partial(sender.handle, idle_s=IDLE_S)),
     )
     signals = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP)
     before = [_signal.signal(number, lambda *_: judge.stop()) for number in signals]

@@ -87,6 +87,7 @@ def usb() -> Iterator[UsbipServer]:
     for port in ports:
         linux.wait_for(f"{port} empty", lambda port=port: linux.usb_id(port) is None)  # type: ignore[misc]
     linux.settle()
+    linux.wait_for("the judge's end", linux.end_judges)
     server.check()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import termios
 import time
 import tty
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,6 +112,16 @@ def judges() -> list[int]:
         if b"judge" in words:
             found.append(int(folder.name))
     return found
+
+
+def end_judges() -> bool:
+    """Whether there is none; the next test's sticks are not theirs. What they had to do is forgotten."""
+    for port in marks():
+        (STATE / "marks" / port).unlink(missing_ok=True)
+    for judge in (found := judges()):
+        with suppress(ProcessLookupError):
+            os.kill(judge, signal.SIGTERM)
+    return not found
 
 
 def serial_ports(port: str) -> list[Path]:

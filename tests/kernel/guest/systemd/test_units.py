@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +58,20 @@ def without_rules() -> Iterator[None]:
         linux.reload_rules()
 
 
+@contextmanager
+def senders_that_fail() -> Iterator[None]:
+    """What the rules start is a program that does nothing, and udev's log tells of it."""
+    installed = Path("/usr/local/lib/udev/rules.d") / RULES
+    masks = Path("/etc/udev/rules.d") / RULES
+    masks.write_text(re.sub(r'RUN\+="[^"]*"', 'RUN+="/bin/false"', installed.read_text()))
+    linux.reload_rules()
+    try:
+        yield
+    finally:
+        masks.unlink()
+        linux.reload_rules()
+
+
 @pytest.fixture
 def settings() -> Iterator[Path]:
     """The administrator's settings, gone afterwards."""
@@ -107,6 +123,22 @@ def test_two_at_once(plug: Plug, journal: Journal) -> None:
         linux.says_ok(stick.port)
         assert stick.written(0x01).count(EJECT) == 1
         assert [entry["PYMODESWITCH_OUTCOME"] for entry in journal.verdicts(stick.port)] == ["switched"]
+
+
+def test_one_that_comes_while_the_judge_is_at_work(plug: Plug, usb: UsbipServer, journal: Journal) -> None:
+    """udev leaves it to the judge; without one it does not."""
+    plug(mf691(leave=None), bound=False)
+    linux.wait_for("the judge", (linux.STATE / "at-work").exists)
+    with senders_that_fail():
+        stick = plug(slot=1, bound=False)
+        linux.says_ok(stick.port)
+        linux.wait_for("the verdict", lambda: journal.verdicts(stick.port))
+        assert "/bin/false" not in journal.text()
+        assert stick.written(0x01).count(EJECT) == 1
+        linux.wait_for("the judge's end", ended)
+        assert not os.path.lexists(linux.STATE / "at-work")
+        plug(slot=2, bound=False)
+        linux.wait_for("the start of a sender", lambda: "/bin/false" in journal.text())
 
 
 def test_unplugged_midway(plug: Plug, usb: UsbipServer, journal: Journal) -> None:
