@@ -66,7 +66,7 @@ class Newcomers:
                 os.unlink(self._link)
             os.symlink(f"/proc/{os.getpid()}/fd/{self._life}/{JUDGE}", self._link)
         except OSError as error:  # a full /run, say
-            logger.warning("%s: %s", self._link, error)
+            logger.warning("%s: %s", self._link, error.strerror)
 
     def end(self) -> None:
         """Say that none is at work, and send to what was left to it by then."""
