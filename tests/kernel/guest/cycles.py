@@ -159,7 +159,8 @@ def held(judge: int) -> Held:
         line.split(":", 1) for line in Path(f"/proc/{judge}/status").read_text().splitlines() if ":" in line
     )
     memory = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    files = [path for path in linux.STATE.rglob("*") if path.is_file()]
+    # Each port has one that was judged, from its first verdict on.
+    files = [path for path in linux.STATE.rglob("*") if path.is_file() and path.suffix != ".judged"]
     return Held(
         judge_kb=int(status["VmRSS"].split()[0]),
         judge_files=len(os.listdir(f"/proc/{judge}/fd")),
