@@ -54,9 +54,19 @@ class PluggedStick:
 
     @property
     def connector(self) -> str:
-        """The name that both ports of its connector have in common; switching/connector.py gives it."""
+        """The name that both ports of its connector have in common; switching/connector.py gives it.
+
+        By its hub's folder: its own has no link to its port yet when the kernel tells of it.
+        """
+        devices = self.folder.removesuffix(self.port)
+        above, dot, number = self.port.rpartition(".")
+        if dot:
+            hub = f"{devices}{above}/{above}:1.0/{above}"
+        else:
+            bus, _, number = self.port.partition("-")
+            hub = f"{devices}usb{bus}/{bus}-0:1.0/usb{bus}"
         try:
-            peer = posix.readlink(f"{self.folder}/port/peer").rpartition("/")[2]
+            peer = posix.readlink(f"{hub}-port{number}/peer").rpartition("/")[2]
         except OSError:  # there is no USB 3
             return self.port
         hub, _, number = peer.rpartition("-port")

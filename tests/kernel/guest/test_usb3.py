@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pymodeswitch.early.plugged_stick import PluggedStick
 from pymodeswitch.host.sysfs import Sysfs
 from pymodeswitch.nouns.model import Port
 from pymodeswitch.virtual import Leave, Mode, Stick, mf691, modem_mode
@@ -54,7 +55,7 @@ def test_the_kernel_links_the_ports_of_a_connector(plug: Plug) -> None:
     plugged = plug(slot=2)
     assert Sysfs().peer(Port(plugged.port)) == peer_of(2)
     assert Sysfs().peer(Port(peer_of(2))) == plugged.port
-    assert (linux.DEVICES / plugged.port / "port/peer").exists()
+    assert PluggedStick("/sys", plugged.port).connector == min(plugged.port, peer_of(2))
 
 
 @pytest.mark.parametrize("target", [LISTED, UNLISTED])
