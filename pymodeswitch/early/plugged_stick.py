@@ -58,15 +58,12 @@ class PluggedStick:
 
         By its hub's folder: its own has no link to its port yet when the kernel tells of it.
         """
+        is_deep = "." in self.port
+        hub, _, number = self.port.rpartition("." if is_deep else "-")
+        place = f"{hub}/{hub}:1.0/{hub}" if is_deep else f"usb{hub}/{hub}-0:1.0/usb{hub}"
         devices = self.folder.removesuffix(self.port)
-        above, dot, number = self.port.rpartition(".")
-        if dot:
-            hub = f"{devices}{above}/{above}:1.0/{above}"
-        else:
-            bus, _, number = self.port.partition("-")
-            hub = f"{devices}usb{bus}/{bus}-0:1.0/usb{bus}"
         try:
-            peer = posix.readlink(f"{hub}-port{number}/peer").rpartition("/")[2]
+            peer = posix.readlink(f"{devices}{place}-port{number}/peer").rpartition("/")[2]
         except OSError:  # there is no USB 3
             return self.port
         hub, _, number = peer.rpartition("-port")

@@ -53,7 +53,7 @@ class Newcomers:
         self._most_s = FRESH_S
         self._numbers: dict[str, int] = {}  # by port: of the devices that were looked at
         self._lock = Lock()
-        self._waiting: list[Port] = []
+        self._waiting: list[tuple[Port, float]] = []  # and since when each has been there
         self._at_work = 0
         self._crew: list[Thread] = []
 
@@ -90,22 +90,24 @@ class Newcomers:
             number = self._sysfs.number(port)
             if number is None:
                 self._numbers.pop(port, None)
-            if number is None or self._numbers.get(port) == number:
                 continue
+            if self._numbers.get(port) == number:
+                continue
+            now = monotonic()
             age = self._sysfs.connected_s(port)
             if age is None:  # it is just coming, and will have its event
                 continue
             self._numbers[port] = number
             if age < self._most_s and not leave:
                 self._catalog = self._catalog.afresh()
-                self._give(Port(port))
+                self._give(Port(port), now - age)
         if ports is None:
             self._most_s = FRESH_S
 
-    def _give(self, port: Port) -> None:
-        """Have a thread send to it, a new one unless there are enough."""
+    def _give(self, port: Port, since: float) -> None:
+        """Have a thread send to it, a new one unless there are enough. since: when it came."""
         with self._lock:
-            self._waiting.append(port)
+            self._waiting.append((port, since))
             if self._at_work >= CREW:
                 return
             self._at_work += 1
@@ -125,12 +127,11 @@ class Newcomers:
                 if not self._waiting:
                     self._at_work -= 1
                     return
-                port = self._waiting.pop()  # the last one first: its scan may not have begun
-            now = monotonic()
-            device, age = self._sysfs.at(port), self._sysfs.connected_s(port)
-            if device is None or age is None:  # it is just coming, or going
+                port, since = self._waiting.pop()  # the last one first: its scan may not have begun
+            device = self._sysfs.at(port)
+            if device is None:  # it is just coming, or going
                 self._numbers.pop(port, None)
-            elif self._catalog.candidates(device.id) and not was_judged(self._folder, device, now - age):
+            elif self._catalog.candidates(device.id) and not was_judged(self._folder, device, since):
                 try:
                     logger.debug("port %s: %s", port, self.send(port))
                 except (OSError, ValueError) as error:  # it has left already

@@ -11,7 +11,7 @@ from pymodeswitch.early.plugged_stick import PluggedStick
 from pymodeswitch.host.sysfs import Sysfs
 from pymodeswitch.virtual import Mode, Stick, VirtualBackend, VirtualBus, mbim_mode, mf691, modem_mode
 from pymodeswitch.virtual import two_configurations as stick_with_a_second_configuration
-from tests.support.virtual_kernel import VirtualKernel, show
+from tests.support.virtual_kernel import VirtualKernel
 
 STORAGE = mf691().modes[0]
 MODEM = modem_mode(0x19D2, 0x1203)  # with an interrupt endpoint in its first interface
@@ -52,26 +52,3 @@ def test_both_read_the_same(
     assert [(i.number, i.klass, i.bulk_out, i.bulk_in) for i in ours.interfaces] == [
         (i.number, i.interface_class, i.bulk_out, i.bulk_in) for i in theirs.interfaces
     ]
-
-
-@pytest.mark.parametrize(
-    ("port", "place", "peer", "name"),
-    [
-        ("1-1", "usb1/1-0:1.0/usb1-port1", "usb2-port1", "1-1"),
-        ("2-1", "usb2/2-0:1.0/usb2-port1", "usb1-port1", "1-1"),
-        ("2-1.3", "2-1/2-1:1.0/2-1-port3", "1-1-port3", "1-1.3"),
-        ("2-1.3.4", "2-1.3/2-1.3:1.0/2-1.3-port4", "1-1.3-port4", "1-1.3.4"),
-        ("2-1", "usb2/2-0:1.0/usb2-port7", "usb1-port1", "2-1"),
-    ],
-)
-def test_the_name_of_a_connector(
-    port: str, place: str, peer: str, name: str, kernel: VirtualKernel
-) -> None:
-    """By its hub: the device itself has a link to its port a moment after the kernel has told of it."""
-    kernel.update()
-    show(kernel.sysfs, port, kernel.bus.plug(mf691(), "1-1"))
-    folder = kernel.sysfs / "bus/usb/devices" / place
-    folder.mkdir(parents=True)
-    (folder / "peer").symlink_to(f"../../{peer}")
-    stick = PluggedStick(str(kernel.sysfs), port)
-    assert stick.connector == name

@@ -70,7 +70,6 @@ class Kernel:
 @pytest.fixture
 def kernel(tmp_path: Path) -> Iterator[Kernel]:
     kernel = Kernel(tmp_path)
-
     yield kernel
     kernel.newcomers.end()
 
