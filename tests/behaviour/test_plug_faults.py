@@ -68,7 +68,7 @@ def computer(
     patch.setattr(judge_verb, "LinuxHost", lambda: one.host)
     patch.setattr(fleet, "KernelEvents", lambda: Events(one.bus))
     patch.setattr(judge_verb, "Newcomers", lambda *words: None)  # test_newcomers has its faults
-    patch.setattr(judging, "Fleet", partial(fleet.Fleet, crew=1))  # simulated time is for one thread
+    patch.setattr(judging, "CREW", 1)  # simulated time is for one thread
     if not has_table:
         one.kernel.table.unlink()
     return one
