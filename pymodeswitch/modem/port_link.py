@@ -3,8 +3,8 @@
 It is the lowest port with an interrupt endpoint, as usb_modeswitch has it, of ttyUSB and ttyACM ports
 alike. Further modems get gsmmodem2, gsmmodem3 ...
 
-Who has which link is noted in a folder below /run, one file a link, which holds the port's path in sysfs; a
-note whose port is gone is taken over.
+Who has which link is noted in a folder below /run, one file a link, which holds the port's path below
+/sys/bus/usb/devices (`1-1:1.0/tty/ttyACM0`); a note whose port is gone is taken over.
 """
 
 from __future__ import annotations
@@ -62,6 +62,11 @@ class ModemPort:
         if device is None:
             raise NotAttachedError(f"{self.tty} has left port {ports[-1]}")
         self.device = device
+        self.holder = self.path.split(f"/{device.port}/")[-1]  # as in a note
+
+    def is_there(self, holder: str) -> bool:
+        """Whether the port that a note names is there."""
+        return bool(holder) and os.path.exists(os.path.join(self._sysfs.folder, holder))
 
     def is_to_dial_with(self) -> bool:
         """Whether it is the lowest port of its device with an interrupt endpoint."""
@@ -93,7 +98,7 @@ def link_name(port: ModemPort, state_folder: str = RUN_FOLDER, dev: str = "/dev"
         for number in range(1, MOST_LINKS + 1):
             name = LINK_NAME if number == 1 else f"{LINK_NAME}{number}"
             note = os.path.join(folder, name)
-            if _is_free(note, os.path.join(dev, name), port) and _note(note, port.path):
+            if _is_free(note, os.path.join(dev, name), port) and _note(note, port.holder):
                 return name
     finally:
         lock.give_back()
@@ -109,7 +114,7 @@ def _is_free(note: str, node: str, port: ModemPort) -> bool:
         # Somebody else's file in /dev stays; a link of ours without a note is the port's, or leads nowhere.
         target = os.path.basename(os.path.realpath(node))
         return not os.path.exists(node) or target == port.tty
-    return holder == port.path or not os.path.exists(holder)
+    return holder == port.holder or not port.is_there(holder)
 
 
 def _note(path: str, text: str) -> bool:

@@ -3,27 +3,31 @@
 # `pymodeswitch symlink --known`, which is started where it is not as simple; Python alone takes longer than
 # all this. With --gone and a path it takes the note of a port away that has left.
 links=/run/pymodeswitch/links
-if [ "$1" = --gone ]; then
-    for note in $links/*; do
-        holder=
-        { read -r holder || :; } 2>/dev/null <"$note"
-        [ "$holder" != "/sys$2" ] || rm -f "$note"
-    done
-    exit
-fi
+gone=
+[ "$1" != --gone ] || { gone=yes; shift; }
 path=/sys$1
 shift
 interface=${path%/tty/*}
 interface=${interface%/ttyUSB*}
 device=${interface%/*}
+port=${path#"$device"/} # as in a note, which the shell reads byte by byte: 1-1:1.0/tty/ttyACM0
+
+if [ "$gone" ]; then
+    for note in $links/*; do
+        holder=
+        { read -r holder || :; } 2>/dev/null <"$note"
+        [ "$holder" != "$port" ] || rm -f "$note"
+    done
+    exit
+fi
 
 found=
 for one in "$device"/*:*.? "$device"/*:*.??; do # in the order of their numbers
-    ports=
-    for port in "$one"/tty/* "$one"/ttyUSB*/tty/*; do
-        [ ! -e "$port" ] || ports=$port
+    ttys=
+    for tty in "$one"/tty/* "$one"/ttyUSB*/tty/*; do
+        [ ! -e "$tty" ] || ttys=$tty
     done
-    [ "$ports" ] || continue
+    [ "$ttys" ] || continue
     for type in "$one"/ep_*/type; do
         { read -r kind <"$type"; } 2>/dev/null || continue
         [ "$kind" != Interrupt ] || found=$one
@@ -32,8 +36,9 @@ for one in "$device"/*:*.? "$device"/*:*.??; do # in the order of their numbers
 done
 [ "$found" = "$interface" ] || exit 0
 
-# As port_link.py notes it: a file for each link, which holds the port's path. A modem keeps its link, and
-# gets the first one that is free; what is left of one whose leaving udev has missed is for Python.
+# As port_link.py notes it: a file for each link, which holds the port's path below /sys/bus/usb/devices. A
+# modem keeps its link, and gets the first one that is free; what is left of one whose leaving udev has missed
+# is for Python.
 { [ -d $links ] || mkdir -p $links; } 2>/dev/null
 set -C # a note must be new: another port may be as far
 number=1
@@ -44,12 +49,12 @@ while [ -w $links ] && [ $((tries += 1)) -lt 200 ]; do
     note=$links/$link
     if [ -e "$note" ]; then
         { read -r holder || :; } <"$note"
-        [ "$holder" != "$path" ] || { echo "$link"; exit; }
-        [ ! "$holder" ] || [ -e "$holder" ] || break # an empty one is just being written
+        [ "$holder" != "$port" ] || { echo "$link"; exit; }
+        [ ! "$holder" ] || [ -e "/sys/bus/usb/devices/$holder" ] || break # an empty one is just being written
         number=$((number + 1))
     elif [ -e "/dev/$link" ]; then
         break
-    elif { printf %s "$path" >"$note"; } 2>/dev/null; then
+    elif { printf %s "$port" >"$note"; } 2>/dev/null; then
         echo "$link"
         exit
     fi
