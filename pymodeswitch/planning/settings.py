@@ -33,6 +33,7 @@ REFERENCE_PATHS = (
 )
 
 MAX_SETTINGS_BYTES = 65_536
+MOST_WARNINGS = 20  # of one file: each start reads it, and tells the log
 MAX_DOTS = 32  # in a key of the TOML file, where one does: reading takes the square of them
 
 NOTHING: Mapping[Any, Any] = type(type.__dict__)({})  # a MappingProxyType, without loading `types`
@@ -135,6 +136,7 @@ def _read(path: str) -> bytes | None:
 def _reference_values(data: bytes, path: str) -> dict[str, Any]:
     """Ours for the lines `Key=Value` of usb_modeswitch.conf, with `#` comments and quotes as in a shell."""
     values: dict[str, Any] = {}
+    ignored: list[str] = []
     of_device_files = 0
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
         key, equals, value = line.partition("=")
@@ -150,13 +152,15 @@ def _reference_values(data: bytes, path: str) -> dict[str, Any]:
             if value.isascii() and value.isdigit() and len(value) < 9 and lowest <= int(value) <= highest:
                 values["storage_delay_s"] = int(value)
             elif value != "0":
-                logger.warning(
-                    "%s:%d: %s has to be %d to %d seconds: ignored", path, number, key, lowest, highest
-                )
+                ignored.append(f"{path}:{number}: {key} has to be {lowest} to {highest} seconds: ignored")
         elif key in DEVICE_FILE_KEYS:
             of_device_files = of_device_files or number
         else:
-            logger.warning("%s:%d: unknown key %s: ignored", path, number, shown(key))
+            ignored.append(f"{path}:{number}: unknown key {shown(key)}: ignored")
+    for text in ignored[:MOST_WARNINGS]:
+        logger.warning("%s", text)
+    if len(ignored) > MOST_WARNINGS:
+        logger.warning("%s: %d more lines are ignored", path, len(ignored) - MOST_WARNINGS)
     if of_device_files:
         # Many guides have their readers write one there, for `usb_modeswitch -c`.
         text = "%s:%d: keys of a device file: they don't count here, but in /etc/pymodeswitch.d/VVVV-PPPP"

@@ -13,6 +13,7 @@ import pytest
 from pymodeswitch import Settings, SettingsError, Status, SwitchingOffError, UsbId, switch
 from pymodeswitch.planning import settings
 from pymodeswitch.planning.settings import (
+    MOST_WARNINGS,
     RANGES,
     REFERENCE_DELAY,
     REFERENCE_SWITCHES,
@@ -169,6 +170,16 @@ def test_what_the_reference_ignores_is_only_logged(
     reference(tmp_path, "\nTea=1\nSetStorageDelay=soon\n")
     assert "usb_modeswitch.conf:2: unknown key 'Tea': ignored" in caplog.text
     assert "usb_modeswitch.conf:3: SetStorageDelay has to be 1 to 60 seconds: ignored" in caplog.text
+
+
+def test_a_file_of_something_else_does_not_fill_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reference(tmp_path, "Tea=1\n" * 9_000 + "EnableLogging=1\n")
+    assert len(caplog.messages) == MOST_WARNINGS + 1
+    assert caplog.messages[-1].endswith(
+        f"usb_modeswitch.conf: {9_000 - MOST_WARNINGS} more lines are ignored"
+    )
 
 
 def test_the_first_of_its_places_counts(tmp_path: Path) -> None:
