@@ -20,7 +20,7 @@ def test_a_wait_is_bounded() -> None:
     events = KernelEvents()
     start = time.monotonic()
     events.wait(60)
-    assert time.monotonic() - start < LOOK_AGAIN_S + 0.5
+    assert LOOK_AGAIN_S * 0.9 < time.monotonic() - start < 30
     events.close()
     events.close()
 
@@ -30,7 +30,7 @@ def test_systems_without_events_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     host = LinuxHost()
     start = time.monotonic()
     host.wait(0.05)
-    assert 0.04 < time.monotonic() - start < 1
+    assert 0.04 < time.monotonic() - start < 20
     host.close()
 
 
@@ -95,11 +95,15 @@ def test_only_the_kernel_and_lost_events_tell(answers: tuple[Any, ...], ports: s
     ("answer", "port", "wakes"),
     [(0, None, True), (0, "1-1.2", True), (0, "1-1", False), (0, "1-2", False), (LOST, "1-2", True)],
 )
-def test_a_wait_for_one_port_goes_on_when_another_stirs(answer: Any, port: str | None, wakes: bool) -> None:
+def test_a_wait_for_one_port_goes_on_when_another_stirs(
+    answer: Any, port: str | None, wakes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = 30.0 if wakes else 0.1
+    monkeypatch.setattr(uevents, "LOOK_AGAIN_S", seconds)
     events = events_of(answer)
     start = time.monotonic()
-    events.wait(0.1, *filter(None, [port]))
-    assert (time.monotonic() - start < 0.1) is wakes
+    events.wait(60, *filter(None, [port]))
+    assert (time.monotonic() - start < seconds) is wakes
     events.close()
 
 

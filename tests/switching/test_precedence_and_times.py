@@ -201,7 +201,7 @@ def test_a_wait_for_events_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         for wait in (events.changed, events.wait):
             begin = time.monotonic()
             wait(0.2)
-            assert 0.19 <= time.monotonic() - begin < 2
+            assert 0.19 <= time.monotonic() - begin < 20
         events._socket = None
 
 
