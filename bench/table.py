@@ -93,7 +93,7 @@ def rows(
     for system, init in sorted(places, key=lambda place: (place[0], place[1] != "systemd")):
         here = Lines(lines, system, init)
         table += [*_plug_rows(here, init), *_hang_rows(here), *_many_rows(here)]
-    return table + _host_rows(costs, lookups)
+    return table + (_host_rows(costs, lookups) if lookups else [])
 
 
 def _plug_rows(here: Lines, init: str) -> list[Row]:
