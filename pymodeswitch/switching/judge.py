@@ -35,7 +35,7 @@ logger = Logger(__name__)
 
 # Sticks that are judged at the same time. Who waits for its turn has its message, and is often there by then;
 # each thread is memory.
-CREW = 16
+CREW = 12
 # Sticks that are plugged in together are enumerated one after the other; and starting a judge costs more
 # than having one wait.
 LINGER_S = 3.0
