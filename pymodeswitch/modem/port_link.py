@@ -51,9 +51,9 @@ class ModemPort:
             path = os.path.join(sysfs, "class/tty", path)
         elif path.startswith("/devices/"):
             path = sysfs + path
-        self.path = os.path.realpath(path.replace("\0", ""))
-        self.tty = os.path.basename(self.path)
-        steps = self.path.split("/")
+        real = os.path.realpath(path.replace("\0", ""))
+        self.tty = os.path.basename(real)
+        steps = real.split("/")
         # .../1-1/1-1:1.0/tty/ttyACM0: an interface is named after its device.
         ports = [one for one, below in pairwise(steps) if below.startswith(f"{one}:")]
         if not ports or "tty" not in steps[-2:]:
@@ -62,7 +62,7 @@ class ModemPort:
         if device is None:
             raise NotAttachedError(f"{self.tty} has left port {ports[-1]}")
         self.device = device
-        self.holder = self.path.split(f"/{device.port}/")[-1]  # as in a note
+        self.holder = real.split(f"/{device.port}/")[-1]  # as in a note
 
     def is_there(self, holder: str) -> bool:
         """Whether the port that a note names is there."""
